@@ -1,0 +1,127 @@
+"""Blocks of addresses, and what reports do to consent: set-based, each change once, each with its history.
+
+Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from contacts import sql
+from contacts.models import Address, Block, Channel
+
+
+class AlreadyLiftedError(Exception):
+    """Somebody else removed the block first; `block` says who, when and why, where it is known."""
+
+    def __init__(self, block: Block | None) -> None:
+        super().__init__("The block was removed already.")
+        self.block = block
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A proof for a block: an event that says that this address is dead."""
+
+    address_id: int
+    occurred_at: datetime
+    event_key: UUID
+    message_id: int
+    cause: str
+    reason: str
+    code: str
+    diagnostic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an event says of a person's consent: taken back (complaint, unsubscribe) or given again."""
+
+    address_id: int
+    channel: Channel
+    occurred_at: datetime
+    message_id: int
+    accepts: bool
+    why: str
+
+
+def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish]) -> None:
+    """Block the addresses of `grounds`, and let `wishes` change the consent of whoever has those addresses now.
+
+    The earliest proof since the last lift is the one a block keeps, and of several wishes the latest counts: so
+    the outcome is the same in any order of arrival. Must run in a transaction.
+    """
+    if not grounds and not wishes:
+        return
+    _lock(sorted({each.address_id for each in (*grounds, *wishes)}))
+    if grounds:
+        _block(grounds)
+    for channel in Channel:
+        if mine := [wish for wish in wishes if wish.channel == channel]:
+            _change_consent(channel, mine)
+
+
+def lift(block_id: int, *, actor_id: int, reason: str) -> Block:
+    """End a block for good reason; the caller has checked the permission. Returns the ended block.
+
+    Of several administrators at once one succeeds, the others get AlreadyLiftedError.
+    """
+    with transaction.atomic():
+        address_id = Block.objects.filter(pk=block_id).values_list("address_id", flat=True).first()
+        if address_id is None:
+            raise AlreadyLiftedError(None)
+        _lock([address_id])
+        now = timezone.now()
+        is_mine = Block.objects.filter(pk=block_id, ended_at=None).update(
+            ended_at=now, ended_by_id=actor_id, end_reason=reason
+        )
+        ended = Block.objects.select_related("address", "ended_by").get(pk=block_id)
+        if not is_mine:
+            raise AlreadyLiftedError(ended)
+        Address.objects.filter(pk=address_id).update(lifted_at=now)
+        with connection.cursor() as cursor:
+            cursor.execute(sql.HISTORY_OF_LIFT, {"address": address_id, "at": now, "actor": actor_id, "why": reason})
+    return ended
+
+
+def open_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
+    """The blocks in force of these addresses, by address."""
+    wanted = [pk for pk in address_ids if pk is not None]
+    return {found.address_id: found for found in Block.objects.filter(address_id__in=wanted, ended_at=None)}
+
+
+def _lock(address_ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LOCK_ADDRESSES, [address_ids])
+        cursor.execute(sql.LOCK_HOLDERS, [address_ids, address_ids])
+
+
+def _block(grounds: Sequence[Ground]) -> None:
+    columns = [
+        [ground.address_id for ground in grounds],
+        [ground.occurred_at for ground in grounds],
+        [ground.event_key for ground in grounds],
+        [ground.message_id for ground in grounds],
+        [ground.cause for ground in grounds],
+        [ground.reason for ground in grounds],
+        [ground.code for ground in grounds],
+        [ground.diagnostic for ground in grounds],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.BLOCK, columns)
+
+
+def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:
+    columns = [
+        [wish.address_id for wish in wishes],
+        [wish.occurred_at for wish in wishes],
+        [wish.message_id for wish in wishes],
+        [wish.accepts for wish in wishes],
+        [wish.why for wish in wishes],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.CONSENT[channel], columns)

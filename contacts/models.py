@@ -1,0 +1,151 @@
+"""People, their addresses, blocks of addresses, and the history of what changed."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+
+class Channel(models.TextChoices):
+    EMAIL = "email", _("Email")
+    SMS = "sms", _("SMS")
+
+
+class Address(models.Model):
+    """A normalised (channel, value) pair. Blocks hang here, so they outlive every contact that has the address."""
+
+    channel = models.CharField(_("channel"), max_length=5, choices=Channel)
+    value = models.CharField(_("address"), max_length=320)
+    # When a person last lifted a block: what a report says of an earlier time does not block again.
+    lifted_at = models.DateTimeField(_("block last removed"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("address")
+        verbose_name_plural = _("addresses")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["channel", "value"], name="address_once")]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+def searchable() -> models.expressions.Combinable:
+    """What a contact is found by: names, and addresses both as typed and without the blanks of a phone number."""
+    parts = [F("first_name"), F("last_name"), F("email"), F("mobile_digits")]
+    joined: models.expressions.Combinable = parts[0]
+    for part in parts[1:]:
+        joined = models.expressions.CombinedExpression(
+            models.expressions.CombinedExpression(joined, "||", models.Value(" ")), "||", part
+        )
+    return Lower(joined, output_field=models.TextField())
+
+
+class Contact(models.Model):
+    """A person, with at most one email and one mobile number."""
+
+    guid = models.UUIDField(_("GUID"), default=uuid.uuid4, unique=True, editable=False)
+    first_name = models.CharField(_("first name"), max_length=100, blank=True)
+    last_name = models.CharField(_("last name"), max_length=100, blank=True)
+    # As typed, for display; identity is the normalised address beside it.
+    email = models.CharField(_("email"), max_length=320, blank=True)
+    mobile = models.CharField(_("mobile"), max_length=40, blank=True)
+    mobile_digits = models.CharField(max_length=16, blank=True, editable=False)
+    email_address = models.ForeignKey(
+        Address, models.PROTECT, null=True, blank=True, editable=False, related_name="contacts_by_email"
+    )
+    mobile_address = models.ForeignKey(
+        Address, models.PROTECT, null=True, blank=True, editable=False, related_name="contacts_by_mobile"
+    )
+    country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("Two letters, such as SE"))
+    language = models.CharField(_("language"), max_length=8, blank=True, help_text=_("A code such as sv or en"))
+    accepts_email = models.BooleanField(_("accepts email"), default=True, db_default=True)
+    accepts_sms = models.BooleanField(_("accepts SMS"), default=True, db_default=True)
+    # When the consent was last given or taken back: a report about an earlier time changes nothing.
+    email_consent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    sms_consent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+    search = models.GeneratedField(expression=searchable(), output_field=models.TextField(), db_persist=True)
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        indexes: ClassVar = [GinIndex(OpClass("search", name="gin_trgm_ops"), name="contact_search")]
+        permissions: ClassVar = [("lift_block", _("Can remove the block of an address"))]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("contacts:card", args=[self.guid])
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.email or self.mobile or str(_("No name"))
+
+
+class Block(models.Model):
+    """An address we do not send to: cause, proof, start, and possibly an end with a person and a reason.
+
+    The proof is copied here (contacts knows nothing of messages but their number), so it outlives pruned events.
+    """
+
+    address = models.ForeignKey(Address, models.PROTECT, related_name="blocks")
+    started_at = models.DateTimeField(_("blocked since"))
+    recorded_at = models.DateTimeField(_("recorded"), db_default=Now())
+    cause = models.CharField(_("cause"), max_length=40, help_text=_("The rule that blocked the address"))
+    reason = models.CharField(_("reason"), max_length=40)
+    code = models.CharField(_("code"), max_length=60, blank=True)
+    diagnostic = models.TextField(_("the server's own words"), blank=True)
+    message_id = models.BigIntegerField(_("message"), null=True, blank=True)
+    event_key = models.UUIDField(_("event"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("removed"), null=True, blank=True)
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    end_reason = models.TextField(_("why it was removed"), blank=True)
+
+    class Meta:
+        verbose_name = _("block")
+        verbose_name_plural = _("blocks")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["address"], condition=Q(ended_at=None), name="one_open_block")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address_id} {self.cause}"
+
+
+class Change(models.Model):
+    """One line of a contact's change history: when, who or which message, what, why."""
+
+    class Kind(models.TextChoices):
+        CREATED = "created", _("Created")
+        EDITED = "edited", _("Edited")
+        BLOCKED = "blocked", _("Address blocked")
+        LIFTED = "lifted", _("Block removed")
+        OPTED_OUT = "opted_out", _("Unsubscribed")
+        OPTED_IN = "opted_in", _("Subscribed")
+
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="changes", db_index=False)
+    at = models.DateTimeField(_("when"), db_default=Now())
+    kind = models.CharField(_("what"), max_length=12, choices=Kind)
+    field = models.CharField(_("field"), max_length=40, blank=True)
+    old = models.TextField(_("before"), blank=True)
+    new = models.TextField(_("after"), blank=True)
+    why = models.TextField(_("why"), blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    message_id = models.BigIntegerField(_("message"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        indexes: ClassVar = [models.Index("contact", F("id").desc(), name="change_of_contact")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.field}".strip()

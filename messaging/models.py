@@ -1,0 +1,189 @@
+"""Send-outs, messages, raw reports and the events read out of them."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from contacts.models import Address, Channel, Contact
+from messaging.statuses import LOOKS, OPEN_STATUSES, Kind, Look, Status
+
+
+class SendOut(models.Model):
+    """One dispatch of one content to an audience over one channel."""
+
+    name = models.CharField(_("name"), max_length=200)
+    channel = models.CharField(_("channel"), max_length=5, choices=Channel)
+    subject = models.CharField(_("subject"), max_length=250, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("send-out")
+        verbose_name_plural = _("send-outs")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Message(models.Model):
+    """One email or SMS to one contact at one address. `status` is written by messaging/apply.py alone.
+
+    No index may contain the status, nor anything else that a report changes as a rule: PostgreSQL can then rewrite
+    the row in its own page (HOT). That is why `due_at` stays until it has passed, even when the message is final.
+    """
+
+    channel = models.CharField(_("channel"), max_length=5, choices=Channel)
+    send_out = models.ForeignKey(
+        SendOut, models.PROTECT, null=True, blank=True, verbose_name=_("send-out"), db_index=False
+    )
+    # A deleted contact leaves its messages behind, nameless: what was sent stays true.
+    contact = models.ForeignKey(Contact, models.SET_NULL, null=True, blank=True, db_index=False)
+    address = models.ForeignKey(Address, models.PROTECT, db_index=False)
+    subject = models.CharField(_("subject"), max_length=250, blank=True, help_text=_("Empty: the send-out's"))
+    provider = models.CharField(_("provider"), max_length=30, blank=True)
+    provider_message_id = models.CharField(_("provider's message id"), max_length=255, null=True, blank=True)  # noqa: DJ001 -- null keeps the index small
+    created_at = models.DateTimeField(_("created"), db_default=Now())
+    sent_at = models.DateTimeField(_("handed over"), null=True, blank=True)
+    due_at = models.DateTimeField(_("gives up on"), null=True, blank=True)
+    status = models.CharField(_("status"), max_length=13, choices=Status, default=Status.WAITING, db_default="waiting")
+    # The place of the winning event in the order of statuses.rank_of, and its key.
+    rank = models.BigIntegerField(default=0, db_default=0, editable=False)
+    decided_by = models.UUIDField(null=True, blank=True, editable=False)
+    status_at = models.DateTimeField(_("status since"), null=True, blank=True)
+    is_opened = models.BooleanField(_("opened"), default=False, db_default=False)
+    is_opened_by_person = models.BooleanField(_("opened by a person"), default=False, db_default=False)
+    reason = models.CharField(_("reason"), max_length=40, blank=True, db_default="")
+    code = models.CharField(_("code"), max_length=60, blank=True, db_default="")
+    diagnostic = models.TextField(_("the server's own words"), blank=True, db_default="")
+    said_by = models.CharField(_("said by"), max_length=255, blank=True, db_default="")
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["send_out", "contact"], name="one_message_each")]
+        indexes: ClassVar = [
+            models.Index("contact", F("id").desc(), name="message_of_contact"),
+            models.Index("due_at", "id", condition=Q(due_at__isnull=False), name="message_due"),
+            models.Index(
+                "provider_message_id",
+                "provider",
+                condition=Q(provider_message_id__isnull=False),
+                name="message_by_provider_id",
+            ),
+            BrinIndex("sent_at", name="message_sent_at", autosummarize=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.status}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("messaging:details", args=[self.pk])
+
+    @property
+    def title(self) -> str:
+        """What a marketer knows the message by."""
+        return self.subject or (self.send_out.subject or self.send_out.name if self.send_out else str(_("No subject")))
+
+    @property
+    def look(self) -> Look:
+        return LOOKS[Status(self.status)][0]
+
+    @property
+    def icon(self) -> str:
+        return LOOKS[Status(self.status)][1]
+
+    @property
+    def is_final(self) -> bool:
+        return self.status not in OPEN_STATUSES
+
+    @property
+    def is_probably_automatic(self) -> bool:
+        """Opened, but by nobody that we know to be a person."""
+        return self.status == Status.OPENED and not self.is_opened_by_person
+
+
+class Report(models.Model):
+    """What a provider sent us, raw, kept as it came; an inbox until its events are applied."""
+
+    class State(models.TextChoices):
+        NEW = "new", _("New")
+        APPLIED = "applied", _("Applied")
+        UNMATCHED = "unmatched", _("Waiting for its message")
+        SET_ASIDE = "set_aside", _("Set aside: no such message")
+        UNREADABLE = "unreadable", _("Could not be read")
+
+    provider = models.CharField(_("provider"), max_length=30)
+    received_at = models.DateTimeField(_("received"), db_default=Now())
+    # Where it was posted to, with the query: providers sign it, and our token may travel in it.
+    path = models.CharField(_("path"), max_length=500, blank=True, db_default="")
+    content_type = models.CharField(_("content type"), max_length=200, blank=True, db_default="")
+    body = models.BinaryField(_("body"))
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.NEW, db_default="new")
+    # When a worker is to look at it (again); empty: nothing left to do.
+    next_at = models.DateTimeField(_("next try"), null=True, blank=True, db_default=Now())
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0, db_default=0)
+    events = models.PositiveIntegerField(_("events"), default=0, db_default=0)
+    unmatched = models.PositiveIntegerField(_("events without a message"), default=0, db_default=0)
+    error = models.TextField(_("error"), blank=True, db_default="")
+
+    class Meta:
+        verbose_name = _("report")
+        verbose_name_plural = _("reports")
+        indexes: ClassVar = [
+            models.Index("next_at", "id", condition=Q(next_at__isnull=False), name="report_inbox"),
+            BrinIndex("received_at", name="report_received_at", autosummarize=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.pk}"
+
+
+class DeliveryEvent(models.Model):
+    """One fact out of a report about one message: append-only. Its key is what makes a repeat drop out.
+
+    No foreign key constraints: a check per event would cost more than the event, and messages are never deleted.
+    """
+
+    key = models.UUIDField(primary_key=True, editable=False)
+    message = models.ForeignKey(Message, models.DO_NOTHING, related_name="events", db_constraint=False)
+    report = models.ForeignKey(Report, models.DO_NOTHING, null=True, blank=True, db_constraint=False, db_index=False)
+    provider = models.CharField(_("provider"), max_length=30)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    occurred_at = models.DateTimeField(_("occurred"))
+    recorded_at = models.DateTimeField(_("recorded"), db_default=Now())
+    reason = models.CharField(_("reason"), max_length=40, blank=True, db_default="")
+    reply_code = models.CharField(_("SMTP reply"), max_length=3, blank=True, db_default="")
+    status_code = models.CharField(_("enhanced status code"), max_length=11, blank=True, db_default="")
+    provider_code = models.CharField(_("gateway code"), max_length=40, blank=True, db_default="")
+    diagnostic = models.TextField(_("the server's own words"), blank=True, db_default="")
+    said_by = models.CharField(_("said by"), max_length=255, blank=True, db_default="")
+    is_automatic = models.BooleanField(_("by a machine"), default=False, db_default=False)
+
+    class Meta:
+        verbose_name = _("delivery event")
+        verbose_name_plural = _("delivery events")
+        indexes: ClassVar = [BrinIndex("recorded_at", name="event_recorded_at", autosummarize=True)]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class Refusal(models.Model):
+    """How many reports of a provider we turned away on a day, since their signature was wrong or missing."""
+
+    provider = models.CharField(_("provider"), max_length=30)
+    day = models.DateField(_("day"))
+    count = models.PositiveIntegerField(_("refused reports"), default=0)
+    last_at = models.DateTimeField(_("last"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("refused reports")
+        verbose_name_plural = _("refused reports")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "day"], name="refusal_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.day}"

@@ -1,0 +1,209 @@
+"""The vocabulary of statuses and events, and the order that turns a set of events into one status.
+
+The status of a message is that of its greatest event by (tier, occurred_at, severity): a maximum, so neither the
+order of arrival nor repeats can change it. Everything here is pure.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from contacts.models import Channel
+
+
+class Status(TextChoices):
+    WAITING = "waiting", _("Waiting")
+    UNKNOWN = "unknown", _("Unknown")
+    DEFERRED = "deferred", _("Deferred")
+    DELIVERED = "delivered", _("Delivered")
+    OPENED = "opened", _("Delivered (Opened)")
+    SOFT_BOUNCE = "soft_bounce", _("Soft bounce")
+    HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+    FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("Validity expired")
+    UNTRACEABLE = "untraceable", _("No status available")
+    CONTROL_GROUP = "control_group", _("Control group")
+
+
+class Kind(TextChoices):
+    """What an event says. Complaints and consent are events, but say nothing about delivery."""
+
+    ACCEPTED = "accepted", _("Accepted")
+    DEFERRED = "deferred", _("Deferred")
+    GAVE_UP = "gave_up", _("Gave up")
+    UNTRACEABLE = "untraceable", _("No status available")
+    DELIVERED = "delivered", _("Delivered")
+    OPENED = "opened", _("Opened")
+    CLICKED = "clicked", _("Clicked")
+    SOFT_BOUNCE = "soft_bounce", _("Soft bounce")
+    EXPIRED = "expired", _("Validity expired")
+    FAILED = "failed", _("Failed")
+    HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+    COMPLAINED = "complained", _("Marked as spam")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+    SUBSCRIBED = "subscribed", _("Subscribed again")
+
+
+class Meaning(NamedTuple):
+    """What a kind of event weighs, and what it shows as on each channel."""
+
+    tier: int
+    severity: int
+    email: Status
+    sms: Status
+
+
+MEANING: Final[dict[Kind, Meaning]] = {
+    Kind.ACCEPTED: Meaning(1, 0, Status.UNKNOWN, Status.UNKNOWN),
+    Kind.DEFERRED: Meaning(2, 0, Status.DEFERRED, Status.UNKNOWN),
+    Kind.UNTRACEABLE: Meaning(3, 0, Status.UNKNOWN, Status.UNTRACEABLE),
+    Kind.GAVE_UP: Meaning(3, 1, Status.SOFT_BOUNCE, Status.EXPIRED),
+    Kind.DELIVERED: Meaning(4, 0, Status.DELIVERED, Status.DELIVERED),
+    Kind.OPENED: Meaning(4, 0, Status.DELIVERED, Status.DELIVERED),
+    Kind.CLICKED: Meaning(4, 0, Status.DELIVERED, Status.DELIVERED),
+    Kind.SOFT_BOUNCE: Meaning(4, 1, Status.SOFT_BOUNCE, Status.SOFT_BOUNCE),
+    Kind.EXPIRED: Meaning(4, 2, Status.SOFT_BOUNCE, Status.EXPIRED),
+    Kind.FAILED: Meaning(4, 3, Status.SOFT_BOUNCE, Status.FAILED),
+    Kind.HARD_BOUNCE: Meaning(4, 4, Status.HARD_BOUNCE, Status.HARD_BOUNCE),
+}
+READS: Final = frozenset({Kind.OPENED, Kind.CLICKED})
+CONSENTS: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED, Kind.SUBSCRIBED})
+# While one of these shows, a further report may change it without anything having gone wrong.
+OPEN_STATUSES: Final = frozenset({Status.WAITING, Status.UNKNOWN, Status.DEFERRED})
+EMAIL_STATUSES: Final = (
+    Status.WAITING, Status.UNKNOWN, Status.DEFERRED, Status.DELIVERED, Status.OPENED,
+    Status.SOFT_BOUNCE, Status.HARD_BOUNCE, Status.CONTROL_GROUP,
+)  # fmt: skip
+SMS_STATUSES: Final = (
+    Status.WAITING, Status.UNKNOWN, Status.DELIVERED, Status.SOFT_BOUNCE, Status.HARD_BOUNCE,
+    Status.FAILED, Status.EXPIRED, Status.UNTRACEABLE, Status.CONTROL_GROUP,
+)  # fmt: skip
+
+GIVES_UP_AFTER: Final = {Channel.EMAIL: timedelta(hours=72), Channel.SMS: timedelta(hours=48)}
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TIME_BITS: Final = 55
+SEVERITY_BITS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact about one message, in our words; what a provider's adapter makes of a raw report.
+
+    `repeat_id` names the fact among all of its provider's: two events of one provider and kind that share it are
+    one. `message_id` comes from our own token in the message; where a provider drops that, `provider_message_id`
+    is the fallback. `occurred_at` is aware UTC.
+    """
+
+    provider: str
+    kind: Kind
+    occurred_at: datetime
+    repeat_id: str
+    message_id: int | None = None
+    provider_message_id: str = ""
+    reason: str = ""
+    reply_code: str = ""
+    status_code: str = ""
+    provider_code: str = ""
+    diagnostic: str = ""
+    said_by: str = ""
+    is_automatic: bool = False
+
+    @property
+    def code(self) -> str:
+        """The bounce code as the card prints it: SMTP reply, enhanced status code, gateway code."""
+        return " ".join(filter(None, (self.reply_code, self.status_code, self.provider_code)))
+
+
+def status_of(kind: Kind, channel: Channel) -> Status | None:
+    """What `kind` shows as on `channel`; None where it says nothing about delivery."""
+    meaning = MEANING.get(kind)
+    if meaning is None:
+        return None
+    return meaning.email if channel == Channel.EMAIL else meaning.sms
+
+
+def rank_of(kind: Kind, occurred_at: datetime) -> int:
+    """(tier, microseconds since 1970, severity) as one positive bigint, so that comparing is comparing numbers.
+
+    0 for kinds that say nothing about delivery.
+    """
+    meaning = MEANING.get(kind)
+    if meaning is None:
+        return 0
+    microseconds = max(0, (occurred_at - EPOCH) // timedelta(microseconds=1))
+    return (meaning.tier << TIME_BITS | microseconds) << SEVERITY_BITS | meaning.severity
+
+
+def key_of(event: Event) -> UUID:
+    """The repeat-key: the same fact reported twice gets the same key, whichever worker computes it."""
+    said = f"{event.provider}\0{event.repeat_id}\0{event.kind}"
+    return UUID(bytes=blake2b(said.encode("utf-8", "replace"), digest_size=16).digest())
+
+
+def not_later_than(limit: datetime, occurred_at: datetime) -> datetime:
+    """`occurred_at`, cut to the time of receipt: a provider's fast clock must not outrank what comes later."""
+    return min(max(occurred_at, EPOCH), limit)
+
+
+class Outcome(NamedTuple):
+    """What the events of one message add up to."""
+
+    status: Status
+    rank: int
+    is_opened: bool
+    is_opened_by_person: bool
+    decided_by: UUID | None
+
+
+def fold(channel: Channel, events: Iterable[Event]) -> Outcome:
+    """The status of a message about which `events` were reported, in whatever order and however often.
+
+    What messaging/apply.py does in SQL must come to the same; tests/messaging/test_laws.py proves it.
+    """
+    best: tuple[int, UUID | None, Status] = (0, None, Status.WAITING)
+    is_opened = is_opened_by_person = False
+    for event in events:
+        status = status_of(event.kind, channel)
+        if status is None:
+            continue
+        is_opened |= event.kind in READS
+        is_opened_by_person |= event.kind in READS and not event.is_automatic
+        rank, key = rank_of(event.kind, event.occurred_at), key_of(event)
+        if best[1] is None or (rank, key) > (best[0], best[1]):
+            best = (rank, key, status)
+    rank, decided_by, status = best
+    if status == Status.DELIVERED and is_opened and channel == Channel.EMAIL:
+        status = Status.OPENED
+    return Outcome(status, rank, is_opened, is_opened_by_person, decided_by)
+
+
+class Look(StrEnum):
+    """How a status feels; the colour comes on top of icon and words, never instead."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    IDLE = "idle"
+
+
+LOOKS: Final[dict[Status, tuple[Look, str]]] = {
+    Status.WAITING: (Look.IDLE, "tray"),
+    Status.UNKNOWN: (Look.IDLE, "question"),
+    Status.DEFERRED: (Look.WARN, "clock"),
+    Status.DELIVERED: (Look.GOOD, "check"),
+    Status.OPENED: (Look.GOOD, "envelope-open"),
+    Status.SOFT_BOUNCE: (Look.WARN, "bounce"),
+    Status.HARD_BOUNCE: (Look.BAD, "ban"),
+    Status.FAILED: (Look.BAD, "cross"),
+    Status.EXPIRED: (Look.WARN, "hourglass"),
+    Status.UNTRACEABLE: (Look.IDLE, "eye-off"),
+    Status.CONTROL_GROUP: (Look.IDLE, "minus"),
+}

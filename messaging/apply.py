@@ -1,0 +1,160 @@
+"""The only writer of Message.status: events go in, messages rise to their new maximum, addresses and consent follow.
+
+Everything is set-based, a handful of statements for any number of events. Rows are written and locked in one order
+by every worker: events by key, messages by id, addresses by id, contacts by id.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from contacts.blocks import Ground, Wish, follow_up
+from contacts.models import Channel
+from messaging import sql
+from messaging.statuses import CONSENTS, GIVES_UP_AFTER, Event, Kind, Status, fold, key_of
+
+# The rule that blocks today; a block names it, so that later rules can be told from it.
+ONE_HARD_BOUNCE: Final = "one_hard_bounce"
+# While one of these shows, the message is waited for until its time of giving up.
+WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An event, and the report that it was read from (None for what we found out ourselves)."""
+
+    event: Event
+    report_id: int | None = None
+
+
+class Target(NamedTuple):
+    """The message that an event is about."""
+
+    id: int
+    channel: Channel
+    address_id: int
+
+
+class Matched(NamedTuple):
+    """An event that found its message."""
+
+    event: Event
+    key: UUID
+    target: Target
+    report_id: int | None
+
+
+def apply(said: Sequence[Said]) -> list[Said]:
+    """Record these events and let everything follow from them. Returns those that match no message of ours.
+
+    Repeats, in here or of what was recorded before, change nothing. Call it in a transaction, and once in it: a
+    second call would take locks out of order.
+    """
+    matched, unmatched = _match(said)
+    fresh = _insert(matched) if matched else []
+    if fresh:
+        _raise_messages(fresh)
+        _follow_up(fresh)
+    return unmatched
+
+
+def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
+    by_provider_id = _by_provider_id([each.event for each in said if each.event.message_id is None])
+    ids = [
+        each.event.message_id or by_provider_id.get((each.event.provider, each.event.provider_message_id))
+        for each in said
+    ]
+    targets = _targets([found for found in ids if found is not None])
+    matched, unmatched = [], []
+    for each, message_id in zip(said, ids, strict=True):
+        target = targets.get(message_id) if message_id else None
+        if target is None:
+            unmatched.append(each)
+        else:
+            matched.append(Matched(each.event, key_of(each.event), target, each.report_id))
+    return matched, unmatched
+
+
+def _by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], int]:
+    wanted = {(event.provider, event.provider_message_id) for event in events if event.provider_message_id}
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, [list(column) for column in zip(*wanted, strict=True)])
+        return {(provider, provider_id): pk for provider, provider_id, pk in cursor.fetchall()}
+
+
+def _targets(ids: Sequence[int]) -> dict[int, Target]:
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.MATCHED_MESSAGES, [list(set(ids))])
+        return {pk: Target(pk, Channel(channel), address_id) for pk, channel, address_id in cursor.fetchall()}
+
+
+def _insert(matched: Sequence[Matched]) -> list[Matched]:
+    """Record what is new, and return just that."""
+    once = {each.key: each for each in matched}
+    columns = zip(*(_event_row(each) for each in once.values()), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.INSERT_EVENTS, [list(column) for column in columns])
+        return [once[key] for (key,) in cursor.fetchall()]
+
+
+def _event_row(each: Matched) -> tuple[object, ...]:
+    event = each.event
+    return (
+        each.key, each.target.id, each.report_id, event.provider, event.kind.value, event.occurred_at, event.reason,
+        event.reply_code, event.status_code, event.provider_code, event.diagnostic, event.said_by, event.is_automatic,
+    )  # fmt: skip
+
+
+def _raise_messages(fresh: Sequence[Matched]) -> None:
+    by_message: dict[Target, list[Matched]] = defaultdict(list)
+    for each in fresh:
+        if each.event.kind not in CONSENTS:
+            by_message[each.target].append(each)
+    if not by_message:
+        return
+    columns = zip(*(_message_row(target, news) for target, news in by_message.items()), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.RAISE_MESSAGES, [list(column) for column in columns])
+
+
+def _message_row(target: Target, news: Sequence[Matched]) -> tuple[object, ...]:
+    outcome = fold(target.channel, [each.event for each in news])
+    decisive = next(each.event for each in news if each.key == outcome.decided_by)
+    waits: timedelta | None = None
+    if outcome.status == WAITED_FOR[target.channel]:
+        waits = GIVES_UP_AFTER[target.channel]
+    return (
+        target.id, outcome.rank, outcome.decided_by, outcome.status.value, decisive.occurred_at, waits,
+        outcome.is_opened, outcome.is_opened_by_person,
+        decisive.reason, decisive.code, decisive.diagnostic, decisive.said_by,
+    )  # fmt: skip
+
+
+def _follow_up(fresh: Sequence[Matched]) -> None:
+    grounds = [_ground(each) for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
+    wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
+    follow_up(grounds, wishes)
+
+
+def _ground(each: Matched) -> Ground:
+    event, target = each.event, each.target
+    return Ground(
+        target.address_id, event.occurred_at, each.key, target.id, ONE_HARD_BOUNCE,
+        event.reason, event.code, event.diagnostic,
+    )  # fmt: skip
+
+
+def _wish(each: Matched) -> Wish:
+    event, target = each.event, each.target
+    return Wish(
+        target.address_id, target.channel, event.occurred_at, target.id, event.kind == Kind.SUBSCRIBED, event.reason
+    )

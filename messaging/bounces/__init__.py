@@ -1,0 +1,1 @@
+"""Bounces: what was said, what it means, and what a marketer reads about it."""

@@ -1,0 +1,48 @@
+"""What a provider's file offers: verify a request, and read a raw report into events. Both without a database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.statuses import Event
+
+
+class ForgedError(Exception):
+    """The request is not (provably) from the provider: signature wrong, missing, or no key set up."""
+
+
+class UnreadableError(Exception):
+    """The report cannot be read at all; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A report as it was kept. `path` is that of the request with its query; `received_at` aware UTC."""
+
+    body: bytes
+    content_type: str
+    path: str
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a report says: its events, and what in it could not be read (the rest is applied all the same)."""
+
+    events: list[Event] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider. `verify` raises ForgedError; `read` raises UnreadableError, and nothing else that is its fault."""
+
+    slug: str
+    label: str
+    channel: Channel
+    is_set_up: Callable[[], bool]
+    verify: Callable[[HttpRequest], None]
+    read: Callable[[Raw], Reading]

@@ -1,0 +1,190 @@
+"""The raw inbox: keep a report, claim a batch, read it, apply it, and settle what became of each report.
+
+Claim, apply and settle are one transaction: a worker killed at any line leaves the reports as they were, for the next.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DataError, IntegrityError, connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from messaging import sql
+from messaging.apply import Said, apply
+from messaging.models import Report
+from messaging.providers import providers
+from messaging.providers.base import Raw, UnreadableError
+from messaging.statuses import Event, not_later_than
+
+log = logging.getLogger(__name__)
+
+# A claim takes reports up to this many bytes together (a SendGrid event is about 500), but at least one.
+CLAIM_BYTES: Final = 1_000_000
+CLAIM_REPORTS: Final = 200
+# A diagnostic is shown to people; the whole of it stays in the raw report.
+LONGEST_DIAGNOSTIC: Final = 2_000
+# How long a report without a message waits for the next try, seconds; the last one repeats.
+BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)
+NUDGE: Final = "messaging.reports.nudge"
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one claimed report."""
+
+    report: Report
+    events: int = 0
+    unmatched: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def keep(provider: str, *, body: bytes, content_type: str, path: str) -> None:
+    """Commit the raw report, then nudge a worker. Once this returns, the report cannot be lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.KEEP_REPORT, [provider, body, _clean(content_type)[:200], _clean(path)[:500]])
+    nudge()
+
+
+def nudge() -> None:
+    """Have a worker look into the inbox soon. Without a broker the report waits for the beat; that loses nothing."""
+    from messaging.tasks import apply_reports  # noqa: PLC0415 -- tasks import this module
+
+    try:
+        # One waiting nudge is enough for any number of reports.
+        if cache.add(NUDGE, 1, timeout=2):
+            apply_reports.delay()
+    except Exception as error:  # noqa: BLE001 -- whatever ails the broker, the report is safe
+        log.warning("The broker cannot be reached (%s); the beat will pick the report up.", type(error).__name__)
+
+
+def count_refusal(provider: str) -> None:
+    """One more report of this provider turned away today (UTC)."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.COUNT_REFUSAL, [provider])
+
+
+def apply_pending() -> int:
+    """Apply all that is due in the inbox, batch by batch. Returns the number of reports looked at.
+
+    Safe with any number of workers at once: each claims reports that no other has.
+    """
+    try:
+        cache.delete(NUDGE)
+    except Exception as error:  # noqa: BLE001 -- as above
+        log.warning("The broker cannot be reached (%s).", type(error).__name__)
+    total = 0
+    while done := apply_batch():
+        total += done
+    return total
+
+
+def apply_batch() -> int:
+    """Claim, read, apply and settle one batch in one transaction. Returns how many reports it held."""
+    with transaction.atomic():
+        claimed = _claim()
+        if not claimed:
+            return 0
+        try:
+            with transaction.atomic():
+                results = _apply(claimed)
+        except (DataError, IntegrityError, ValueError):
+            # One report in the batch holds what PostgreSQL does not take: find it, and let the others through.
+            results = [_apply_alone(report) for report in claimed]
+        _settle(results)
+    return len(claimed)
+
+
+def replay(chosen: QuerySet[Report]) -> int:
+    """Have these reports read and applied again; what was recorded once drops out. Returns how many."""
+    queued = chosen.update(state=Report.State.NEW, next_at=timezone.now(), tries=0, error="")
+    transaction.on_commit(nudge)
+    return queued
+
+
+def _claim() -> list[Report]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.CLAIM_REPORTS, [CLAIM_REPORTS, CLAIM_BYTES])
+        ids = [row[0] for row in cursor.fetchall()]
+    return list(Report.objects.filter(pk__in=ids).order_by("pk")) if ids else []
+
+
+def _apply(claimed: Iterable[Report]) -> list[Result]:
+    results = {report.pk: Result(report) for report in claimed}
+    said = [Said(event, result.report.pk) for result in results.values() for event in _read(result)]
+    for unmatched in apply(said):
+        results[unmatched.report_id].unmatched += 1
+    return list(results.values())
+
+
+def _apply_alone(report: Report) -> Result:
+    try:
+        with transaction.atomic():
+            return _apply([report])[0]
+    except (DataError, IntegrityError, ValueError) as error:
+        log.warning("Report %s of %s cannot be stored: %s", report.pk, report.provider, type(error).__name__)
+        return Result(report, problems=[f"{type(error).__name__}: {error}"])
+
+
+def _read(result: Result) -> list[Event]:
+    report = result.report
+    provider = providers().get(report.provider)
+    if provider is None:
+        result.problems.append("No such provider.")
+        return []
+    try:
+        reading = provider.read(Raw(bytes(report.body), report.content_type, report.path, report.received_at))
+    except UnreadableError as error:
+        result.problems.append(str(error))
+        return []
+    except Exception as error:
+        # A fault of the adapter must not stop the others' reports; it is kept, and can be replayed after a fix.
+        log.exception("Report %s of %s could not be read.", report.pk, report.provider)
+        result.problems.append(f"{type(error).__name__}: {error}")
+        return []
+    result.events = len(reading.events)
+    result.problems.extend(reading.problems)
+    return [_storable(event, report.received_at) for event in reading.events]
+
+
+def _storable(event: Event, received_at: datetime) -> Event:
+    """The event without what PostgreSQL does not take or the columns have no room for, and not from the future."""
+    return replace(
+        event,
+        occurred_at=not_later_than(received_at, event.occurred_at),
+        provider_message_id=_clean(event.provider_message_id)[:255],
+        reply_code=_clean(event.reply_code)[:3],
+        status_code=_clean(event.status_code)[:11],
+        provider_code=_clean(event.provider_code)[:40],
+        diagnostic=_clean(event.diagnostic)[:LONGEST_DIAGNOSTIC],
+        said_by=_clean(event.said_by)[:255],
+    )
+
+
+def _clean(text: str) -> str:
+    """Without NUL characters and lone surrogates, which PostgreSQL's text cannot hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _settle(results: Iterable[Result]) -> None:
+    now = timezone.now()
+    rows = [_settled(result, now) for result in results]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SETTLE_REPORTS, list(zip(*rows, strict=True)))
+
+
+def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, int, int, str]:
+    report = result.report
+    state, next_at = Report.State.APPLIED, None
+    if result.unmatched:
+        wait = timedelta(seconds=BACK_OFF[min(report.tries, len(BACK_OFF) - 1)])
+        is_over = now + wait > report.received_at + timedelta(seconds=settings.UNMATCHED_RETRY_SECONDS)
+        state, next_at = (Report.State.SET_ASIDE, None) if is_over else (Report.State.UNMATCHED, now + wait)
+    elif result.problems:
+        state = Report.State.UNREADABLE
+    return report.pk, state, next_at, result.events, result.unmatched, _clean("\n".join(result.problems))[:5000]

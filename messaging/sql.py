@@ -1,0 +1,87 @@
+"""The set-based statements of apply.py, reports.py and sweep.py; policy is in Python, here rows only move."""
+
+from typing import Final
+
+KEEP_REPORT: Final = "INSERT INTO messaging_report (provider, body, content_type, path) VALUES (%s, %s, %s, %s)"
+
+COUNT_REFUSAL: Final = """
+INSERT INTO messaging_refusal AS r (provider, day, count) VALUES (%s, (now() AT TIME ZONE 'UTC')::date, 1)
+ON CONFLICT (provider, day) DO UPDATE SET count = r.count + 1, last_at = now()
+"""
+
+CLAIM_REPORTS: Final = """
+WITH due AS (
+  SELECT id, octet_length(body) AS size FROM messaging_report WHERE next_at <= now()
+  ORDER BY next_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM due) d WHERE before < %s
+"""
+
+SETTLE_REPORTS: Final = """
+UPDATE messaging_report r
+SET state = s.state, next_at = s.next_at, tries = r.tries + 1, events = s.events, unmatched = s.unmatched, error = s.error
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %s::text[])
+  AS s(id, state, next_at, events, unmatched, error)
+WHERE r.id = s.id
+"""
+
+MESSAGES_BY_PROVIDER_ID: Final = """
+SELECT m.provider, m.provider_message_id, m.id
+FROM unnest(%s::text[], %s::text[]) AS i(provider, provider_message_id)
+JOIN messaging_message m USING (provider_message_id, provider)
+"""
+
+MATCHED_MESSAGES: Final = "SELECT id, channel, address_id FROM messaging_message WHERE id = ANY(%s)"
+
+# In the order of their keys, so that two workers with the same events wait for each other instead of dead-locking.
+INSERT_EVENTS: Final = """
+INSERT INTO messaging_deliveryevent (
+  key, message_id, report_id, provider, kind, occurred_at,
+  reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic)
+SELECT * FROM unnest(
+  %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],
+  %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[]) AS i(key)
+ORDER BY key
+ON CONFLICT (key) DO NOTHING
+RETURNING key
+"""
+
+# One statement compares and moves. The winner's facts replace the old ones; being opened is only ever added.
+RAISE_MESSAGES: Final = """
+WITH best AS (
+  SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::text[], %s::timestamptz[], %s::interval[],
+                       %s::boolean[], %s::boolean[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS b(message_id, rank, key, status, at, gives_up_after, is_opened, is_opened_by_person,
+         reason, code, diagnostic, said_by)
+), raising AS (
+  SELECT b.*, (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AND b.rank > 0 AS wins
+  FROM messaging_message m JOIN best b ON m.id = b.message_id
+  WHERE (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AND b.rank > 0
+     OR b.is_opened AND NOT m.is_opened OR b.is_opened_by_person AND NOT m.is_opened_by_person
+  ORDER BY m.id FOR NO KEY UPDATE OF m
+)
+UPDATE messaging_message m SET
+  status = CASE
+    WHEN m.channel = 'email' AND (m.is_opened OR r.is_opened)
+      AND CASE WHEN r.wins THEN r.status ELSE m.status END IN ('delivered', 'opened') THEN 'opened'
+    WHEN r.wins THEN r.status ELSE m.status END,
+  is_opened = m.is_opened OR r.is_opened,
+  is_opened_by_person = m.is_opened_by_person OR r.is_opened_by_person,
+  rank = CASE WHEN r.wins THEN r.rank ELSE m.rank END,
+  decided_by = CASE WHEN r.wins THEN r.key ELSE m.decided_by END,
+  status_at = CASE WHEN r.wins THEN r.at ELSE m.status_at END,
+  due_at = CASE WHEN r.wins THEN COALESCE(m.due_at, COALESCE(m.sent_at, r.at) + r.gives_up_after) ELSE m.due_at END,
+  reason = CASE WHEN r.wins THEN r.reason ELSE m.reason END,
+  code = CASE WHEN r.wins THEN r.code ELSE m.code END,
+  diagnostic = CASE WHEN r.wins THEN r.diagnostic ELSE m.diagnostic END,
+  said_by = CASE WHEN r.wins THEN r.said_by ELSE m.said_by END
+FROM raising r WHERE m.id = r.message_id
+"""
+
+# What fell due, a chunk at a time; a row that a worker or another sweep holds is left for the next round.
+CLAIM_DUE: Final = """
+SELECT id, channel, status, due_at, diagnostic, said_by FROM messaging_message
+WHERE due_at <= %s ORDER BY due_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+CLEAR_DUE: Final = "UPDATE messaging_message SET due_at = NULL WHERE id = ANY(%s)"

@@ -1,0 +1,70 @@
+"""A PostgreSQL and a Valkey of the tests' own, and the settings that go with them."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import django
+import pytest
+from django.conf import settings
+
+from engage import embedded, keys
+
+# What a developer's shell may hold and tests must not see.
+FOREIGN = ["SECRET_KEY_FALLBACKS", "SENDGRID_WEBHOOK_KEYS", "TWILIO_AUTH_TOKENS", "SECRET_KEY", "DEBUG", "HTTPS"]
+FOREIGN += ["ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "PUBLIC_URL", "LOGIN_FAILURE_LIMIT", "PHONE_REGION", "TIME_ZONE"]
+
+
+def bring_up() -> None:
+    """Runs when pytest loads this file: a conftest.py below may import models at once, and those need settings."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        make_surroundings()
+    elif os.environ["REDIS_URL"].startswith("unix://" + os.environ["VAR_DIR"]):
+        give_worker_its_own_broker()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "engage.settings"
+    # Tests do not run collectstatic, which the manifest of the real storage would need.
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
+    django.setup()
+
+
+def make_surroundings() -> None:
+    """One PostgreSQL for this process and the xdist workers it may start: they inherit the environment."""
+    folder = Path(tempfile.mkdtemp(prefix="engage-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    os.environ["VAR_DIR"] = str(folder)
+    start_missing_servers(folder)
+    keys.fill(folder)
+
+
+def give_worker_its_own_broker() -> None:
+    """PostgreSQL has a database per worker already; a cleared cache or a drained queue is the worker's own, too."""
+    folder = Path(os.environ["VAR_DIR"], os.environ["PYTEST_XDIST_WORKER"])
+    folder.mkdir()
+    del os.environ["REDIS_URL"]
+    start_missing_servers(folder)
+
+
+def start_missing_servers(folder: Path) -> None:
+    with embedded.plain_errors():
+        for server in embedded.missing_servers(folder, durable=False):
+            atexit.register(server.stop)
+            server.start()
+
+
+bring_up()
+
+
+@pytest.fixture(scope="session")
+def sendgrid_private_key() -> str:
+    """PEM; its public half is the one key in settings.SENDGRID_WEBHOOK_KEYS."""
+    return Path(os.environ["DEMO_SENDGRID_KEY_FILE"]).read_text()
+
+
+@pytest.fixture(scope="session")
+def twilio_auth_token() -> str:
+    return os.environ["TWILIO_AUTH_TOKENS"]

@@ -1,0 +1,194 @@
+"""The laws of the order of events: any order, any repeats, any batches end the same, in Python and in the database."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contacts.models import Block, Change, Channel
+from messaging.apply import Said, apply
+from messaging.models import DeliveryEvent, Message
+from messaging.statuses import CONSENTS, MEANING, Event, Kind, Outcome, Status, fold, rank_of, status_of
+from tests.messaging.conftest import SENT_AT, make_contact, make_message
+
+START = datetime(2026, 11, 2, tzinfo=UTC)
+kinds = st.sampled_from(list(Kind))
+# Few times, so that ties are common.
+times = st.integers(0, 4).map(lambda hours: START + timedelta(hours=hours))
+channels = st.sampled_from(list(Channel))
+
+
+@st.composite
+def events(draw: st.DrawFn, messages: int = 1) -> list[tuple[int, Event]]:
+    """Events about the first, second … message; each its own repeat_id."""
+    drawn = draw(st.lists(st.tuples(st.integers(0, messages - 1), kinds, times, st.booleans()), max_size=12))
+    return [
+        (number, Event("sendgrid", kind, at, f"e{index}", reason=f"r{index}", is_automatic=automatic))
+        for index, (number, kind, at, automatic) in enumerate(drawn)
+    ]
+
+
+@given(events(), channels, st.randoms())
+def test_fold_does_not_depend_on_order_or_repeats(said: list[tuple[int, Event]], channel: Channel, random: object) -> None:
+    facts = [event for _, event in said]
+    shuffled = [*facts, *facts]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert fold(channel, shuffled) == fold(channel, facts)
+
+
+@given(events(), events(), channels)
+def test_fold_of_all_is_at_least_the_fold_of_a_part(
+    some: list[tuple[int, Event]], more: list[tuple[int, Event]], channel: Channel
+) -> None:
+    part, whole = [event for _, event in some], [event for _, event in some + more]
+
+    assert fold(channel, whole).rank >= fold(channel, part).rank
+
+
+@given(kinds, kinds, times, times)
+def test_the_order_is_tier_then_time_then_severity(one: Kind, other: Kind, at: datetime, later: datetime) -> None:
+    if one in CONSENTS or other in CONSENTS:
+        return
+    here, there = MEANING[one], MEANING[other]
+
+    assert (rank_of(one, at) > rank_of(other, later)) == (
+        (here.tier, at, here.severity) > (there.tier, later, there.severity)
+    )
+
+
+def test_reports_in_any_order_end_in_the_same_status() -> None:
+    said = [
+        Event("sendgrid", Kind.ACCEPTED, START, "1"),
+        Event("sendgrid", Kind.DEFERRED, START + timedelta(minutes=1), "2"),
+        Event("engage", Kind.GAVE_UP, START + timedelta(hours=72), "3"),
+        Event("sendgrid", Kind.DELIVERED, START + timedelta(minutes=9), "4"),
+        Event("sendgrid", Kind.OPENED, START + timedelta(minutes=5), "5"),
+    ]
+    for reports in permutations(said):
+        assert fold(Channel.EMAIL, reports).status == Status.OPENED
+
+
+@pytest.mark.parametrize(
+    ("channel", "told", "shown"),
+    [
+        (Channel.EMAIL, [], Status.WAITING),
+        (Channel.EMAIL, [(Kind.ACCEPTED, 0)], Status.UNKNOWN),
+        (Channel.EMAIL, [(Kind.ACCEPTED, 0), (Kind.DEFERRED, 1)], Status.DEFERRED),
+        (Channel.EMAIL, [(Kind.DEFERRED, 1), (Kind.GAVE_UP, 72)], Status.SOFT_BOUNCE),
+        (Channel.EMAIL, [(Kind.GAVE_UP, 72), (Kind.DELIVERED, 70)], Status.DELIVERED),
+        (Channel.EMAIL, [(Kind.SOFT_BOUNCE, 1), (Kind.DELIVERED, 2)], Status.DELIVERED),
+        (Channel.EMAIL, [(Kind.DELIVERED, 1), (Kind.HARD_BOUNCE, 2)], Status.HARD_BOUNCE),
+        (Channel.EMAIL, [(Kind.DELIVERED, 2), (Kind.SOFT_BOUNCE, 2)], Status.SOFT_BOUNCE),
+        (Channel.EMAIL, [(Kind.OPENED, 2), (Kind.SOFT_BOUNCE, 3)], Status.SOFT_BOUNCE),
+        (Channel.EMAIL, [(Kind.CLICKED, 2)], Status.OPENED),
+        (Channel.EMAIL, [(Kind.DELIVERED, 2), (Kind.COMPLAINED, 3)], Status.DELIVERED),
+        (Channel.SMS, [(Kind.DEFERRED, 1)], Status.UNKNOWN),
+        (Channel.SMS, [(Kind.DEFERRED, 1), (Kind.GAVE_UP, 48)], Status.EXPIRED),
+        (Channel.SMS, [(Kind.GAVE_UP, 48), (Kind.DELIVERED, 60)], Status.DELIVERED),
+        (Channel.SMS, [(Kind.DEFERRED, 1), (Kind.UNTRACEABLE, 2)], Status.UNTRACEABLE),
+        (Channel.SMS, [(Kind.FAILED, 2)], Status.FAILED),
+        (Channel.SMS, [(Kind.CLICKED, 2)], Status.DELIVERED),
+    ],
+)
+def test_statuses_come_about_as_designed(channel: Channel, told: list[tuple[Kind, int]], shown: Status) -> None:
+    facts = [Event("p", kind, START + timedelta(hours=hours), str(n)) for n, (kind, hours) in enumerate(told)]
+
+    assert fold(channel, facts).status == shown
+
+
+@pytest.mark.django_db(transaction=True)
+@given(events(messages=3), st.lists(st.integers(1, 5), min_size=1, max_size=8), st.randoms(), channels)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_database_agrees_with_the_fold(
+    said: list[tuple[int, Event]], sizes: list[int], random: object, channel: Channel
+) -> None:
+    """Given two messages to one address and one to another, however their events are shuffled, doubled and batched."""
+    with rolled_back():
+        shared, other = make_contact(), make_contact()
+        messages = [make_message(channel, contact, status="waiting") for contact in (shared, shared, other)]
+        told = [(number, with_message(event, messages[number])) for number, event in said]
+        arriving = [*told, *told]
+        random.shuffle(arriving)  # type: ignore[attr-defined]
+
+        for batch in batches([event for _, event in arriving], sizes):
+            assert apply([Said(event) for event in batch]) == []
+
+        for number, message in enumerate(messages):
+            mine = [event for found, event in told if found == number]
+            message.refresh_from_db()
+            assert outcome_of(message) == fold(channel, mine)
+        assert DeliveryEvent.objects.count() == len(told)
+        check_blocks(channel, messages, told)
+        check_consent(channel, messages, told)
+
+
+def check_blocks(channel: Channel, messages: list[Message], told: list[tuple[int, Event]]) -> None:
+    """A block for every address with a hard bounce, dated from the first one, written once in its contact's history."""
+    for address_id in {message.address_id for message in messages}:
+        hard = [
+            event.occurred_at
+            for number, event in told
+            if event.kind == Kind.HARD_BOUNCE and messages[number].address_id == address_id
+        ]
+        blocks = Block.objects.filter(address_id=address_id)
+        assert [block.started_at for block in blocks] == ([min(hard)] if hard else [])
+    blocked = Change.objects.filter(kind=Change.Kind.BLOCKED).count()
+    assert blocked == Block.objects.count()
+
+
+def check_consent(channel: Channel, messages: list[Message], told: list[tuple[int, Event]]) -> None:
+    for message in messages:
+        wishes = [
+            (event.occurred_at, event.kind != Kind.SUBSCRIBED)
+            for number, event in told
+            if event.kind in CONSENTS and messages[number].address_id == message.address_id
+        ]
+        assert message.contact is not None
+        message.contact.refresh_from_db()
+        accepts = message.contact.accepts_email if channel == Channel.EMAIL else message.contact.accepts_sms
+        assert accepts == (not wishes or not max(wishes)[1])
+
+
+def with_message(event: Event, message: Message) -> Event:
+    return Event(
+        event.provider, event.kind, event.occurred_at, event.repeat_id, message.pk,
+        reason=event.reason, is_automatic=event.is_automatic,
+    )  # fmt: skip
+
+
+def outcome_of(message: Message) -> Outcome:
+    return Outcome(
+        Status(message.status), message.rank, message.is_opened, message.is_opened_by_person, message.decided_by
+    )
+
+
+def batches(facts: list[Event], sizes: list[int]) -> Iterator[list[Event]]:
+    start = index = 0
+    while start < len(facts):
+        size = sizes[index % len(sizes)]
+        yield facts[start : start + size]
+        start, index = start + size, index + 1
+
+
+class rolled_back(transaction.Atomic):  # noqa: N801 -- reads as a statement
+    """A transaction of one hypothesis example."""
+
+    def __init__(self) -> None:
+        super().__init__(using=None, savepoint=True, durable=False)
+
+    def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None:
+        if exc_type is None:
+            transaction.set_rollback(True)
+        super().__exit__(exc_type, exc_value, traceback)
+
+
+def test_every_kind_has_a_status_or_is_about_consent() -> None:
+    for kind in Kind:
+        for channel in Channel:
+            assert (status_of(kind, channel) is None) == (kind in CONSENTS)
+    assert SENT_AT < START

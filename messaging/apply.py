@@ -85,7 +85,7 @@ def _by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], int]:
     if not wanted:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, [list(column) for column in zip(*wanted, strict=True)])
+        cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, sql.columns(wanted))
         return {(provider, provider_id): pk for provider, provider_id, pk in cursor.fetchall()}
 
 
@@ -100,9 +100,8 @@ def _targets(ids: Sequence[int]) -> dict[int, Target]:
 def _insert(matched: Sequence[Matched]) -> list[Matched]:
     """Record what is new, and return just that."""
     once = {each.key: each for each in matched}
-    columns = zip(*(_event_row(each) for each in once.values()), strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(sql.INSERT_EVENTS, [list(column) for column in columns])
+        cursor.execute(sql.INSERT_EVENTS, sql.columns(_event_row(each) for each in once.values()))
         return [once[key] for (key,) in cursor.fetchall()]
 
 
@@ -121,9 +120,8 @@ def _raise_messages(fresh: Sequence[Matched]) -> None:
             by_message[each.target].append(each)
     if not by_message:
         return
-    columns = zip(*(_message_row(target, news) for target, news in by_message.items()), strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(sql.RAISE_MESSAGES, [list(column) for column in columns])
+        cursor.execute(sql.RAISE_MESSAGES, sql.columns(_message_row(*each) for each in by_message.items()))
 
 
 def _message_row(target: Target, news: Sequence[Matched]) -> tuple[object, ...]:

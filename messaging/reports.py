@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # A claim takes reports up to this many bytes together (a SendGrid event is about 500), but at least one.
 CLAIM_BYTES: Final = 1_000_000
 CLAIM_REPORTS: Final = 200
+BATCHES_IN_A_ROW: Final = 50
 # A diagnostic is shown to people; the whole of it stays in the raw report.
 LONGEST_DIAGNOSTIC: Final = 2_000
 # How long a report without a message waits for the next try, seconds; the last one repeats.
@@ -70,7 +71,7 @@ def count_refusal(provider: str) -> None:
 
 
 def apply_pending() -> int:
-    """Apply all that is due in the inbox, batch by batch. Returns the number of reports looked at.
+    """Apply what is due in the inbox, batch by batch. Returns the number of reports looked at.
 
     Safe with any number of workers at once: each claims reports that no other has.
     """
@@ -79,8 +80,13 @@ def apply_pending() -> int:
     except Exception as error:  # noqa: BLE001 -- as above
         log.warning("The broker cannot be reached (%s).", type(error).__name__)
     total = 0
-    while done := apply_batch():
+    for _ in range(BATCHES_IN_A_ROW):
+        done = apply_batch()
+        if not done:
+            return total
         total += done
+    # A long burst leaves room for other tasks in between.
+    nudge()
     return total
 
 
@@ -173,9 +179,8 @@ def _clean(text: str) -> str:
 
 def _settle(results: Iterable[Result]) -> None:
     now = timezone.now()
-    rows = [_settled(result, now) for result in results]
     with connection.cursor() as cursor:
-        cursor.execute(sql.SETTLE_REPORTS, list(zip(*rows, strict=True)))
+        cursor.execute(sql.SETTLE_REPORTS, sql.columns(_settled(result, now) for result in results))
 
 
 def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, int, int, str]:

@@ -1,6 +1,13 @@
 """The set-based statements of apply.py, reports.py and sweep.py; policy is in Python, here rows only move."""
 
+from collections.abc import Iterable
 from typing import Final
+
+
+def columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """Rows turned into the arrays that the statements here unnest. There must be at least one row."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
 
 KEEP_REPORT: Final = "INSERT INTO messaging_report (provider, body, content_type, path) VALUES (%s, %s, %s, %s)"
 
@@ -11,7 +18,7 @@ ON CONFLICT (provider, day) DO UPDATE SET count = r.count + 1, last_at = now()
 
 CLAIM_REPORTS: Final = """
 WITH due AS (
-  SELECT id, octet_length(body) AS size FROM messaging_report WHERE next_at <= now()
+  SELECT id, octet_length(body) AS size FROM messaging_report WHERE next_at <= statement_timestamp()
   ORDER BY next_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 )
 SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM due) d WHERE before < %s
@@ -19,7 +26,8 @@ SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM du
 
 SETTLE_REPORTS: Final = """
 UPDATE messaging_report r
-SET state = s.state, next_at = s.next_at, tries = r.tries + 1, events = s.events, unmatched = s.unmatched, error = s.error
+SET state = s.state, next_at = s.next_at, tries = r.tries + 1,
+    events = s.events, unmatched = s.unmatched, error = s.error
 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %s::text[])
   AS s(id, state, next_at, events, unmatched, error)
 WHERE r.id = s.id

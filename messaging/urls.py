@@ -1,4 +1,13 @@
-from django.urls import URLPattern
+"""The addresses of messages, and where providers post their reports."""
+
+from django.urls import path
+
+from messaging import views, webhooks
 
 app_name = "messaging"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("contacts/<uuid:guid>/messages/", views.messages_tab, name="tab"),
+    path("messages/<int:pk>/", views.details, name="details"),
+    path("messages/<int:pk>/row/", views.row, name="row"),
+    path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
+]

@@ -1,4 +1,4 @@
-"""Where providers post their reports: verify the signature, keep the raw report, answer. Nothing else, so it is fast."""
+"""Where providers post their reports: verify the signature, keep the raw report, answer. No more, so it is fast."""
 
 import logging
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 @login_not_required
 @require_POST
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
-    """204 once the report is committed; 403 if it is forged; 413 if it is too long; 404 for a provider we don't know."""
+    """204 once the report is committed; 403 if it is forged, 413 if it is too long, 404 if the provider is unknown."""
     found = providers().get(provider)
     if found is None:
         raise Http404
@@ -28,9 +28,14 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
     except ForgedError as error:
         reports.count_refusal(provider)
         log.warning("Refused a report of %s: %s", provider, error)
-        return HttpResponse("The signature of this report is wrong or missing.\n", status=403, content_type="text/plain")
+        return _plain("The signature of this report is wrong or missing.", status=403)
     except RequestDataTooBig:
         log.warning("Refused a report of %s: longer than REPORT_MAX_BYTES.", provider)
-        return HttpResponse("The report is too long.\n", status=413, content_type="text/plain")
-    reports.keep(provider, body=request.body, content_type=request.headers.get("Content-Type", ""), path=request.get_full_path())
+        return _plain("The report is too long.", status=413)
+    content_type = request.headers.get("Content-Type", "")
+    reports.keep(provider, body=request.body, content_type=content_type, path=request.get_full_path())
     return HttpResponse(status=204)
+
+
+def _plain(text: str, status: int) -> HttpResponse:
+    return HttpResponse(text + "\n", status=status, content_type="text/plain; charset=utf-8")

@@ -43,9 +43,15 @@ class Reason:
 
 
 _NEXT: Final = _("Nothing: the next send-out tries the address again.")
-_OURS: Final = _("This says nothing about the address. Show the server's own words to whoever looks after your sending domain.")
-_NEW_ADDRESS: Final = _("Ask the person for a new address. If you know that this one works, an administrator can remove the block.")
-_NEW_NUMBER: Final = _("Ask the person for a new number. If you know that this one works, an administrator can remove the block.")
+_OURS: Final = _(
+    "This says nothing about the address. Show the server's own words to whoever looks after your sending domain."
+)
+_NEW_ADDRESS: Final = _(
+    "Ask the person for a new address. If you know that this one works, an administrator can remove the block."
+)
+_NEW_NUMBER: Final = _(
+    "Ask the person for a new number. If you know that this one works, an administrator can remove the block."
+)
 
 _TABLE: Final = (
     Reason(

@@ -1,4 +1,4 @@
-"""One file per provider; a file that holds a `provider` is found by itself. docs/contributors.md tells how to add one."""
+"""One file per provider; a file that holds a `provider` is found by itself (docs/contributors.md: how to add one)."""
 
 from functools import cache
 from importlib import import_module

@@ -21,7 +21,7 @@ from messaging.statuses import Event, Kind
 from messaging.tokens import message_id_of
 
 # The query parameter of the callback's URL that carries our token; Twilio signs the whole URL.
-TOKEN: Final = "message"
+TOKEN_PARAMETER: Final = "message"
 OPTED_OUT: Final = "21610"
 
 KINDS: Final = {
@@ -46,7 +46,9 @@ def verify(request: HttpRequest) -> None:
     given = request.headers.get("X-Twilio-Signature", "").encode("utf-8", "replace")
     url = settings.PUBLIC_URL + request.get_full_path()
     fields = _fields(request.body)
-    if not any(hmac.compare_digest(signature(token, url, fields).encode(), given) for token in settings.TWILIO_AUTH_TOKENS):
+    if not any(
+        hmac.compare_digest(signature(token, url, fields).encode(), given) for token in settings.TWILIO_AUTH_TOKENS
+    ):
         raise ForgedError("No token in TWILIO_AUTH_TOKENS made this signature for this address (see PUBLIC_URL).")
 
 
@@ -66,8 +68,8 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
 def read(raw: Raw) -> Reading:
     """The event of one callback; two where Twilio says that the person opted out. Raises UnreadableError."""
     form = dict(_fields(raw.body))
-    status, sid = form.get("MessageStatus", "").lower(), form.get("MessageSid") or form.get("SmsSid", "")
-    if not status or not sid:
+    status = form.get("MessageStatus", "").lower()
+    if not status or not (form.get("MessageSid") or form.get("SmsSid")):
         raise UnreadableError("No MessageStatus or no MessageSid: not a status callback.")
     if status not in KINDS and status not in NOT_DELIVERED:
         raise UnreadableError(f"Unknown MessageStatus {status!r}.")
@@ -76,12 +78,16 @@ def read(raw: Raw) -> Reading:
     kinds = [(kind, reason)]
     if code == OPTED_OUT:
         kinds.append((Kind.UNSUBSCRIBED, "unsubscribe"))
-    return Reading([_event(raw, form, sid, status, *each) for each in kinds])
+    return Reading([_event(raw, form, *each) for each in kinds])
 
 
-def _event(raw: Raw, form: dict[str, str], sid: str, status: str, kind: Kind, reason: str) -> Event:
-    token = parse_qs(urlsplit(raw.path).query).get(TOKEN, [""])[0]
-    code = form.get("ErrorCode", "")
+def _event(raw: Raw, form: dict[str, str], kind: Kind, reason: str) -> Event:
+    token = parse_qs(urlsplit(raw.path).query).get(TOKEN_PARAMETER, [""])[0]
+    sid, status, code = (
+        form.get("MessageSid") or form["SmsSid"],
+        form["MessageStatus"].lower(),
+        form.get("ErrorCode", ""),
+    )
     return Event(
         provider="twilio",
         kind=kind,

@@ -33,7 +33,9 @@ def events(draw: st.DrawFn, messages: int = 1) -> list[tuple[int, Event]]:
 
 
 @given(events(), channels, st.randoms())
-def test_fold_does_not_depend_on_order_or_repeats(said: list[tuple[int, Event]], channel: Channel, random: object) -> None:
+def test_fold_does_not_depend_on_order_or_repeats(
+    said: list[tuple[int, Event]], channel: Channel, random: object
+) -> None:
     facts = [event for _, event in said]
     shuffled = [*facts, *facts]
     random.shuffle(shuffled)  # type: ignore[attr-defined]

@@ -1,0 +1,110 @@
+"""Where it is measured: a database of our own, filled once and copied afresh for every way of every round.
+
+On the embedded PostgreSQL, as `make run` starts it, with its data under var/bench; or on the server of DATABASE_URL,
+where the databases named below come and go and no other is touched.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import django
+from django.db import connection, connections
+from django.db.backends.utils import CursorWrapper
+
+from bench.figures import say
+from engage import embedded
+from engage.bootstrap import BASE_DIR
+
+FOLDER: Final = BASE_DIR / "var" / "bench"
+# The one that is worked in; the others, named after what they hold, are only copied from.
+WORKING: Final = "engage_bench"
+# For the next run, which then need not load again: KEEP=1.
+KEEP: Final = bool(os.environ.get("KEEP"))
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Servers, settings and Django for the block. Removes everything afterwards."""
+    os.environ["VAR_DIR"] = str(FOLDER)
+    remove_folder()
+    try:
+        with embedded.environment():
+            use_database_of_our_own()
+            try:
+                yield
+            finally:
+                drop(WORKING)
+    finally:
+        remove_folder()
+
+
+def remove_folder() -> None:
+    if not KEEP and FOLDER.exists():
+        shutil.rmtree(FOLDER)
+
+
+def use_database_of_our_own() -> None:
+    url = urlsplit(os.environ["DATABASE_URL"])
+    os.environ["DATABASE_URL"] = urlunsplit(url._replace(path=f"{url.path.rpartition('/')[0]}/{WORKING}"))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "engage.settings"
+    os.environ["LOG_LEVEL"] = "WARNING"
+    django.setup()
+
+
+@contextmanager
+def pristine(name: str, fill: Callable[[], None], holds: str) -> Iterator[Callable[[], None]]:
+    """A database filled once; calling what the block gets resets the working one to a copy of it.
+
+    `holds` tells one filling from another, should KEEP have left it behind.
+    """
+    original = f"{WORKING}_{name}"
+    if not is_filled(original, holds):
+        started = time.monotonic()
+        drop(original)
+        drop(WORKING)
+        run(f"CREATE DATABASE {WORKING}")
+        fill()
+        connections.close_all()
+        run(f"ALTER DATABASE {WORKING} RENAME TO {original}")
+        run(f"COMMENT ON DATABASE {original} IS '{holds}'")
+        say(f"{name}: {holds} loaded in {time.monotonic() - started:.0f} s, {size_of(original)}")
+    try:
+        yield lambda: copy(original)
+    finally:
+        if not KEEP:
+            drop(WORKING)
+            drop(original)
+
+
+def copy(original: str) -> None:
+    """The working database as it was filled: same files, no dead rows, a checkpoint behind it."""
+    drop(WORKING)
+    run(f"CREATE DATABASE {WORKING} TEMPLATE {original} STRATEGY FILE_COPY")
+
+
+def drop(database: str) -> None:
+    connections.close_all()
+    run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+
+def is_filled(database: str, holds: str) -> bool:
+    found = run(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [database]
+    )
+    return found == [(holds,)]
+
+
+def size_of(database: str) -> str:
+    return str(run("SELECT pg_size_pretty(pg_database_size(%s))", [database])[0][0])
+
+
+def run(statement: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
+    """From outside of the working database, which must not be in use to be copied, renamed or dropped."""
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []

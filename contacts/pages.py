@@ -1,0 +1,41 @@
+"""What every page has in common: who may see it, and that HTMX gets a part of it where a browser gets the whole."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.middleware import HtmxDetails
+
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
+
+
+def page(*permissions: str, methods: tuple[str, ...] = ("GET", "HEAD")) -> Callable[[View], View]:
+    """A page for those who hold all of `permissions`; others get 403. No cache may keep it: it shows personal data."""
+
+    def decorate(view: View) -> View:
+        allowed = permission_required(permissions, raise_exception=True)(view)
+        varied = vary_on_headers("HX-Request", "HX-Target", "HX-History-Restore-Request")(allowed)
+        return never_cache(require_http_methods(list(methods))(varied))
+
+    return decorate
+
+
+def is_partial(request: HtmxRequest) -> bool:
+    """HTMX asks for a part. When it restores a page of the browser's history, it wants the whole."""
+    return bool(request.htmx) and not request.htmx.history_restore_request
+
+
+def render_dialog(request: HtmxRequest, template: str, context: Mapping[str, Any], status: int = 200) -> HttpResponse:
+    """What opens in the dialog; without JavaScript a page of its own."""
+    if is_partial(request):
+        return render(request, template, context, status=status)
+    return render(request, "dialog_page.html", {**context, "dialog": template}, status=status)

@@ -1,0 +1,107 @@
+"""How Engage writes what it shows: icons, times, initials, languages."""
+
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django import template
+from django.db.models import Model
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language_info, gettext, ngettext
+
+register = template.Library()
+
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
+DAY: Final = timedelta(days=1)
+WEEK: Final = timedelta(days=7)
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of static/icons.svg; without a label it is mute, as the words beside it say the same."""
+    address = f"{static('icons.svg')}#{name}"
+    if label:
+        return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}"/></svg>', label, address)
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"/></svg>', address)
+
+
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString:
+    """A time as how long ago; on hover and focus, and for screen readers at once, the exact one."""
+    if at is None:
+        return SafeString("")
+    return format_html(
+        '<time class="moment" datetime="{}" tabindex="0"><span class="ago">{}</span> <span class="exact">{}</span></time>',
+        at.isoformat(timespec="seconds"), ago(at), exact(at),
+    )  # fmt: skip
+
+
+@register.simple_tag
+def since(at: datetime | None) -> SafeString:
+    """A time as how long ago, within a sentence."""
+    if at is None:
+        return SafeString("")
+    return format_html(
+        '<time datetime="{}"><span class="ago">{}</span></time>', at.isoformat(timespec="seconds"), ago(at)
+    )
+
+
+@register.simple_tag
+def clock(at: datetime | None) -> SafeString:
+    """The exact time, with seconds: for what a server said."""
+    if at is None:
+        return SafeString("")
+    local = timezone.localtime(at)
+    return format_html(
+        '<time datetime="{}">{}</time>', at.isoformat(timespec="milliseconds"), date_format(local, "j M Y, H:i:s")
+    )
+
+
+@register.filter
+def exact(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "D j M Y, H:i T")
+
+
+def ago(at: datetime) -> str:
+    """How long ago, in one unit; from a week on the day. What static/js/engage.js keeps up to date while it is seen."""
+    now = timezone.now()
+    age = now - at
+    if age < MINUTE:
+        return gettext("just now")
+    if age < HOUR:
+        return ngettext("%(n)d minute ago", "%(n)d minutes ago", age // MINUTE) % {"n": age // MINUTE}
+    if age < DAY:
+        return ngettext("%(n)d hour ago", "%(n)d hours ago", age // HOUR) % {"n": age // HOUR}
+    if age < WEEK:
+        return ngettext("%(n)d day ago", "%(n)d days ago", age // DAY) % {"n": age // DAY}
+    return day(timezone.localtime(at).date(), timezone.localtime(now).date())
+
+
+def day(on: date, today: date) -> str:
+    return date_format(on, "j M" if on.year == today.year else "j M Y")
+
+
+@register.filter
+def initials(name: str) -> str:
+    """The first letters of the first and the last word; nothing where the name has no letters."""
+    found = [next((sign for sign in word if sign.isalpha()), "") for word in name.split()]
+    letters = [letter for letter in found if letter]
+    return "".join(dict.fromkeys([*letters[:1], *letters[-1:]]) if len(letters) < 2 else [letters[0], letters[-1]]).upper()
+
+
+@register.filter
+def language_name(code: str) -> str:
+    try:
+        return str(get_language_info(code.lower())["name_translated"])
+    except KeyError:
+        return code
+
+
+@register.filter
+def field_name(row: Model, field: str) -> str:
+    """What the field `field` of a model is called."""
+    return str(getattr(row._meta.get_field(field), "verbose_name", field)).capitalize()

@@ -1,0 +1,116 @@
+"""The contact list, and the card with its tabs and dialogs."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django_htmx.http import trigger_client_event
+
+from contacts import blocks, card, search
+from contacts.forms import LiftForm
+from contacts.keyset import page_of
+from contacts.models import Address, Block, Channel, Contact
+from contacts.pages import HtmxRequest, is_partial, page, render_dialog
+
+
+@page("contacts.view_contact")
+def contact_list(request: HtmxRequest) -> HttpResponse:
+    query = request.GET.get("q", "").strip()
+    found = page_of(search.find(query), request.GET.get("before", ""))
+    blocked = blocks.open_blocks([pk for row in found.rows for pk in (row.email_address_id, row.mobile_address_id)])
+    rows = [(contact, card.lines_of(contact, blocked)) for contact in found.rows]
+    context = {"q": query, "page": found, "rows": rows}
+    if not is_partial(request):
+        return render(request, "contacts/list.html", context)
+    is_more = request.htmx.target == "more"
+    return render(request, f"contacts/{'rows' if is_more else 'results'}.html", {**context, "is_more": is_more})
+
+
+@page("contacts.view_contact")
+def overview(request: HtmxRequest, guid: UUID) -> HttpResponse:
+    contact = card.find(guid)
+    return card.render_tab(request, contact, "overview", "contacts/overview.html", {})
+
+
+@page("contacts.view_contact")
+def history(request: HtmxRequest, guid: UUID) -> HttpResponse:
+    contact = card.find(guid)
+    context = {"page": page_of(contact.changes.select_related("actor"), request.GET.get("before", ""))}
+    if is_partial(request) and request.htmx.target == "more":
+        return render(request, "contacts/changes.html", {**context, "contact": contact, "is_more": True})
+    return card.render_tab(request, contact, "history", "contacts/history.html", context)
+
+
+@page("contacts.view_contact")
+def head(request: HtmxRequest, guid: UUID) -> HttpResponse:
+    """The card's head alone, for a card that learns that an address was blocked while it is open."""
+    contact = card.find(guid)
+    if not is_partial(request):
+        return redirect(contact)
+    return render(request, "contacts/head.html", {"contact": contact, "lines": card.head_lines(contact)})
+
+
+@page("contacts.view_contact")
+def block(request: HtmxRequest, guid: UUID, pk: int) -> HttpResponse:
+    """Why an address is blocked."""
+    contact = card.find(guid)
+    found = block_of(contact, pk)
+    context = {"contact": contact, "block": found, "sharers": sharers_of(found.address, contact)}
+    return render_dialog(request, "contacts/block.html", context)
+
+
+@page("contacts.view_contact", "contacts.lift_block", methods=("GET", "HEAD", "POST"))
+def lift(request: HtmxRequest, guid: UUID, pk: int) -> HttpResponse:
+    """Ask why, and remove the block of an address."""
+    contact = card.find(guid)
+    found = block_of(contact, pk)
+    if request.method != "POST":
+        return ask(request, contact, found, LiftForm())
+    form = LiftForm(request.POST)
+    if not form.is_valid():
+        return ask(request, contact, found, form, status=422)
+    try:
+        blocks.lift(found.pk, actor_id=request.user.pk, reason=form.cleaned_data["reason"])
+    except blocks.AlreadyLiftedError as error:
+        return too_late(request, contact, error.block or found, status=409)
+    return lifted(request, contact, found)
+
+
+def ask(request: HtmxRequest, contact: Contact, found: Block, form: LiftForm, status: int = 200) -> HttpResponse:
+    if found.ended_at:
+        return too_late(request, contact, found, status=status)
+    context = {"contact": contact, "block": found, "form": form, "sharers": sharers_of(found.address, contact)}
+    return render_dialog(request, "contacts/lift.html", context, status)
+
+
+def lifted(request: HtmxRequest, contact: Contact, found: Block) -> HttpResponse:
+    said = _("Block removed: the next send-out goes to %(address)s again.") % {"address": found.address.value}
+    if not is_partial(request):
+        messages.success(request, said)
+        return HttpResponseRedirect(contact.get_absolute_url())
+    response = render(
+        request, "contacts/lifted.html", {"contact": contact, "lines": card.head_lines(contact), "notice": said}
+    )
+    return trigger_client_event(
+        response, "block-lifted", {"focus": f"address-{found.address.channel}"}, after="settle"
+    )
+
+
+def too_late(request: HtmxRequest, contact: Contact, found: Block, status: int) -> HttpResponse:
+    """The block is gone already; say who removed it, and show the head as it is now."""
+    context = {"contact": contact, "block": found, "lines": card.head_lines(contact)}
+    return render_dialog(request, "contacts/too_late.html", context, status)
+
+
+def block_of(contact: Contact, pk: int) -> Block:
+    """The block, if it is of an address that the contact has. Raises Http404."""
+    addresses = [found for found in (contact.email_address_id, contact.mobile_address_id) if found]
+    return get_object_or_404(Block.objects.select_related("address", "ended_by"), pk=pk, address_id__in=addresses)
+
+
+def sharers_of(address: Address, contact: Contact) -> list[Contact]:
+    """Other contacts with the same address, six at most: a block covers them, too."""
+    holders = address.contacts_by_email if address.channel == Channel.EMAIL else address.contacts_by_mobile
+    return list(holders.exclude(pk=contact.pk).order_by("pk")[:6])

@@ -1,0 +1,346 @@
+"""`make run`: all of Engage on one machine, in the foreground, started and stopped as one."""
+
+import fcntl
+import http.client
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import environ
+import psycopg
+import redis
+
+from engage import bootstrap, embedded, keys
+from engage.bootstrap import BASE_DIR, until_parent_dies
+from engage.embedded import StartError
+
+START_SECONDS = 60
+STOP_SECONDS = 15
+LOG_INS = "marketer, administrator, support"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (what to call it from here, not a default)
+
+
+class Stop(BaseException):
+    """Somebody pressed Ctrl-C, closed the terminal or asked with SIGTERM."""
+
+
+def main() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask_to_stop)
+    with suppress(Stop), embedded.plain_errors(), ExitStack() as running:
+        services = bring_up(running)
+        watch(services)
+    say("Engage has stopped.")
+
+
+def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+    """Once: the stop itself takes a few seconds, and an impatient second Ctrl-C would leave it half done."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise Stop
+
+
+def bring_up(running: ExitStack) -> list["Service"]:
+    """Everything that is not there yet, in order. What is pushed on `running` is stopped in the opposite order."""
+    var = embedded.var_dir()
+    running.enter_context(claimed(var))
+    bootstrap.refuse_taken_port(bootstrap.host(), bootstrap.port())
+    say(f"Starting Engage with Python {'.'.join(map(str, sys.version_info[:3]))}")
+    stamp = demo_stamp(var)
+    servers = start_servers(var, running, stamp)
+    fill_environment(var)
+    with step("Bringing the database up to date"):
+        manage("migrate", "--no-input")
+    with step("Collecting static files"):
+        manage("collectstatic", "--no-input")
+    services = [*servers, *start_services(var, running)]
+    load_demo_once(var, stamp)
+    announce(var, stamp)
+    running.callback(say, "\nStopping Engage …")
+    return services
+
+
+@contextmanager
+def claimed(var: Path) -> Iterator[None]:
+    """Ours alone for the block: two instances on one var/ would start two servers on the same files."""
+    with (var / "run.lock").open("a+") as lock:
+        for _ in range(10):  # somebody may just be looking whether it is taken
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.1)
+        else:
+            bootstrap.refuse_second_instance()
+            raise StartError(f"already running on {var}. Stop that one first.")
+        lock.truncate(0)
+        lock.write(f"{address()} (process {os.getpid()})\n")
+        lock.flush()
+        yield
+
+
+def address() -> str:
+    host = EVERYWHERE.get(bootstrap.host(), bootstrap.host())
+    return f"http://{f'[{host}]' if ':' in host else host}:{bootstrap.port()}"
+
+
+def start_servers(var: Path, running: ExitStack, stamp: Path) -> list["Service"]:
+    """PostgreSQL and Valkey: those of the environment, if they answer, else our own."""
+    services = []
+    if os.environ.get("DATABASE_URL"):
+        with step("Looking for the PostgreSQL of DATABASE_URL"):
+            check_database(os.environ["DATABASE_URL"])
+    elif not (var / "postgres").exists():
+        stamp.unlink(missing_ok=True)  # what it told of went with the data
+    if os.environ.get("REDIS_URL"):
+        with step("Looking for the Redis of REDIS_URL"):
+            check_redis(os.environ["REDIS_URL"])
+    for server in embedded.missing_servers(var):
+        with step(f"Starting {server.title} in {shown(var)}"):
+            running.callback(server.stop)
+            server.start()
+        if server.process is not None:
+            services.append(Service(server.title, server.process, server.log))
+    return services
+
+
+def check_database(url: str) -> None:
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise StartError("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
+    try:
+        connect(url).close()
+    except psycopg.Error as error:
+        raise StartError(
+            f"cannot reach the PostgreSQL of DATABASE_URL: {str(error).strip()}\n"
+            "Start it or correct DATABASE_URL; unset, Engage brings its own."
+        ) from error
+
+
+def connect(url: str) -> psycopg.Connection:
+    """As Django would: the settings read DATABASE_URL in the same way."""
+    config = environ.Env.db_url_config(url)
+    address = {"host": config["HOST"], "port": config["PORT"], "user": config["USER"], "password": config["PASSWORD"]}
+    given = {name: value for name, value in address.items() if value}
+    return psycopg.connect(dbname=config["NAME"], **{"connect_timeout": 5, **given, **config.get("OPTIONS", {})})
+
+
+def check_redis(url: str) -> None:
+    try:
+        with redis.Redis.from_url(url.replace("redis+socket://", "unix://", 1), socket_connect_timeout=5) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise StartError(
+            f"cannot reach the Redis of REDIS_URL: {error}\n"
+            "Start it or correct REDIS_URL (redis://host:6379/0); unset, Engage brings its own."
+        ) from error
+
+
+def fill_environment(var: Path) -> None:
+    """What the children read and nobody has set."""
+    keys.fill(var)
+    os.environ["VAR_DIR"] = str(var)
+    os.environ.setdefault("PUBLIC_URL", address())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
+
+
+def manage(*arguments: str) -> None:
+    """Raises StartError with the end of what it said. Out of the terminal's session: Ctrl-C is our business."""
+    command = [*until_parent_dies("TERM"), sys.executable, "manage.py", *arguments]
+    done = subprocess.run(
+        command, cwd=BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, start_new_session=True
+    )
+    if done.returncode:
+        said = done.stdout.decode(errors="replace").strip().splitlines()
+        raise StartError(f"manage.py {arguments[0]} failed. The end of what it said:\n" + "\n".join(said[-12:]))
+
+
+@dataclass(slots=True)
+class Service:
+    """A process that has to live as long as all others."""
+
+    title: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self) -> None:
+        code = self.process.poll()
+        if code is not None:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+            raise StartError(
+                f"{self.title} {how}, so everything was stopped. The end of {shown(self.log)}:\n{tail(self.log)}"
+            )
+
+    def stop(self) -> None:
+        self.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_SECONDS)
+        self.process.kill()
+        self.process.wait()
+
+
+def start_services(var: Path, running: ExitStack) -> list[Service]:
+    """Started so that they are stopped in this order: beat, web, worker."""
+    started = []
+    with step("Starting the worker, the web server and the clock"):
+        for title, command in (("the worker", worker()), ("the web server", web()), ("the clock", beat())):
+            service = start_service(title, command, var / "log")
+            running.callback(service.stop)
+            started.append(service)
+        wait_for_web(started)
+    return started
+
+
+def web() -> list[str]:
+    host = bootstrap.host()
+    bind = f"{f'[{host}]' if ':' in host else host}:{bootstrap.port()}"
+    memory = ["--worker-tmp-dir", "/dev/shm"] if os.access("/dev/shm", os.W_OK) else []  # noqa: S108
+    threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+    # The application is loaded once and shared. The control socket would lie in the home folder.
+    sparing = ["--preload", "--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"]
+    return ["-m", "gunicorn", "engage.wsgi:application", "--bind", bind, *threads, *sparing, *memory]
+
+
+def worker() -> list[str]:
+    # Root's own machine is root's own business; the warning would only frighten.
+    calm = ["-W", "ignore:You're running the worker with superuser privileges"]
+    alone = ["--without-gossip", "--without-mingle"]
+    return [*calm, *celery("worker"), "--concurrency", "2", "--loglevel", "INFO", *alone]
+
+
+def beat() -> list[str]:
+    return [*celery("beat"), "--loglevel", "WARNING"]
+
+
+def celery(command: str) -> list[str]:
+    return ["-m", "celery", "--quiet", "--app", "engage", command]
+
+
+def start_service(title: str, command: list[str], logs: Path) -> Service:
+    logs.mkdir(exist_ok=True)
+    path = logs / f"{title.split()[1]}.log"
+    with path.open("ab") as log:
+        process = subprocess.Popen(
+            [*until_parent_dies("TERM"), sys.executable, *command],
+            cwd=BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return Service(title, process, path)
+
+
+def wait_for_web(services: list[Service]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not is_web_up():
+        for service in services:
+            service.check()
+        if time.monotonic() > deadline:
+            raise StartError(
+                f"the web server did not answer at {address()} in {START_SECONDS} s. See {services[1].log}."
+            )
+        time.sleep(0.1)
+
+
+def is_web_up() -> bool:
+    """Any answer but a failure of its own. By hand, as a proxy of the environment can't know about us."""
+    host = EVERYWHERE.get(bootstrap.host(), bootstrap.host())
+    connection = http.client.HTTPConnection(host, bootstrap.port(), timeout=10)
+    try:
+        connection.request("GET", "/login/")
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def demo_stamp(var: Path) -> Path:
+    """Says "begun" or "loaded" about the demo data of one database, so that a load cut short is made up for."""
+    url = os.environ.get("DATABASE_URL")
+    return var / "demo" / f"state-{keys.fingerprint(url) if url else 'embedded'}"
+
+
+def load_demo_once(var: Path, stamp: Path) -> None:
+    if not wants_demo(stamp):
+        return
+    password = var / "demo" / "password"
+    if os.environ.get("DEMO_PASSWORD"):
+        password.unlink(missing_ok=True)
+    else:
+        os.environ["DEMO_PASSWORD"] = keys.kept(password, readable_password)
+    stamp.write_text("begun")
+    with step("Loading the demo data, once, through the webhooks"):
+        manage("demo")
+    stamp.write_text("loaded")
+
+
+def wants_demo(stamp: Path) -> bool:
+    """Not twice, and never into a database of somebody's own that people work with already."""
+    if stamp.exists():
+        return stamp.read_text() != "loaded"
+    with connect(os.environ["DATABASE_URL"]) as connection:
+        return connection.execute("SELECT 1 FROM auth_user LIMIT 1").fetchone() is None
+
+
+def readable_password() -> str:
+    """Three words nobody knows, of 12 bits each, and a number: enough behind a limit on failed log-ins."""
+    syllables = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
+    words = ["".join(secrets.choice(syllables) for _ in range(2)) for _ in range(3)]
+    return "-".join([*words, str(secrets.randbelow(90) + 10)])
+
+
+def announce(var: Path, stamp: Path) -> None:
+    """Last, and with room around it, so that it is found at once."""
+    log_ins = ["Log-ins    your own; 'manage.py createsuperuser' makes the first"]
+    if stamp.exists():
+        password = var / "demo" / "password"
+        secret = password.read_text() if password.exists() else "the DEMO_PASSWORD that you set on the first start"
+        log_ins = [f"Log-ins    {LOG_INS}", f"Password   {secret}"]
+    lines = [f"Engage     {address()}/", *log_ins, f"Logs       {shown(var / 'log')}/", "Stop       Ctrl-C"]
+    rule = "─" * (max(map(len, lines)) + 4)
+    say("\n".join(["", rule, *(f"  {line}" for line in lines), rule, ""]))
+
+
+def watch(services: list[Service]) -> None:
+    """Until one of them ends; asked to stop, Stop comes out of the sleep."""
+    while True:
+        for service in services:
+            service.check()
+        time.sleep(0.3)
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    print(f"  {title} … ", end="", flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        say("")
+        raise
+    say(f"{time.monotonic() - started:.1f} s")
+
+
+def shown(path: Path) -> Path:
+    return path.relative_to(BASE_DIR) if path.is_relative_to(BASE_DIR) else path
+
+
+def tail(path: Path) -> str:
+    return embedded.tail(path, 12)
+
+
+def say(message: str) -> None:
+    print(message, flush=True)
+
+
+if __name__ == "__main__":
+    main()

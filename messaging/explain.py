@@ -1,0 +1,140 @@
+"""What a marketer reads about a message, in plain words. Pure functions over its row."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from contacts.addresses import display_mobile
+from contacts.models import Channel
+from messaging.bounces.reasons import reason_of
+from messaging.models import Message
+from messaging.providers import label_of
+from messaging.statuses import Status
+
+Text = str | Promise
+
+BOUNCES: Final = frozenset({Status.SOFT_BOUNCE, Status.HARD_BOUNCE})
+# What became of these has a reason that somebody gave.
+REASONED: Final = BOUNCES | {Status.DEFERRED, Status.FAILED, Status.EXPIRED}
+# These need an answer to "why": an information icon stands beside them.
+NEED_WORDS: Final = REASONED | {Status.UNKNOWN, Status.UNTRACEABLE}
+
+SAYS: Final[dict[Status, Text]] = {
+    Status.WAITING: gettext_lazy("The message waits in our queue; it has not been handed over yet."),
+    Status.UNKNOWN: gettext_lazy(
+        "The message was handed over to %(provider)s. No delivery status has been received yet."
+    ),
+    Status.DELIVERED: gettext_lazy("The message arrived at %(address)s."),
+    Status.OPENED: gettext_lazy("The message arrived at %(address)s and was opened."),
+    Status.UNTRACEABLE: gettext_lazy(
+        "The message to %(address)s travels through several parties, and none of them reports what became of it."
+    ),
+    Status.CONTROL_GROUP: gettext_lazy(
+        "The person is in the control group of this send-out: the message was not sent, on purpose, to compare later."
+    ),
+}
+ADVICE: Final[dict[Status, Text]] = {
+    Status.UNKNOWN: gettext_lazy("Nothing: the status changes by itself as soon as there is news."),
+    Status.DEFERRED: gettext_lazy("Nothing: attempts go on by themselves."),
+    Status.UNTRACEABLE: gettext_lazy("Nothing: most such messages arrive. Do not take it for a failure."),
+}
+HINTS: Final[dict[Status, Text]] = {
+    Status.UNKNOWN: gettext_lazy("No delivery status received yet"),
+    Status.WAITING: gettext_lazy("Not handed over yet"),
+    Status.UNTRACEABLE: gettext_lazy("Nobody on the way reports it"),
+    Status.CONTROL_GROUP: gettext_lazy("Not sent, on purpose"),
+}
+
+
+def says(message: Message) -> str:
+    """What became of it, in one or two sentences."""
+    status, address = Status(message.status), display_address(message)
+    if status == Status.DEFERRED:
+        on_hold = _("The receiving side has put the message on hold.")
+        return f"{on_hold} {reason_of(message.reason).says(message.channel, address)}" if message.reason else on_hold
+    if status in REASONED:
+        return reason_of(message.reason).says(message.channel, address)
+    said = str(SAYS[status]) % {"address": address, "provider": provider_name(message)}
+    return f"{said} {automatic()}" if message.is_probably_automatic else said
+
+
+def automatic() -> str:
+    return _("Probably by a program that downloads the images of every email, not by a person.")
+
+
+def advice(message: Message) -> str:
+    """What to do about it; empty where there is nothing to explain."""
+    status = Status(message.status)
+    if status in ADVICE:
+        return str(ADVICE[status])
+    return reason_of(message.reason).advice(message.channel) if status in REASONED else ""
+
+
+def hint(message: Message, now: datetime | None = None) -> str:
+    """The few words under the status."""
+    status = Status(message.status)
+    if status == Status.OPENED:
+        return _("Probably automatic") if message.is_probably_automatic else ""
+    if status == Status.EXPIRED:
+        return _("Not delivered within 48 hours")
+    if status in REASONED:
+        parts = [reason_label(message), message.code, gives_up(message, now) if status == Status.DEFERRED else ""]
+        return " · ".join(filter(None, parts))
+    return str(HINTS.get(status, ""))
+
+
+def reason_label(message: Message) -> str:
+    """The reason in two or three words; empty where nobody gave one."""
+    if Status(message.status) not in REASONED or (message.status == Status.DEFERRED and not message.reason):
+        return ""
+    if message.status == Status.SOFT_BOUNCE and message.reason == "expired" and not message.code:
+        return _("Gave up after 72 hours")
+    return reason_of(message.reason).label(message.channel)
+
+
+def gives_up(message: Message, now: datetime | None = None) -> str:
+    """When we stop waiting, such as "gives up Fri 14:05 (in 31 h)"."""
+    if message.due_at is None:
+        return ""
+    left = message.due_at - (now or timezone.now())
+    if left <= timedelta():
+        return _("gives up any minute now")
+    return _("gives up %(time)s (%(left)s)") % {"time": soon(message.due_at, left), "left": in_time(left)}
+
+
+def soon(at: datetime, left: timedelta) -> str:
+    return date_format(timezone.localtime(at), "D H:i" if left < timedelta(days=6) else "j M H:i")
+
+
+def in_time(left: timedelta) -> str:
+    minutes = max(1, round(left / timedelta(minutes=1)))
+    if minutes < 60:
+        return ngettext("in %(n)d min", "in %(n)d min", minutes) % {"n": minutes}
+    hours = round(minutes / 60)
+    return ngettext("in %(n)d h", "in %(n)d h", hours) % {"n": hours}
+
+
+def display_address(message: Message) -> str:
+    value = message.address.value
+    return display_mobile(value) if message.channel == Channel.SMS else value
+
+
+def provider_name(message: Message) -> str:
+    return label_of(message.provider) if message.provider else _("the provider")
+
+
+def status_label(message: Message) -> str:
+    """The status as the card names it."""
+    if message.status == Status.CONTROL_GROUP:
+        return _("Included in a control group")
+    return str(Status(message.status).label)
+
+
+def dialog_name(status: str) -> str:
+    """What the dialog of a message with this status is called."""
+    return _("Bounce details") if status in BOUNCES else _("Delivery details")

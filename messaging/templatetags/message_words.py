@@ -1,0 +1,74 @@
+"""The words of messaging for templates, those of contacts included: a card shows both."""
+
+from typing import Final
+
+from django import template
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from contacts.models import Channel
+from messaging import explain, rows
+from messaging.apply import ONE_HARD_BOUNCE
+from messaging.bounces.reasons import reason_of
+from messaging.models import DeliveryEvent, Message
+from messaging.providers import label_of
+from messaging.statuses import LOOKS, Look, Status
+
+register = template.Library()
+
+# The rule that blocked an address, as a marketer reads it.
+RULES: Final[dict[str, str | Promise]] = {
+    ONE_HARD_BOUNCE: _("One hard bounce blocks an address for all send-outs: writing to a dead address harms the delivery to everybody else."),
+}  # fmt: skip
+# What made a person unsubscribed or subscribed; other reasons are people's own words.
+CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
+    ("complaint", Channel.EMAIL): _("The person marked a message as spam."),
+    ("complaint", Channel.SMS): _("The person reported a message as spam."),
+    ("unsubscribe", Channel.EMAIL): _("The person used the unsubscribe link."),
+    ("unsubscribe", Channel.SMS): _("The person answered STOP."),
+    ("resubscribe", Channel.EMAIL): _("The person subscribed again."),
+    ("resubscribe", Channel.SMS): _("The person answered START."),
+}
+
+for plain in (
+    explain.says, explain.advice, explain.hint, explain.reason_label, explain.gives_up, explain.display_address,
+    explain.provider_name, explain.status_label, explain.dialog_name, rows.is_live, rows.version_of, label_of,
+):  # fmt: skip
+    register.filter(plain.__name__, plain)
+
+
+@register.filter
+def needs_words(message: Message) -> bool:
+    """Whether an information icon stands beside the status."""
+    return message.status in explain.NEED_WORDS
+
+
+@register.filter
+def rule(cause: str) -> str:
+    return str(RULES.get(cause, cause))
+
+
+@register.filter
+def reason_words(slug: str, channel: str) -> str:
+    """The reason's label; empty for none."""
+    return reason_of(slug).label(channel) if slug else ""
+
+
+@register.filter
+def reason_says(slug: str, channel: str) -> str:
+    return reason_of(slug).says(channel)
+
+
+@register.filter
+def consent_words(why: str, channel: str) -> str:
+    return str(CONSENT_WORDS.get((why, channel), why))
+
+
+@register.filter
+def look_of(status: str) -> Look:
+    return LOOKS[Status(status)][0]
+
+
+@register.filter
+def code_of(event: DeliveryEvent) -> str:
+    return " ".join(filter(None, (event.reply_code, event.status_code, event.provider_code)))

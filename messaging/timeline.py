@@ -1,0 +1,111 @@
+"""The story of one message: for each of its events, whether it changed the status when it was recorded, or why not.
+
+Pure. The order is that of recording; what was recorded at once (one batch is one transaction) stands in the order
+in which it happened.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from contacts.models import Channel
+from messaging.models import DeliveryEvent
+from messaging.statuses import CONSENTS, MEANING, READS, Kind, Status, rank_of, status_of
+
+FINAL_TIER: Final = MEANING[Kind.DELIVERED].tier
+
+
+class Effect(StrEnum):
+    CHANGED = "changed"
+    CONFIRMED = "confirmed"  # the newest word, and the same as before
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event, what the message showed after it, and what to say about its effect."""
+
+    event: DeliveryEvent
+    effect: Effect
+    status: Status
+    note: str | Promise = ""
+
+
+OLDER: Final = _("Older than what was known already, so it changed nothing.")
+TOO_LATE: Final = _("The final word was known already, so it changed nothing.")
+OVERTAKEN: Final = _("A real report had come already, so giving up changed nothing.")
+WORSE_KNOWN: Final = _("Something worse of the same moment was known already, so it changed nothing.")
+STAGE_PASSED: Final = _("The message was known to be further on, so it changed nothing.")
+OPENED_ONLY: Final = _("That it was opened is noted; the later news stands.")
+CONSENT: Final = _("This changes the person's consent, not what became of the message.")
+OVERRULED: Final = _("A real report came later and counts instead.")
+
+
+def timeline(channel: Channel, events: Iterable[DeliveryEvent]) -> list[Entry]:
+    """Every event with its effect. The last entry's status is what `statuses.fold` makes of them all."""
+    entries: list[Entry] = []
+    best: DeliveryEvent | None = None
+    is_opened, before = False, Status.WAITING
+    for event in sorted(events, key=_in_order):
+        is_best = event.kind not in CONSENTS and (best is None or _place(event) > _place(best))
+        was_opened = is_opened
+        is_opened = is_opened or event.kind in READS
+        if is_best:
+            entries = _overrule(entries, event)
+            best = event
+        after = _shown(best, channel, is_opened=is_opened)
+        effect = _effect(is_best=is_best, is_change=after != before)
+        note = "" if effect != Effect.NOTHING else _why_not(event, best, is_news=is_opened and not was_opened)
+        entries.append(Entry(event, effect, after, note))
+        before = after
+    return entries
+
+
+def _in_order(event: DeliveryEvent) -> tuple[object, ...]:
+    return event.recorded_at, event.occurred_at, _place(event)
+
+
+def _place(event: DeliveryEvent) -> tuple[int, object]:
+    return rank_of(Kind(event.kind), event.occurred_at), event.key
+
+
+def _shown(best: DeliveryEvent | None, channel: Channel, *, is_opened: bool) -> Status:
+    status = status_of(Kind(best.kind), channel) if best else None
+    if status == Status.DELIVERED and is_opened and channel == Channel.EMAIL:
+        return Status.OPENED
+    return status or Status.WAITING
+
+
+def _effect(*, is_best: bool, is_change: bool) -> Effect:
+    if is_change:
+        return Effect.CHANGED
+    return Effect.CONFIRMED if is_best else Effect.NOTHING
+
+
+def _overrule(entries: list[Entry], event: DeliveryEvent) -> list[Entry]:
+    """Our own giving up was right when it was recorded, and is no longer: say so beside it."""
+    if MEANING[Kind(event.kind)].tier < FINAL_TIER:
+        return entries
+    return [
+        Entry(entry.event, entry.effect, entry.status, OVERRULED)
+        if entry.event.kind == Kind.GAVE_UP and entry.effect != Effect.NOTHING
+        else entry
+        for entry in entries
+    ]
+
+
+def _why_not(event: DeliveryEvent, best: DeliveryEvent | None, *, is_news: bool) -> str | Promise:
+    if event.kind in CONSENTS or best is None:
+        return CONSENT
+    if is_news:
+        return OPENED_ONLY
+    mine, theirs = MEANING[Kind(event.kind)].tier, MEANING[Kind(best.kind)].tier
+    if event.kind == Kind.GAVE_UP and mine < theirs:
+        return OVERTAKEN
+    if mine < theirs:
+        return TOO_LATE if theirs == FINAL_TIER else STAGE_PASSED
+    return OLDER if event.occurred_at < best.occurred_at else WORSE_KNOWN

@@ -1,0 +1,75 @@
+"""The Messages tab of the contact card, the details of a message, and its row that keeps itself up to date."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django_htmx.http import push_url, trigger_client_event
+
+from contacts import card
+from contacts.keyset import page_of
+from contacts.models import Block, Channel
+from contacts.pages import HtmxRequest, is_partial, page, render_dialog
+from messaging.filters import Filters
+from messaging.models import Message
+from messaging.rows import is_live, messages_of, version_of, with_names
+from messaging.statuses import Kind, Status
+from messaging.timeline import timeline
+
+CONSENT_LOST: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED})
+
+
+@page("contacts.view_contact", "messaging.view_message")
+def messages_tab(request: HtmxRequest, guid: UUID) -> HttpResponse:
+    contact, filters = card.find(guid), Filters.of(request.GET)
+    found = page_of(filters.narrow(messages_of(contact)), request.GET.get("before", ""))
+    context = {"contact": contact, "filters": filters, "page": found}
+    if is_partial(request) and request.htmx.target == "more":
+        return render(request, "messaging/rows.html", {**context, "is_more": True})
+    if not found.rows:
+        context["has_others"] = bool(filters or not found.is_first) and messages_of(contact).exists()
+    response = card.render_tab(request, contact, "messages", "messaging/tab.html", context)
+    address = reverse("messaging:tab", args=[guid]) + (f"?{filters.query}" if filters else "")
+    return push_url(response, address) if is_partial(request) else response
+
+
+@page("messaging.view_message")
+def row(request: HtmxRequest, pk: int) -> HttpResponse:
+    """The row as it is now, for one that shows `?seen=` an older version; 204 where nothing changed."""
+    message = get_object_or_404(with_names(), pk=pk)
+    if not is_partial(request):
+        return redirect(message)
+    is_news = request.GET.get("seen") != version_of(message)
+    if not is_news and is_live(message):
+        return HttpResponse(status=204)
+    response = render(request, "messaging/row_news.html", {"message": message, "is_news": is_news})
+    return trigger_client_event(response, "status-changed") if is_news else response
+
+
+@page("messaging.view_message")
+def details(request: HtmxRequest, pk: int) -> HttpResponse:
+    """What became of a message, why, and what follows."""
+    message = get_object_or_404(with_names().select_related("contact"), pk=pk)
+    entries = timeline(Channel(message.channel), message.events.all())
+    context = {
+        "message": message,
+        "contact": message.contact,
+        "entries": entries,
+        "decisive": next((entry.event for entry in entries if entry.event.key == message.decided_by), None),
+        "is_consent_lost": any(entry.event.kind in CONSENT_LOST for entry in entries),
+        **blocks_about(message),
+    }
+    return render_dialog(request, "messaging/details.html", context)
+
+
+def blocks_about(message: Message) -> dict[str, Any]:
+    """The block that a hard bounce led to, or else the one in force already."""
+    if message.status != Status.HARD_BOUNCE:
+        return {}
+    blocks = list(Block.objects.filter(address=message.address_id).select_related("ended_by").order_by("-pk")[:20])
+    return {
+        "block": next((block for block in blocks if block.message_id == message.pk), None),
+        "open_block": next((block for block in blocks if block.ended_at is None), None),
+    }

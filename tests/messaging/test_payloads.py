@@ -1,0 +1,68 @@
+"""Every payload of every provider reads as the file beside it says: payloads/<provider>/<case>.<ext>, .expected.json."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messaging.bounces.reasons import HARD, REASONS
+from messaging.providers import providers
+from messaging.providers.base import Raw, UnreadableError
+from messaging.statuses import Event, Kind
+from messaging.tokens import token_of
+
+PAYLOADS = Path(__file__).with_name("payloads")
+CASES = sorted(path for path in PAYLOADS.glob("*/*") if not path.name.endswith(".expected.json"))
+RECEIVED_AT = datetime(2026, 11, 3, 12, tzinfo=UTC)
+NOT_REASONS = {"", "unsubscribe", "resubscribe"}
+
+
+def raw_of(path: Path) -> Raw:
+    body = path.read_text().replace("{{token}}", token_of(4711)).encode()
+    content_type = "application/x-www-form-urlencoded" if path.suffix == ".form" else "application/json"
+    return Raw(body, content_type, f"/webhooks/{path.parent.name}/?message={token_of(4711)}", RECEIVED_AT)
+
+
+def shown(event: Event, fields: dict[str, Any]) -> dict[str, Any]:
+    values = {name: getattr(event, name) for name in fields}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_payload_reads_as_expected(path: Path) -> None:
+    expected = json.loads(path.with_suffix(".expected.json").read_text())
+
+    reading = providers()[path.parent.name].read(raw_of(path))
+
+    assert len(reading.events) == len(expected["events"])
+    for event, fields in zip(reading.events, expected["events"], strict=True):
+        assert shown(event, fields) == fields
+    problems = expected.get("problems", [])
+    assert [told[: len(start)] for told, start in zip(reading.problems, problems, strict=True)] == problems
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_what_is_read_is_in_our_words(path: Path) -> None:
+    for event in providers()[path.parent.name].read(raw_of(path)).events:
+        assert event.provider == path.parent.name
+        assert event.reason in REASONS or event.reason in NOT_REASONS
+        assert event.kind != Kind.HARD_BOUNCE or event.reason in HARD
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_truncated_payload_is_unreadable_or_read_in_part_but_never_a_fault(path: Path) -> None:
+    raw = raw_of(path)
+    for end in range(0, len(raw.body), max(1, len(raw.body) // 40)):
+        try:
+            providers()[path.parent.name].read(Raw(raw.body[:end], raw.content_type, raw.path, RECEIVED_AT))
+        except UnreadableError as error:
+            assert str(error)
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{}", b"[" * 100_000, b"null", b"\x00", "ä".encode("utf-16")])
+def test_nonsense_is_unreadable(body: bytes) -> None:
+    for provider in providers().values():
+        with pytest.raises(UnreadableError):
+            provider.read(Raw(body, "application/json", "/", RECEIVED_AT))

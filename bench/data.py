@@ -1,30 +1,56 @@
-"""Contacts and messages as years of send-outs leave them, made by the server itself.
+"""Contacts and messages as a year of send-outs leaves them, made by the server itself.
 
-Skewed as real lists are: contact n has about 3,500 / sqrt(n) of 5 million messages, so some fifty have 500 and more.
+Skewed as real lists are: of 5 million messages contact n has about 3,500 / sqrt(n), so some fifty have 500 and more.
 """
 
-from contextlib import contextmanager
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from bench import sql
+from bench import place, sql
 from bench.figures import say
 
 CONTACTS: Final = 500_000
-# Of 10 messages so many are as a send-out leaves them: handed over, and nothing known yet.
+SEND_OUTS: Final = 250
+# Of every ten messages these are as a send-out leaves them: handed over, and nothing heard yet.
 UNSETTLED: Final = 3
 CHUNK: Final = 500_000
 
+FIRST_NAMES: Final = """
+Anna Erik Maria Lars Karin Anders Elisabeth Johan Margareta Per Kristina Nils Eva Karl Birgitta Mikael Linnéa Jan Marie
+Lennart Ingrid Hans Sofia Peter Emma Olof Sara Gunnar Åsa Sven Malin Fredrik Jenny Bengt Annika Bo Ulla Daniel Johanna
+Gustav Hanna Göran Helena Åke Ida Magnus Elin Alexander Monica Stefan Julia Torsten Amanda John Astrid Mats Lena Thomas
+Gunilla Leif Ali Fatima Mohammed Zahra Björn Agneta Ulf Wilma Kjell Cecilia Oskar Ebba Viktor Saga Hugo Maja Emil Alva
+Ludvig Freja Axel Nora Olle Signe Søren Kirsten Jürgen Renée Ana Bo Li Xu
+""".split()
+STEMS: Final = """
+Anders Johan Karl Nil Erik Lar Ol Per Sven Gustaf Pet Jon Jan Hans Bengt Jakob Magnu Lind Sand Berg Lund Hög Ek Björk
+Alm Gran Asp Nor Söder Öst Väster Sjö Ström Strand Åker Hed Holm Wall Forss Hall Ny Sten Kvarn Dal Back Mo Fält Äng
+Krist Mats Daniel Mikael Isak Abraham Samuel Henrik Fredrik Martin Viktor Axel Arvid Hol Bäck Ceder Rosen Blom Liljen
+Örn Falk Hjort Björn Varg Lejon Stjern Sol Mån Silver Gyllen Stål Järn Sköld Svärd Hammar Smed Murare Möller Snick
+""".split()
+ENDINGS: Final = "sson sson sson berg lund ström man qvist gren dahl feldt stedt mark son ell én".split()
+DOMAINS: Final = """
+example.com example.org example.net mail.example.com post.example.org kund.example.se firma.example.se skola.example.se
+webmail.example.net example.dk example.no example.fi example.de example.co.uk hotmejl.example.com
+""".split()
+
+
+def loaded(messages: int, contacts: int = CONTACTS, name: str = "engage") -> AbstractContextManager[Callable[[], None]]:
+    """A pristine database with these; what the block gets resets the working one to it."""
+    return place.pristine(
+        name, lambda: fill(messages, contacts), f"{messages:,} messages, {contacts:,} contacts"
+    )
+
 
 def fill(messages: int, contacts: int) -> None:
-    """Our own tables, in a database without any."""
     call_command("migrate", verbosity=0)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '512MB'")
+        cursor.execute("SET LOCAL work_mem = '256MB'; SET LOCAL maintenance_work_mem = '512MB'; SELECT setseed(0.42)")
         load_contacts(cursor, contacts)
         if messages:
             load_messages(cursor, messages, contacts)
@@ -34,35 +60,37 @@ def fill(messages: int, contacts: int) -> None:
 
 def load_contacts(cursor: CursorWrapper, contacts: int) -> None:
     say(f"{contacts:,} contacts …")
+    words = {"first": FIRST_NAMES, "stem": STEMS, "ending": ENDINGS, "domain": DOMAINS}
     with bare(cursor, "contacts_address"), bare(cursor, "contacts_contact"):
-        cursor.execute("SELECT setseed(0.42)")
-        cursor.execute(sql.CONTACTS, {"contacts": contacts})
-        cursor.execute(sql.ADDRESSES, {"contacts": contacts})
+        cursor.execute(sql.CONTACTS, {"contacts": contacts, **words})
+        cursor.execute(sql.ADDRESSES)
 
 
 def load_messages(cursor: CursorWrapper, messages: int, contacts: int) -> None:
-    cursor.execute(sql.SEND_OUTS)
+    shape = {"messages": messages, "contacts": contacts, "unsettled": UNSETTLED, "per_send_out": per_send_out(messages)}
+    cursor.execute(sql.SEND_OUTS, {"send_outs": -(-messages // per_send_out(messages))})
     with bare(cursor, "messaging_message"):
         for start in range(0, messages, CHUNK):
             say(f"{start:,} of {messages:,} messages …")
-            cursor.execute(
-                sql.MESSAGES,
-                {"from": start + 1, "to": min(start + CHUNK, messages), "messages": messages, "contacts": contacts},
-            )
+            cursor.execute(sql.MESSAGES, shape | {"start": start + 1, "stop": min(start + CHUNK, messages)})
         say("their indexes …")
+
+
+def per_send_out(messages: int) -> int:
+    return max(1, messages // SEND_OUTS)
 
 
 @contextmanager
 def bare(cursor: CursorWrapper, table: str) -> Iterator[None]:
-    """The table without indexes and constraints, which come back after the block: many times faster to fill.
+    """The table without indexes and constraints for the block: filling it is many times faster.
 
-    Emptied in the same transaction, which spares the write-ahead log where wal_level is minimal.
+    Emptied in the same transaction, since that spares the write-ahead log where wal_level is minimal.
     """
     cursor.execute(f"TRUNCATE {table} CASCADE")
     cursor.execute(sql.CONSTRAINTS_OF, [table])
     constraints = cursor.fetchall()
     for name, _ in constraints:
-        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name} CASCADE")
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
     cursor.execute(sql.INDEXES_OF, [table])
     indexes = cursor.fetchall()
     for name, _ in indexes:

@@ -1,4 +1,4 @@
-"""The set-based statements of data.py and sweep.py."""
+"""The set-based statements that make the data. Client-side parameters: %% is a percent sign, %(name)s a value."""
 
 from typing import Final
 
@@ -7,33 +7,90 @@ SELECT quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
 WHERE conrelid = %s::regclass AND contype IN ('f', 'u') ORDER BY contype DESC, conname
 """
 INDEXES_OF: Final = """
-SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i
-WHERE i.indrelid = %s::regclass AND NOT i.indisprimary
+SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index i
+WHERE indrelid = %s::regclass AND NOT indisprimary
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.conrelid = i.indrelid)
 ORDER BY 1
 """
 
-# Names and domains that are common, rare ones by the tail of a square; 7919 spreads the numbers over all digits.
+# Common names are common: the draw is squared. 7919 is prime, so the numbers are all different.
 CONTACTS: Final = """
 INSERT INTO contacts_contact (id, guid, first_name, last_name, email, mobile, mobile_digits, email_address_id,
   mobile_address_id, country, language, email_consent_at, sms_consent_at)
 SELECT n, gen_random_uuid(), first_name, last_name,
   translate(lower(first_name || '.' || last_name), 'åäöéüø', 'aaoeuo') || n || '@' || domain,
-  '+46 70 ' || to_char(digits, 'FM000"  "0000'), '+4670' || to_char(digits, 'FM0000000'),
+  format('+46 70 %%s %%s %%s', substr(digits, 1, 3), substr(digits, 4, 2), substr(digits, 6, 2)), '+4670' || digits,
   n, %(contacts)s + n, 'SE', 'sv', now() - interval '2 years', now() - interval '2 years'
 FROM (
-  SELECT n, n * 7919 %% 10000000 AS digits,
-    first_names[1 + floor(cardinality(first_names) * random() ^ 2)::int] AS first_name,
-    last_names[1 + floor(cardinality(last_names) * random() ^ 2)::int]
-      || (ARRAY['', '', '', 'sson', 'berg', 'lund', 'ström', 'man'])[1 + floor(8 * random())::int] AS last_name,
-    domains[1 + floor(cardinality(domains) * random() ^ 3)::int] AS domain
-  FROM generate_series(1, %(contacts)s) AS n, (SELECT
-    string_to_array('Anna Erik Maria Lars Karin Anders Elisabeth Johan Margareta Per Kristina Nils Eva Karl Birgitta
-      Mikael Linnéa Jan Marie Lennart Ingrid Hans Sofia Peter Emma Olof Sara Gunnar Åsa Sven Malin Fredrik Jenny Bengt
-      Annika Bo Ulla Daniel Johanna Gustav Hanna Göran Helena Åke Ida Magnus Elin Alexander Monica Stefan Julia Torsten
-      Amanda John Astrid Mats Lena Thomas Gunilla Leif Ali Fatima Mohammed Zahra Björn Agneta Ulf Wilma Kjell Cecilia
-      Oskar Ebba Viktor Saga Hugo Maja Emil Alva Ludvig Freja Axel Nora Olle Signe Søren Kirsten Jürgen Ana', ' ') - ''
-      AS first_names,
-    string_to_array('x', ' ') AS last_names, string_to_array('x', ' ') AS domains) AS names
+  SELECT n, lpad((n * 7919 %% 10000000)::text, 7, '0') AS digits,
+    first[1 + floor(cardinality(first) * random() ^ 2)::int] AS first_name,
+    stem[1 + floor(cardinality(stem) * random() ^ 2)::int] || ending[1 + floor(cardinality(ending) * random())::int]
+      AS last_name,
+    domain[1 + floor(cardinality(domain) * random() ^ 3)::int] AS domain
+  FROM generate_series(1::bigint, %(contacts)s) AS n,
+    (SELECT %(first)s::text[], %(stem)s::text[], %(ending)s::text[], %(domain)s::text[]) AS w(first, stem, ending, domain)
+  OFFSET 0
 ) AS people
+"""
+
+ADDRESSES: Final = """
+INSERT INTO contacts_address (id, channel, value)
+SELECT email_address_id, 'email', email FROM contacts_contact UNION ALL
+SELECT mobile_address_id, 'sms', mobile_digits FROM contacts_contact ORDER BY 1
+"""
+
+# Every fifth is by SMS.
+SEND_OUTS: Final = """
+INSERT INTO messaging_sendout (id, name, channel, subject, created_at)
+SELECT n, 'Newsletter ' || n, CASE WHEN n %% 5 = 0 THEN 'sms' ELSE 'email' END, 'News of week ' || n,
+  now() - interval '365 days' * (1 - n / %(send_outs)s::float8)
+FROM generate_series(1, %(send_outs)s) AS n
+"""
+
+# Spread over a year. A contact drawn a second time for a send-out gets a single message instead. The rank is that of
+# messaging/statuses.py: tier, microseconds, severity.
+MESSAGES: Final = """
+WITH drawn AS (
+  SELECT n, 1 + (n - 1) / %(per_send_out)s AS send_out_id, 1 + floor(%(contacts)s * random() ^ 2)::bigint AS contact_id,
+    random() AS luck, now() - interval '365 days' * (1 - n / %(messages)s::float8) AS at
+  FROM generate_series(%(start)s::bigint, %(stop)s) AS n
+), addressed AS (
+  SELECT *, CASE WHEN send_out_id %% 5 = 0 THEN 'sms' ELSE 'email' END AS channel,
+    row_number() OVER (PARTITION BY send_out_id, contact_id ORDER BY n) = 1 AS is_first
+  FROM drawn
+), settled AS (
+  SELECT *, CASE
+    WHEN n %% 10 BETWEEN 1 AND %(unsettled)s THEN 'unknown'
+    WHEN channel = 'email' THEN CASE
+      WHEN luck < 0.02 THEN 'deferred' WHEN luck < 0.55 THEN 'delivered' WHEN luck < 0.90 THEN 'opened'
+      WHEN luck < 0.93 THEN 'hard_bounce' WHEN luck < 0.96 THEN 'soft_bounce' ELSE 'unknown' END
+    ELSE CASE
+      WHEN luck < 0.86 THEN 'delivered' WHEN luck < 0.89 THEN 'hard_bounce' WHEN luck < 0.92 THEN 'soft_bounce'
+      WHEN luck < 0.94 THEN 'failed' WHEN luck < 0.96 THEN 'expired' WHEN luck < 0.98 THEN 'untraceable'
+      ELSE 'unknown' END
+    END AS status
+  FROM addressed
+), meaning (status, tier, severity, reason, code, diagnostic) AS (VALUES
+  ('unknown', 1, 0, '', '', ''), ('delivered', 4, 0, '', '', '250 2.0.0 OK'), ('opened', 4, 0, '', '', ''),
+  ('deferred', 2, 0, 'greylisted', '450 4.2.0', '450 4.2.0 Greylisted, please try again in 300 seconds'),
+  ('soft_bounce', 4, 1, 'mailbox_full', '552 5.2.2', '552 5.2.2 The recipient''s inbox is out of storage space.'),
+  ('hard_bounce', 4, 4, 'user_unknown', '550 5.1.1',
+    '550 5.1.1 The email account that you tried to reach does not exist.'),
+  ('failed', 4, 3, 'unknown', '30008', ''), ('expired', 3, 1, 'expired', '', ''), ('untraceable', 3, 0, '', '', '')
+)
+INSERT INTO messaging_message (id, channel, send_out_id, contact_id, address_id, subject, provider, provider_message_id,
+  created_at, sent_at, due_at, status, rank, decided_by, status_at, is_opened, is_opened_by_person,
+  reason, code, diagnostic, said_by)
+SELECT n, channel, CASE WHEN is_first THEN send_out_id END, contact_id,
+  CASE channel WHEN 'email' THEN contact_id ELSE %(contacts)s + contact_id END,
+  CASE WHEN is_first THEN '' ELSE 'Your order ' || n END,
+  CASE channel WHEN 'email' THEN 'sendgrid' ELSE 'twilio' END,
+  CASE channel WHEN 'email' THEN 'sg.' ELSE 'SM' END || substr(md5(n || 'x'), 1, 22),
+  at - interval '1 minute', at,
+  CASE WHEN status = 'deferred' THEN at + interval '72 hours'
+       WHEN channel = 'sms' AND (status = 'unknown' OR at > now() - interval '48 hours') THEN at + interval '48 hours' END,
+  status, (tier::bigint << 55 | (extract(epoch FROM at) * 1000000)::bigint + 90000000) << 3 | severity,
+  gen_random_uuid(), at + interval '90 seconds', status = 'opened', status = 'opened' AND luck < 0.75,
+  reason, code, diagnostic, CASE WHEN diagnostic = '' THEN '' ELSE 'mx1.example.net' END
+FROM settled JOIN meaning USING (status) ORDER BY n
 """

@@ -4,7 +4,7 @@ Locks are taken in one order by everybody (addresses by id, then contacts by id)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -25,7 +25,7 @@ class AlreadyLiftedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A proof for a block: an event that says that this address is dead."""
+    """A proof for a block: an event that says that this address is dead. (The columns of sql.BLOCK, in order.)"""
 
     address_id: int
     occurred_at: datetime
@@ -39,7 +39,10 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an event says of a person's consent: taken back (complaint, unsubscribe) or given again."""
+    """What an event says of a person's consent: taken back (complaint, unsubscribe) or given again.
+
+    (The columns of sql.CONSENT, in order.)
+    """
 
     address_id: int
     channel: Channel
@@ -57,7 +60,7 @@ def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish]) -> None:
     """
     if not grounds and not wishes:
         return
-    _lock(sorted({each.address_id for each in (*grounds, *wishes)}))
+    _lock(sorted({ground.address_id for ground in grounds} | {wish.address_id for wish in wishes}))
     if grounds:
         _block(grounds)
     for channel in Channel:
@@ -101,27 +104,10 @@ def _lock(address_ids: list[int]) -> None:
 
 
 def _block(grounds: Sequence[Ground]) -> None:
-    columns = [
-        [ground.address_id for ground in grounds],
-        [ground.occurred_at for ground in grounds],
-        [ground.event_key for ground in grounds],
-        [ground.message_id for ground in grounds],
-        [ground.cause for ground in grounds],
-        [ground.reason for ground in grounds],
-        [ground.code for ground in grounds],
-        [ground.diagnostic for ground in grounds],
-    ]
     with connection.cursor() as cursor:
-        cursor.execute(sql.BLOCK, columns)
+        cursor.execute(sql.BLOCK, sql.columns(map(astuple, grounds)))
 
 
 def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:
-    columns = [
-        [wish.address_id for wish in wishes],
-        [wish.occurred_at for wish in wishes],
-        [wish.message_id for wish in wishes],
-        [wish.accepts for wish in wishes],
-        [wish.why for wish in wishes],
-    ]
     with connection.cursor() as cursor:
-        cursor.execute(sql.CONSENT[channel], columns)
+        cursor.execute(sql.CONSENT[channel], sql.columns(map(astuple, wishes)))

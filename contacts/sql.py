@@ -1,8 +1,15 @@
 """The set-based statements of contacts/blocks.py; each takes its arrays in the order of its columns."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 from contacts.models import Channel
+
+
+def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows turned into the arrays that a statement unnests. There must be at least one row."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
 
 LOCK_ADDRESSES: Final = "SELECT 1 FROM contacts_address WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 
@@ -47,8 +54,8 @@ WHERE a.id = %(address)s ORDER BY c.id
 _CONSENT: Final = """
 WITH wish AS (
   SELECT DISTINCT ON (address_id) *
-  FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[], %s::boolean[], %s::text[])
-    AS w(address_id, at, message_id, accepts, why)
+  FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::bigint[], %s::boolean[], %s::text[])
+    AS w(address_id, channel, at, message_id, accepts, why)
   ORDER BY address_id, at DESC, accepts, message_id
 ), moving AS (
   SELECT c.id, c.accepts_{channel} AS accepted, w.* FROM wish w JOIN contacts_contact c ON c.{address} = w.address_id

@@ -31,18 +31,27 @@ def main() -> None:
         arguments.pop(0)
         requirements.append("tests/requirements.txt")
     os.chdir(BASE_DIR)
-    if arguments == ["engage.run"]:
-        refuse_second_instance()
-        refuse_taken_port(host(), port())
     try:
+        if arguments == ["engage.run"]:
+            refuse_second_instance()
+            refuse_taken_port(host(), port())
         prepare(requirements)
     except KeyboardInterrupt:
         fail("stopped before everything was installed; the next start goes on.")
+    except PermissionError as error:
+        fail(not_ours(error))
     go_on_in_venv(arguments)
 
 
 def fail(message: str) -> NoReturn:
     sys.exit(f"engage: {message}")
+
+
+def not_ours(error: PermissionError) -> str:
+    """What a `sudo make run` of yesterday leads to, for one."""
+    return (
+        f"may not write {error.filename}. Run this as its owner, or make it yours: sudo chown -R $(id -un) {BASE_DIR}"
+    )
 
 
 def var_dir() -> Path:
@@ -87,10 +96,10 @@ def refuse_taken_port(host: str, port: int) -> None:
             probe.bind((host, port))
             probe.listen()
         except OSError as error:
-            hint = f"PORT={port + 1000 if port < 60000 else 8000} make run"
             if error.errno == errno.EADDRINUSE:
-                fail(f"port {port} is taken by another program. Choose another one: {hint}")
-            fail(f"cannot listen on {host} port {port}: {error.strerror}. Choose another one: {hint}")
+                another = port + 1000 if port < 60000 else 8000
+                fail(f"port {port} is taken by another program. Choose another one: PORT={another} make run")
+            fail(f"cannot listen on {host}, port {port}: {error.strerror}. Set HOST and PORT to what this machine has.")
 
 
 def prepare(requirements: list[str]) -> None:

@@ -83,7 +83,7 @@ def plain_errors() -> Iterator[None]:
     except StartError as error:
         sys.exit(f"engage: {error}")
     except PermissionError as error:
-        sys.exit(f"engage: permission denied: {error.filename} belongs to somebody else. Run this as its owner.")
+        sys.exit(f"engage: {bootstrap.not_ours(error)}")
 
 
 def var_dir() -> Path:
@@ -93,8 +93,6 @@ def var_dir() -> Path:
         var.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartError(f"cannot make {var}: {error.strerror}. Set VAR_DIR to a folder you may write to.") from error
-    if not os.access(var, os.W_OK | os.X_OK):
-        raise StartError(f"{var} belongs to somebody else. Run this as its owner, or 'sudo chown -R $(id -un) {var}'.")
     return var
 
 

@@ -117,7 +117,7 @@ def check_database(url: str) -> None:
         raise StartError("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
     try:
         connect(url).close()
-    except psycopg.Error as error:
+    except (psycopg.Error, ValueError) as error:
         raise StartError(
             f"cannot reach the PostgreSQL of DATABASE_URL: {str(error).strip()}\n"
             "Start it or correct DATABASE_URL; unset, Engage brings its own."

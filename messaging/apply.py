@@ -15,6 +15,7 @@ from django.db import connection
 
 from contacts.blocks import Ground, Wish, follow_up
 from contacts.models import Channel
+from contacts.sql import columns
 from messaging import sql
 from messaging.statuses import CONSENTS, GIVES_UP_AFTER, Event, Kind, Status, fold, key_of
 
@@ -85,7 +86,7 @@ def _by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], int]:
     if not wanted:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, sql.columns(wanted))
+        cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
         return {(provider, provider_id): pk for provider, provider_id, pk in cursor.fetchall()}
 
 
@@ -101,7 +102,7 @@ def _insert(matched: Sequence[Matched]) -> list[Matched]:
     """Record what is new, and return just that."""
     once = {each.key: each for each in matched}
     with connection.cursor() as cursor:
-        cursor.execute(sql.INSERT_EVENTS, sql.columns(_event_row(each) for each in once.values()))
+        cursor.execute(sql.INSERT_EVENTS, columns(_event_row(each) for each in once.values()))
         return [once[key] for (key,) in cursor.fetchall()]
 
 
@@ -121,7 +122,7 @@ def _raise_messages(fresh: Sequence[Matched]) -> None:
     if not by_message:
         return
     with connection.cursor() as cursor:
-        cursor.execute(sql.RAISE_MESSAGES, sql.columns(_message_row(*each) for each in by_message.items()))
+        cursor.execute(sql.RAISE_MESSAGES, columns(_message_row(*each) for each in by_message.items()))
 
 
 def _message_row(target: Target, news: Sequence[Matched]) -> tuple[object, ...]:

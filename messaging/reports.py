@@ -15,6 +15,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from contacts.sql import columns
 from messaging import sql
 from messaging.apply import Said, apply
 from messaging.models import Report
@@ -124,7 +125,7 @@ def _apply(claimed: Iterable[Report]) -> list[Result]:
     results = {report.pk: Result(report) for report in claimed}
     said = [Said(event, result.report.pk) for result in results.values() for event in _read(result)]
     for unmatched in apply(said):
-        results[unmatched.report_id].unmatched += 1
+        results[unmatched.report_id or 0].unmatched += 1
     return list(results.values())
 
 
@@ -180,7 +181,7 @@ def _clean(text: str) -> str:
 def _settle(results: Iterable[Result]) -> None:
     now = timezone.now()
     with connection.cursor() as cursor:
-        cursor.execute(sql.SETTLE_REPORTS, sql.columns(_settled(result, now) for result in results))
+        cursor.execute(sql.SETTLE_REPORTS, columns(_settled(result, now) for result in results))
 
 
 def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, int, int, str]:

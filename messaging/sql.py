@@ -1,13 +1,6 @@
 """The set-based statements of apply.py, reports.py and sweep.py; policy is in Python, here rows only move."""
 
-from collections.abc import Iterable
 from typing import Final
-
-
-def columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
-    """Rows turned into the arrays that the statements here unnest. There must be at least one row."""
-    return [list(column) for column in zip(*rows, strict=True)]
-
 
 KEEP_REPORT: Final = "INSERT INTO messaging_report (provider, body, content_type, path) VALUES (%s, %s, %s, %s)"
 

@@ -28,7 +28,7 @@ from messaging.statuses import Event, Kind
 from messaging.tokens import message_id_of
 
 # The custom argument that carries our token through SendGrid and back.
-TOKEN_ARGUMENT: Final = "engage"
+OUR_ARGUMENT: Final = "engage"
 # A signature covers its own time; SendGrid tries for 24 hours, so what is older is a replay.
 OLDEST_SIGNATURE: Final = timedelta(hours=25)
 
@@ -111,7 +111,7 @@ def _event(item: dict[str, Any], raw: Raw) -> Event:
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item)
     said = str(found.mta_response or "")
     kind, reason, reply_code, status_code = _meaning(found, item, said)
-    token = item.get(TOKEN_ARGUMENT)
+    token = item.get(OUR_ARGUMENT)
     return Event(
         provider="sendgrid",
         kind=kind,

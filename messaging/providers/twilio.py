@@ -21,7 +21,7 @@ from messaging.statuses import Event, Kind
 from messaging.tokens import message_id_of
 
 # The query parameter of the callback's URL that carries our token; Twilio signs the whole URL.
-TOKEN_PARAMETER: Final = "message"
+OUR_PARAMETER: Final = "message"
 OPTED_OUT: Final = "21610"
 
 KINDS: Final = {
@@ -82,7 +82,7 @@ def read(raw: Raw) -> Reading:
 
 
 def _event(raw: Raw, form: dict[str, str], kind: Kind, reason: str) -> Event:
-    token = parse_qs(urlsplit(raw.path).query).get(TOKEN_PARAMETER, [""])[0]
+    token = parse_qs(urlsplit(raw.path).query).get(OUR_PARAMETER, [""])[0]
     sid, status, code = (
         form.get("MessageSid") or form["SmsSid"],
         form["MessageStatus"].lower(),

@@ -1,9 +1,13 @@
 """The words of messaging for templates, those of contacts included: a card shows both."""
 
+from datetime import datetime, timedelta
 from typing import Final
 
 from django import template
+from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
@@ -13,8 +17,12 @@ from messaging.bounces.reasons import reason_of
 from messaging.models import DeliveryEvent, Message
 from messaging.providers import label_of
 from messaging.statuses import LOOKS, Look, Status
+from messaging.timeline import Entry
+from messaging.year import Part
 
 register = template.Library()
+
+TOLD_LATE: Final = timedelta(minutes=1)
 
 # The rule that blocked an address, as a marketer reads it.
 RULES: Final[dict[str, str | Promise]] = {
@@ -72,3 +80,34 @@ def look_of(status: str) -> Look:
 @register.filter
 def code_of(event: DeliveryEvent) -> str:
     return " ".join(filter(None, (event.reply_code, event.status_code, event.provider_code)))
+
+
+@register.filter
+def was_late(entry: Entry) -> bool:
+    """Whether we were told so much later than it happened that both times are worth showing."""
+    return entry.event.recorded_at - entry.event.occurred_at > TOLD_LATE
+
+
+@register.filter
+def left(at: datetime) -> str:
+    return explain.in_time(at - timezone.now()) if at > timezone.now() else str(_("any minute now"))
+
+
+@register.filter
+def icon_of(status: str) -> str:
+    return LOOKS[Status(status)][1]
+
+
+@register.simple_tag
+def bar(part: Part, column: int, highest: int) -> SafeString:
+    """Where a part of a column stands in the chart of 240 by 72."""
+    unit = 70 / highest
+    return format_html(
+        'x="{}" y="{}" width="16" height="{}"',
+        column * 20 + 2, f"{72 - (part.below + part.count) * unit:.2f}", f"{max(part.count * unit - 0.8, 0.8):.2f}",
+    )  # fmt: skip
+
+
+@register.simple_tag
+def bar_of_none(column: int) -> SafeString:
+    return format_html('x="{}" y="71" width="16" height="1"', column * 20 + 2)

@@ -65,7 +65,7 @@ def test_a_corrected_address_starts_clean() -> None:
     anna.email = "right@example.org"
     save_contact(anna, actor_id=None, why="Typing mistake")
 
-    assert not Block.objects.filter(address_id=anna.email_address_id).exists()
+    assert not Block.objects.filter(address=anna.email_address).exists()
     change = anna.changes.get(kind=Change.Kind.EDITED)
     assert (change.field, change.new, change.why) == ("email", "right@example.org", "Typing mistake")
 

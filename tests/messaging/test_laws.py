@@ -1,6 +1,7 @@
 """The laws of the order of events: any order, any repeats, any batches end the same, in Python and in the database."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -177,16 +178,12 @@ def batches(facts: list[Event], sizes: list[int]) -> Iterator[list[Event]]:
         start, index = start + size, index + 1
 
 
-class rolled_back(transaction.Atomic):  # noqa: N801 -- reads as a statement
+@contextmanager
+def rolled_back() -> Iterator[None]:
     """A transaction of one hypothesis example."""
-
-    def __init__(self) -> None:
-        super().__init__(using=None, savepoint=True, durable=False)
-
-    def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None:
-        if exc_type is None:
-            transaction.set_rollback(True)
-        super().__exit__(exc_type, exc_value, traceback)
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def test_every_kind_has_a_status_or_is_about_consent() -> None:

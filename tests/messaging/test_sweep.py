@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from threading import Thread
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -25,13 +26,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> object:
     return move
 
 
-def deferred(hours: float = 1, **fields: object) -> Message:
+def deferred(hours: float = 1, **fields: Any) -> Message:
     message = make_message(**fields)
     told(message, Kind.DEFERRED, hours, diagnostic="452 4.2.2 mailbox full")
     return message
 
 
-def told(message: Message, kind: Kind, hours: float, **more: str) -> None:
+def told(message: Message, kind: Kind, hours: float, **more: Any) -> None:
     event = Event("sendgrid", kind, SENT_AT + hours * HOUR, f"{message.pk} {kind} {hours}", message.pk, **more)
     with transaction.atomic():
         assert apply([Said(event)]) == []

@@ -112,7 +112,13 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
-# Webhook keys; a provider without one refuses every report. Several keys, by comma, while one is being changed.
+# What a provider proves itself with, <PROVIDER>_WEBHOOK_KEYS: a public key, a signing secret, or user:password, as
+# its page in docs/providers/ says. Without one it is refused; several, by comma, while one is being changed.
+WEBHOOK_KEYS = {
+    name.removesuffix("_WEBHOOK_KEYS").lower(): env.list(name)
+    for name in os.environ
+    if name.endswith("_WEBHOOK_KEYS")
+}
 SENDGRID_WEBHOOK_KEYS = env.list("SENDGRID_WEBHOOK_KEYS", default=[])
 TWILIO_AUTH_TOKENS = env.list("TWILIO_AUTH_TOKENS", default=[])
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)

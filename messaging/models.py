@@ -121,6 +121,8 @@ class Report(models.Model):
     # Where it was posted to, with the query: providers sign it, and our token may travel in it.
     path = models.CharField(_("path"), max_length=500, blank=True, db_default="")
     content_type = models.CharField(_("content type"), max_length=200, blank=True, db_default="")
+    # Those that the provider's adapter needs for reading; never credentials.
+    headers = models.JSONField(_("headers"), default=dict, db_default={}, blank=True)
     body = models.BinaryField(_("body"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.NEW, db_default="new")
     # When a worker is to look at it (again); empty: nothing left to do.

@@ -3,6 +3,7 @@
 Claim, apply and settle are one transaction: a worker killed at any line leaves the reports as they were, for the next.
 """
 
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from contacts.sql import columns
@@ -20,7 +22,7 @@ from messaging import sql
 from messaging.apply import Said, apply
 from messaging.models import Report
 from messaging.providers import providers
-from messaging.providers.base import Raw, UnreadableError
+from messaging.providers.base import Provider, Raw, UnreadableError
 from messaging.statuses import Event, not_later_than
 
 log = logging.getLogger(__name__)
@@ -46,10 +48,15 @@ class Result:
     problems: list[str] = field(default_factory=list)
 
 
-def keep(provider: str, *, body: bytes, content_type: str, path: str) -> None:
+def keep(provider: Provider, request: HttpRequest) -> None:
     """Commit the raw report, then nudge a worker. Once this returns, the report cannot be lost."""
+    headers = {name: request.headers[name] for name in provider.headers if name in request.headers}
+    content_type, path = request.headers.get("Content-Type", ""), request.get_full_path()
     with connection.cursor() as cursor:
-        cursor.execute(sql.KEEP_REPORT, [provider, body, _clean(content_type)[:200], _clean(path)[:500]])
+        cursor.execute(
+            sql.KEEP_REPORT,
+            [provider.slug, request.body, _clean(content_type)[:200], _clean(path)[:500], _clean(json.dumps(headers))],
+        )
     nudge()
 
 
@@ -145,7 +152,7 @@ def _read(result: Result) -> list[Event]:
         result.problems.append("No such provider.")
         return []
     try:
-        reading = provider.read(Raw(bytes(report.body), report.content_type, report.path, report.received_at))
+        reading = provider.read(_raw(report))
     except UnreadableError as error:
         result.problems.append(str(error))
         return []
@@ -157,6 +164,10 @@ def _read(result: Result) -> list[Event]:
     result.events = len(reading.events)
     result.problems.extend(reading.problems)
     return [_storable(event, report.received_at) for event in reading.events]
+
+
+def _raw(report: Report) -> Raw:
+    return Raw(bytes(report.body), report.content_type, report.path, report.received_at, report.headers)
 
 
 def _storable(event: Event, received_at: datetime) -> Event:

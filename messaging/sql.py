@@ -2,7 +2,9 @@
 
 from typing import Final
 
-KEEP_REPORT: Final = "INSERT INTO messaging_report (provider, body, content_type, path) VALUES (%s, %s, %s, %s)"
+KEEP_REPORT: Final = """
+INSERT INTO messaging_report (provider, body, content_type, path, headers) VALUES (%s, %s, %s, %s, %s::jsonb)
+"""
 
 COUNT_REFUSAL: Final = """
 INSERT INTO messaging_refusal AS r (provider, day, count) VALUES (%s, (now() AT TIME ZONE 'UTC')::date, 1)

@@ -32,8 +32,7 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
     except RequestDataTooBig:
         log.warning("Refused a report of %s: longer than REPORT_MAX_BYTES.", provider)
         return _plain("The report is too long.", status=413)
-    content_type = request.headers.get("Content-Type", "")
-    reports.keep(provider, body=request.body, content_type=content_type, path=request.get_full_path())
+    reports.keep(found, request)
     return HttpResponse(status=204)
 
 

@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='received')),
                 ('path', models.CharField(blank=True, db_default='', max_length=500, verbose_name='path')),
                 ('content_type', models.CharField(blank=True, db_default='', max_length=200, verbose_name='content type')),
+                ('headers', models.JSONField(blank=True, db_default={}, default=dict, verbose_name='headers')),
                 ('body', models.BinaryField(verbose_name='body')),
                 ('state', models.CharField(choices=[('new', 'New'), ('applied', 'Applied'), ('unmatched', 'Waiting for its message'), ('set_aside', 'Set aside: no such message'), ('unreadable', 'Could not be read')], db_default='new', default='new', max_length=10, verbose_name='state')),
                 ('next_at', models.DateTimeField(blank=True, db_default=django.db.models.functions.datetime.Now(), null=True, verbose_name='next try')),

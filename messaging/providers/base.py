@@ -1,6 +1,6 @@
 """What a provider's file offers: verify a request, and read a raw report into events. Both without a database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,12 +20,17 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A report as it was kept. `path` is that of the request with its query; `received_at` aware UTC."""
+    """A report as it was kept.
+
+    `path` is that of the request with its query; `headers` those that the provider asked to keep, by lower-case
+    name; `received_at` aware UTC.
+    """
 
     body: bytes
     content_type: str
     path: str
     received_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -46,3 +51,5 @@ class Provider:
     is_set_up: Callable[[], bool]
     verify: Callable[[HttpRequest], None]
     read: Callable[[Raw], Reading]
+    # Lower-case names of headers that `read` needs; what is not named here is not kept.
+    headers: tuple[str, ...] = ()

@@ -1,0 +1,269 @@
+"""Admin pages of tables with millions of rows.
+
+A list goes by keyset, newest first: no exact count, no offset, no other order. What is typed into its search field is
+looked up by an index. A filter that has no index looks through a window of numbers and offers to look further back.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import capfirst
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+
+Row = TypeVar("Row", bound=Model)
+
+# How many numbers a filter without an index looks through for one page.
+WINDOW: Final = 100_000
+# Rows of what belongs to something else, on its page.
+MOST_RELATED: Final = 100
+# Beyond this, how many there are is not looked at.
+MOST_COUNTED: Final = 1_000
+LARGEST_NUMBER: Final = 2**63 - 1
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin
+else:
+
+    class _ModelAdmin(admin.ModelAdmin):
+        """Django's own takes no type argument when it runs."""
+
+        def __class_getitem__(cls, model):
+            return cls
+
+
+def number_of(typed: str) -> int | None:
+    """The row number that was typed, with or without a leading #; None for anything else."""
+    digits = typed.strip().removeprefix("#")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
+        return None
+    number = int(digits)
+    return number if 0 < number <= LARGEST_NUMBER else None
+
+
+def up_to(rows: "QuerySet[Any, Any]", most: int = MOST_COUNTED) -> int:
+    """How many there are; `most` where there are at least as many."""
+    return rows.order_by()[:most].count()
+
+
+class UncountedPaginator(Paginator[Any] if TYPE_CHECKING else Paginator):
+    """Django asks for one here and there; it shall not count the table."""
+
+    @cached_property
+    def count(self) -> int:
+        return up_to(self.object_list)  # type: ignore[arg-type]
+
+
+class KeysetList(ChangeList):
+    """A page starts below the number in `p`; `older` is where the next one starts, None at the end."""
+
+    start: int | None
+    older: int | None
+    floor: int | None
+
+    def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any, Any]") -> list[Any]:
+        return list(self.model_admin.get_ordering(request)) or ["-pk"]
+
+    def get_results(self, request: HttpRequest) -> None:
+        self.start = number_of(request.GET.get(PAGE_VAR, ""))
+        self.floor = self._window_floor(self.start) if self.is_scan else None
+        rows = self.queryset
+        if self.start is not None:
+            rows = rows.filter(pk__lt=self.start)
+        if self.floor is not None:
+            rows = rows.filter(pk__gte=self.floor)
+        found = list(rows[: self.list_per_page + 1])
+        self.result_list = found[: self.list_per_page]
+        self.older = self._older(is_more=len(found) > self.list_per_page)
+        self._say_nothing_of_totals(request)
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether rows are picked by something that no index answers, and nothing that one does."""
+        asked = {name.partition("__")[0] for name, value in self.get_filters_params().items() if any(value)}
+        return bool(asked) and not self.query and asked.isdisjoint(getattr(self.model_admin, "indexed_filters", ()))
+
+    def _window_floor(self, start: int | None) -> int:
+        newest = self.root_queryset.order_by("-pk").values_list("pk", flat=True).first() or 0
+        return max(0, (min(start, newest + 1) if start else newest + 1) - WINDOW)
+
+    def _older(self, *, is_more: bool) -> int | None:
+        if is_more:
+            return int(self.result_list[-1].pk)
+        return self.floor or None
+
+    def _say_nothing_of_totals(self, request: HttpRequest) -> None:
+        self.result_count = len(self.result_list)
+        self.full_result_count = None
+        self.show_full_result_count = self.can_show_all = self.multi_page = False
+        self.show_admin_actions = bool(self.result_list)
+        self.paginator = self.model_admin.get_paginator(request, self.queryset, self.list_per_page)
+
+    @property
+    def older_link(self) -> str:
+        return self.get_query_string({PAGE_VAR: self.older})
+
+    @property
+    def newest_link(self) -> str:
+        return self.get_query_string()
+
+    @property
+    def is_unasked(self) -> bool:
+        """Nothing is shown before something is looked for."""
+        return getattr(self.model_admin, "needs_question", False) and not self.query
+
+    @cached_property
+    def about(self) -> int | None:
+        """Roughly how many rows the table has, as PostgreSQL last estimated; None where it is few or not known."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [self.opts.db_table])
+            rows: int = cursor.fetchone()[0]
+        return rows if rows >= MOST_COUNTED else None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Rows that belong to what a page shows. A cell is text, or HTML that is safe already."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    none: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A link above the page; with `is_post` a button that does something."""
+
+    label: str
+    url: str
+    icon: str = ""
+    is_post: bool = False
+
+
+class LargeTableAdmin(_ModelAdmin[Row]):
+    """A list and a page for rows of a large table."""
+
+    change_list_template = "admin/large_table.html"
+    change_form_template = "admin/row.html"
+    list_per_page = 50
+    ordering = ("-pk",)
+    sortable_by = ()
+    # Django shows a search field where this is not empty; `search` does the looking up.
+    search_fields = ("pk",)
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = UncountedPaginator
+    actions = None
+    view_on_site = False
+    # Filters that an index answers for the whole table.
+    indexed_filters: ClassVar[frozenset[str]] = frozenset()
+    # Without a question, the list is empty: no index gives the newest rows.
+    needs_question: ClassVar[bool] = False
+
+    def search(self, rows: "QuerySet[Row, Any]", typed: str) -> "QuerySet[Row, Any]":
+        """The rows meant by what was typed, found by an index."""
+        return rows.filter(pk=number_of(typed))
+
+    def panels(self, request: HttpRequest, row: Row) -> Iterable[Panel]:
+        return ()
+
+    def tools(self, request: HttpRequest, row: Row) -> Iterable[Tool]:
+        return ()
+
+    def subtitle(self, row: Row) -> str:
+        return f"#{row.pk}"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return KeysetList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> "tuple[QuerySet[Row], bool]":
+        typed = search_term.replace("\0", "").strip()
+        if not typed:
+            return (queryset.none() if self.needs_question else queryset), False
+        return self.search(queryset, typed), False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what the filters offer: a free lookup could search texts of the whole table."""
+        offered = {getattr(each, "parameter_name", each) for each in self.list_filter}
+        return lookup.partition("__")[0] in offered
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], add: bool = False, change: bool = False,
+        form_url: str = "", obj: Row | None = None,
+    ) -> HttpResponse:  # fmt: skip
+        if obj is not None:
+            context |= {
+                "panels": [panel for panel in self.panels(request, obj) if panel],
+                "tools": list(self.tools(request, obj)),
+                "subtitle": self.subtitle(obj),
+            }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def may_view(self, request: HttpRequest, model: type[Model]) -> bool:
+        """Whether the person may see rows of another table; panels of what they may not see are left out."""
+        user = request.user
+        return user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+
+
+class RecordAdmin(LargeTableAdmin[Row]):
+    """Rows that tell what happened. Nobody makes, changes or removes one by hand: the history would lie."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+        return False
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise PermissionDenied
+
+
+def link_to(model: type[Model], pk: object, text: object = "") -> SafeString:
+    """A link to the page of a row; its number where no text is given. Nothing where there is no such row."""
+    if pk is None:
+        return SafeString("")
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+    try:
+        return format_html('<a href="{}">{}</a>', reverse(name, args=[pk]), text or f"#{pk}")
+    except NoReverseMatch:
+        return format_html("{}", text or pk)
+
+
+def list_of(model: type[Model], query: object) -> str:
+    """The address of a model's list, with something looked up."""
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+    return reverse(name, query={"q": query})
+
+
+def shortened(text: str, length: int = 120) -> str:
+    return Truncator(text).chars(length)
+
+
+def more_than(most: int = MOST_RELATED) -> str:
+    return _("Only the first %(most)d are shown.") % {"most": most}
+
+
+def head(model: type[Model], field: str) -> str:
+    """What a field is called, to stand above a column."""
+    return str(capfirst(getattr(model._meta.get_field(field), "verbose_name", field)))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -15,7 +16,10 @@ View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
 class HtmxRequest(HttpRequest):
+    """As pages get it: somebody is logged in."""
+
     htmx: HtmxDetails
+    user: User
 
 
 def page(*permissions: str, methods: tuple[str, ...] = ("GET", "HEAD")) -> Callable[[View], View]:

@@ -256,6 +256,11 @@ def list_of(model: type[Model], query: object) -> str:
     return reverse(name, query={"q": query})
 
 
+def or_dash(value: object) -> object:
+    """Django's pages write an empty value of a method as "None"."""
+    return "–" if value in (None, "") else value
+
+
 def shortened(text: str, length: int = 120) -> str:
     return Truncator(text).chars(length)
 

@@ -57,10 +57,8 @@ def bring_up(running: ExitStack) -> list["Service"]:
     stamp = demo_stamp(var)
     servers = start_servers(var, running, stamp)
     fill_environment(var)
-    with step("Bringing the database up to date"):
-        manage("migrate", "--no-input")
-    with step("Collecting static files"):
-        manage("collectstatic", "--no-input")
+    with step("Bringing the database up to date, collecting static files"):
+        manage(var, "migrate --no-input", "collectstatic --no-input")
     services = [*servers, *start_services(var, running)]
     load_demo_once(var, stamp)
     announce(var, stamp)
@@ -151,15 +149,17 @@ def fill_environment(var: Path) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
 
 
-def manage(*arguments: str) -> None:
-    """Raises StartError with the end of what it said. Out of the terminal's session: Ctrl-C is our business."""
-    command = [*until_parent_dies("TERM"), sys.executable, "manage.py", *arguments]
-    done = subprocess.run(
-        command, cwd=BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, start_new_session=True
-    )
-    if done.returncode:
-        said = done.stdout.decode(errors="replace").strip().splitlines()
-        raise StartError(f"manage.py {arguments[0]} failed. The end of what it said:\n" + "\n".join(said[-12:]))
+def manage(var: Path, *commands: str) -> None:
+    """Run commands of manage.py side by side. Raises StartError with the end of what the failed one said."""
+    with ExitStack() as stack:
+        for service in [
+            start_service(command.split()[0], ["manage.py", *command.split()], var) for command in commands
+        ]:
+            stack.callback(service.process.kill)
+            if service.process.wait():
+                raise StartError(
+                    f"manage.py {service.title} failed. The end of {shown(service.log)}:\n{tail(service.log)}"
+                )
 
 
 @dataclass(slots=True)
@@ -189,9 +189,9 @@ class Service:
 def start_services(var: Path, running: ExitStack) -> list[Service]:
     """Started so that they are stopped in this order: beat, web, worker."""
     started = []
-    with step("Starting the worker, the web server and the clock"):
-        for title, command in (("the worker", worker()), ("the web server", web()), ("the clock", beat())):
-            service = start_service(title, command, var / "log")
+    with step("Starting worker, web server and beat"):
+        for title, command in (("worker", worker()), ("web server", web()), ("beat", beat())):
+            service = start_service(title, command, var)
             running.callback(service.stop)
             started.append(service)
         wait_for_web(started)
@@ -223,9 +223,10 @@ def celery(command: str) -> list[str]:
     return ["-m", "celery", "--quiet", "--app", "engage", command]
 
 
-def start_service(title: str, command: list[str], logs: Path) -> Service:
-    logs.mkdir(exist_ok=True)
-    path = logs / f"{title.split()[1]}.log"
+def start_service(title: str, command: list[str], var: Path) -> Service:
+    """In a session of its own: Ctrl-C in the terminal is ours, and what follows from it has an order."""
+    path = var / "log" / f"{title.split()[-1]}.log"
+    path.parent.mkdir(exist_ok=True)
     with path.open("ab") as log:
         process = subprocess.Popen(
             [*until_parent_dies("TERM"), sys.executable, *command],
@@ -279,7 +280,7 @@ def load_demo_once(var: Path, stamp: Path) -> None:
         os.environ["DEMO_PASSWORD"] = keys.kept(password, readable_password)
     stamp.write_text("begun")
     with step("Loading the demo data, once, through the webhooks"):
-        manage("demo")
+        manage(var, "demo")
     stamp.write_text("loaded")
 
 

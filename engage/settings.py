@@ -108,6 +108,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "apply-what-was-left-behind": {"task": "messaging.tasks.apply_reports", "schedule": 5.0, "options": {"expires": 5}},
+    "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -121,11 +122,16 @@ WEBHOOK_KEYS = {
 }
 SENDGRID_WEBHOOK_KEYS = env.list("SENDGRID_WEBHOOK_KEYS", default=[])
 TWILIO_AUTH_TOKENS = env.list("TWILIO_AUTH_TOKENS", default=[])
-DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
+# A longer report is kept, but not read before this is raised; one over four times as long is turned away.
+REPORT_MAX_BYTES = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * REPORT_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 # A report that names a message we do not know is tried again for this long (it may overtake our own commit), seconds.
 UNMATCHED_RETRY_SECONDS = env.int("UNMATCHED_RETRY_SECONDS", default=24 * 3600)
+# How long raw reports and events are kept, days; 0 for ever. Messages keep status and bounce details.
+REPORT_RETENTION_DAYS = env.int("REPORT_RETENTION_DAYS", default=30)
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", default=400)
 PHONE_REGION = env.str("PHONE_REGION", default="SE")
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]

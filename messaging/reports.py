@@ -151,6 +151,9 @@ def _read(result: Result) -> list[Event]:
     if provider is None:
         result.problems.append("No such provider.")
         return []
+    if len(report.body) > settings.REPORT_MAX_BYTES:
+        result.problems.append(f"{len(report.body)} bytes are more than REPORT_MAX_BYTES: raise it and replay.")
+        return []
     try:
         reading = provider.read(_raw(report))
     except UnreadableError as error:

@@ -88,3 +88,15 @@ WHERE due_at <= %s ORDER BY due_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """
 
 CLEAR_DUE: Final = "UPDATE messaging_message SET due_at = NULL WHERE id = ANY(%s)"
+
+PRUNE_REPORTS: Final = """
+DELETE FROM messaging_report WHERE id IN (
+  SELECT id FROM messaging_report WHERE received_at < %s AND next_at IS NULL
+  ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+"""
+
+# By place in the table: its key says nothing about age, and the oldest lie at the front.
+PRUNE_EVENTS: Final = """
+DELETE FROM messaging_deliveryevent WHERE ctid = ANY(ARRAY(
+  SELECT ctid FROM messaging_deliveryevent WHERE recorded_at < %s LIMIT %s FOR UPDATE SKIP LOCKED))
+"""

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from messaging import reports, sweep
+from messaging import reports, retention, sweep
 
 
 @shared_task
@@ -13,3 +13,8 @@ def apply_reports() -> int:
 @shared_task
 def sweep_due() -> int:
     return sweep.give_up_due()
+
+
+@shared_task
+def prune() -> dict[str, int]:
+    return retention.prune()

@@ -12,12 +12,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info, gettext, ngettext
 
+from contacts.models import Contact
+
 register = template.Library()
 
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
+# So that Arabic initials stand beside each other instead of making a word.
+ZERO_WIDTH_NON_JOINER: Final = "\u200c"
 
 
 @register.simple_tag
@@ -56,14 +60,13 @@ def clock(at: datetime | None) -> SafeString:
     if at is None:
         return SafeString("")
     local = timezone.localtime(at)
-    return format_html(
-        '<time datetime="{}">{}</time>', at.isoformat(timespec="milliseconds"), date_format(local, "j M Y, H:i:s")
-    )
+    pattern = "j M, H:i:s" if local.year == timezone.localtime().year else "j M Y, H:i:s"
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(timespec="milliseconds"), date_format(local, pattern))
 
 
 @register.filter
 def exact(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "D j M Y, H:i T")
+    return date_format(timezone.localtime(at), "j M Y, H:i T")
 
 
 def ago(at: datetime) -> str:
@@ -86,11 +89,11 @@ def day(on: date, today: date) -> str:
 
 
 @register.filter
-def initials(name: str) -> str:
-    """The first letters of the first and the last word; nothing where the name has no letters."""
-    found = [next((sign for sign in word if sign.isalpha()), "") for word in name.split()]
-    letters = [letter for letter in found if letter]
-    return "".join(dict.fromkeys([*letters[:1], *letters[-1:]]) if len(letters) < 2 else [letters[0], letters[-1]]).upper()
+def initials(contact: Contact) -> str:
+    """The first letters of both names, or of the email; nothing where there is no letter."""
+    names = [contact.first_name, contact.last_name] if contact.first_name or contact.last_name else [contact.email]
+    letters = [next(filter(str.isalpha, name), "") for name in names]
+    return ZERO_WIDTH_NON_JOINER.join(filter(None, letters)).upper()
 
 
 @register.filter

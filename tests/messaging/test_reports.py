@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from contacts.models import Block, Change, Channel
 from messaging import reports
@@ -67,12 +68,12 @@ def test_a_signed_report_is_kept_raw_answered_and_applied(sendgrid_private_key: 
 
 
 def test_a_twilio_callback_finds_its_message_by_the_token_in_its_address(
-    twilio_auth_token: str, settings: object
+    twilio_auth_token: str, settings: Settings
 ) -> None:
     message = make_message(Channel.SMS)
     path = f"/webhooks/twilio/?message={token_of(message.pk)}"
     form = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+46701234567"}
-    signed = signature(twilio_auth_token, settings.PUBLIC_URL + path, list(form.items()))  # type: ignore[attr-defined]
+    signed = signature(twilio_auth_token, settings.PUBLIC_URL + path, list(form.items()))
 
     answer = Client().post(
         path,
@@ -101,15 +102,32 @@ def test_other_methods_and_unknown_providers_are_turned_away() -> None:
     assert Client().post("/webhooks/nobody/", b"", content_type="text/plain").status_code == 404
 
 
-def test_a_report_too_long_is_refused_with_413(settings: object, sendgrid_private_key: str) -> None:
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100  # type: ignore[attr-defined]
+def test_a_report_too_long_is_kept_with_the_error_and_applied_once_the_limit_is_raised(
+    settings: Settings, sendgrid_private_key: str
+) -> None:
+    message = make_message()
+    settings.REPORT_MAX_BYTES = 100
+    assert post_sendgrid(sendgrid_private_key, [fact(message, "delivered")]).status_code == 204
+    reports.apply_pending()
+    assert "REPORT_MAX_BYTES" in Report.objects.get(state="unreadable").error
+
+    settings.REPORT_MAX_BYTES = 1000
+    reports.replay(Report.objects.all())
+    reports.apply_pending()
+
+    message.refresh_from_db()
+    assert message.status == "delivered"
+
+
+def test_a_report_beyond_all_measure_is_refused_with_413(settings: Settings, sendgrid_private_key: str) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
 
     assert post_sendgrid(sendgrid_private_key, ["x" * 200]).status_code == 413
 
 
-def test_a_lost_broker_loses_no_report(sendgrid_private_key: str, settings: object) -> None:
+def test_a_lost_broker_loses_no_report(sendgrid_private_key: str, settings: Settings) -> None:
     message = make_message()
-    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}  # type: ignore[attr-defined]
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}}
 
     assert post_sendgrid(sendgrid_private_key, [fact(message, "delivered")]).status_code == 204
     assert reports.apply_pending() == 1
@@ -285,13 +303,13 @@ def test_the_batch_of_a_claim_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatc
     assert [reports.apply_batch() for _ in range(4)] == [1, 1, 1, 0]
 
 
-def test_queries_do_not_grow_with_the_events(django_assert_max_num_queries: object) -> None:
+def test_queries_do_not_grow_with_the_events(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     messages = [make_message() for _ in range(20)]
     why = "550 5.1.1 User unknown"
     kept([fact(message, "bounce", type="bounce", status="5.1.1", reason=why) for message in messages])
     kept([fact(message, "unsubscribe", 2) for message in messages])
 
-    with django_assert_max_num_queries(20):  # type: ignore[operator]
+    with django_assert_max_num_queries(20):
         reports.apply_batch()
     assert Block.objects.count() == 20
     assert DeliveryEvent.objects.filter(kind=Kind.UNSUBSCRIBED).count() == 20

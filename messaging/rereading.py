@@ -1,0 +1,69 @@
+"""What a kept report says if it is read now, and what of that is recorded. Changes nothing.
+
+Events have no index on their report. But a report that is read again gives the same repeat-keys, and those have one.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Q
+
+from messaging.models import DeliveryEvent, Report
+from messaging.providers import providers
+from messaging.providers.base import Raw, Reading, UnreadableError
+from messaging.statuses import Event, key_of
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as the report tells it now, and as it is recorded; either may be missing, not both."""
+
+    event: Event | None
+    recorded: DeliveryEvent | None
+
+
+@dataclass(slots=True)
+class Contents:
+    """The first events of a report; `events` says how many it has."""
+
+    told: list[Told] = field(default_factory=list)
+    events: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def contents_of(report: Report) -> Contents:
+    reading = _read(report)
+    by_key = {key_of(event): event for event in reading.events[:MOST]}
+    recorded = _recorded(report, by_key)
+    told = [Told(event, recorded.pop(key, None)) for key, event in by_key.items()]
+    # Recorded from this report, but today it reads otherwise: the rules have changed since.
+    told += [Told(None, event) for event in recorded.values() if event.report_id == report.pk]
+    return Contents(told, len(reading.events), reading.problems)
+
+
+def _read(report: Report) -> Reading:
+    provider = providers().get(report.provider)
+    if provider is None:
+        return Reading(problems=["No such provider."])
+    try:
+        return provider.read(Raw(bytes(report.body), report.content_type, report.path, report.received_at))
+    except UnreadableError as error:
+        return Reading(problems=[str(error)])
+    except Exception as error:  # noqa: BLE001 -- a fault of the adapter is what the page is to show
+        log.warning("Report %s of %s cannot be read: %s", report.pk, report.provider, type(error).__name__)
+        return Reading(problems=[f"{type(error).__name__}: {error}"])
+
+
+def _recorded(report: Report, by_key: dict[UUID, Event]) -> dict[UUID, DeliveryEvent]:
+    messages = {event.message_id for event in by_key.values() if event.message_id}
+    if len(by_key) < MOST:
+        wanted = Q(key__in=by_key) | Q(message_id__in=messages, report_id=report.pk)
+    else:
+        wanted = Q(key__in=by_key)
+    return {event.key: event for event in DeliveryEvent.objects.filter(wanted).order_by("recorded_at")[: 2 * MOST]}

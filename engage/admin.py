@@ -1,5 +1,7 @@
 """Engage's own look and words in the Django admin, as far as its hooks allow."""
 
+# ruff: noqa: ARG002 -- Django's hooks hand over more than each of them needs
+
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -20,7 +22,6 @@ class AdminSite(admin.AdminSite):
     site_header = _("Engage support")
     site_title = _("Engage support")
     index_title = _("Look things up, and put them right")
-    site_url = reverse_lazy("contacts:list")
 
     @method_decorator(never_cache)
     @login_not_required

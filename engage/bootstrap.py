@@ -49,9 +49,8 @@ def fail(message: str) -> NoReturn:
 
 def not_ours(error: PermissionError) -> str:
     """What a `sudo make run` of yesterday leads to, for one."""
-    return (
-        f"may not write {error.filename}. Run this as its owner, or make it yours: sudo chown -R $(id -un) {BASE_DIR}"
-    )
+    remedy = f"Run this as its owner, or make all of it yours: sudo chown -R $(id -un) {BASE_DIR}"
+    return f"may not use {error.filename}. {remedy}"
 
 
 def var_dir() -> Path:
@@ -195,7 +194,11 @@ def pip_with_progress(arguments: list[str]) -> None:
     """Without a line per package, which is too much to read, yet not so silent that it seems to hang."""
     lines = []
     command = [*until_parent_dies("TERM"), str(PYTHON), "-m", "pip", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pip:
+    # What a killed pip leaves behind goes with .venv.
+    temporary = VENV / "tmp"
+    temporary.mkdir(exist_ok=True)
+    here = os.environ | {"TMPDIR": str(temporary)}
+    with subprocess.Popen(command, env=here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pip:
         for line in pip.stdout or []:
             lines.append(line.decode(errors="replace").strip())
             if sys.stdout.isatty():

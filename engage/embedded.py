@@ -8,6 +8,7 @@ who holds it may remove what a killed server left behind.
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import quote
 
 import psycopg
 import redis
@@ -116,7 +116,7 @@ class Server(ABC):
         self.var = var
         self.lock = var / f"{self.name}.lock"
         self.log = var / "log" / f"{self.name}.log"
-        # A folder, or where its path is too long for a socket a link to a temporary one.
+        # A folder, or where no socket can be in it a link to a temporary one.
         self.run = var / f"{self.name}.run"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -177,12 +177,12 @@ class Server(ABC):
     def url(self) -> str: ...
 
     def make_run_folder(self) -> None:
-        if len(os.fsencode(self.run / self.socket)) <= MAX_SOCKET_PATH:
+        if is_fit_for_socket(self.run.parent.resolve() / self.run.name / self.socket):
             self.run.mkdir(mode=0o700)
         else:
             make_temporary_folder(self.run)
-        if len(os.fsencode(self.run.resolve() / self.socket)) > MAX_SOCKET_PATH:
-            raise StartError(f"the temporary folder's path is too long for a socket: {self.run.resolve()}. Set TMPDIR.")
+        if not is_fit_for_socket(self.run.resolve() / self.socket):
+            raise StartError(f"no socket can be in a path like {self.run.resolve()}. Set TMPDIR to a short, plain one.")
 
     def spawn(self, command: Sequence[str | Path], lock: int) -> None:
         """In a session of its own, so that Ctrl-C in the terminal reaches us first and we stop it in order."""
@@ -230,12 +230,12 @@ class Postgres(Server):
 
     def __init__(self, var: Path, *, durable: bool = True) -> None:
         super().__init__(var)
+        self.is_durable = durable
         self.cluster = var / "postgres"
         self.binaries = var / "postgres.bin"  # a link to a temporary copy, where one is needed
-        self.settings = POSTGRES_SETTINGS if durable else POSTGRES_SETTINGS | THROW_AWAY_SETTINGS
 
     def url(self) -> str:
-        return f"postgres://engage@/{quote(str(self.run.resolve()))}/engage"
+        return f"postgres://engage@/{self.run.resolve()}/engage"
 
     def is_up(self) -> bool:
         try:
@@ -260,8 +260,9 @@ class Postgres(Server):
         if not self.cluster.exists():
             self.make_cluster(way, folder, lock)
         self.hand_over(way)
-        folder_list = '"{}"'.format(str(self.run.resolve()).replace('"', '""'))
-        settings = self.settings | {"unix_socket_directories": folder_list}
+        settings = POSTGRES_SETTINGS | {"unix_socket_directories": str(self.run.resolve())}
+        if not self.is_durable:
+            settings |= THROW_AWAY_SETTINGS
         options = [f"--{name}={value}" for name, value in settings.items()]
         self.spawn([*way.prefix, *until_parent_dies("INT"), folder / "postgres", "-D", self.cluster, *options], lock)
 
@@ -291,7 +292,8 @@ class Postgres(Server):
         options = ["--username=engage", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-instructions"]
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         program = [str(folder / "initdb"), "-D", str(draft)]
-        command = [*way.prefix, *until_parent_dies("KILL"), *program, *options, *locale]
+        sync = [] if self.is_durable else ["--no-sync"]
+        command = [*way.prefix, *until_parent_dies("KILL"), *program, *options, *locale, *sync]
         done = subprocess.run(
             command, cwd="/", env=clean_environment(), pass_fds=[lock], capture_output=True, text=True, check=False
         )
@@ -324,7 +326,7 @@ class Valkey(Server):
     socket = "valkey.sock"
 
     def url(self) -> str:
-        return f"unix://{quote(str(self.run.resolve() / self.socket))}"
+        return f"unix://{self.run.resolve() / self.socket}"
 
     def is_up(self) -> bool:
         try:
@@ -376,6 +378,11 @@ def scrub_environment() -> None:
     """Drop PGHOST, PGPORT, PGOPTIONS …: they would lead our own clients to another PostgreSQL."""
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
+
+
+def is_fit_for_socket(path: Path) -> bool:
+    """Short, and plain: libpq reads a comma as a list, and in a URL many a sign means something."""
+    return len(str(path)) <= MAX_SOCKET_PATH and re.fullmatch(r"[\w/.-]+", str(path), re.ASCII) is not None
 
 
 def make_temporary_folder(link: Path) -> None:

@@ -4,6 +4,8 @@ A list goes by keyset, newest first: no exact count, no offset, no other order. 
 looked up by an index. A filter that has no index looks through a window of numbers and offers to look further back.
 """
 
+# ruff: noqa: ARG002 -- Django's hooks hand over more than each of them needs
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +19,7 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import capfirst
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -35,7 +37,9 @@ LARGEST_NUMBER: Final = 2**63 - 1
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin
+    _Paginator = Paginator[Any]
 else:
+    _Paginator = Paginator
 
     class _ModelAdmin(admin.ModelAdmin):
         """Django's own takes no type argument when it runs."""
@@ -58,7 +62,7 @@ def up_to(rows: "QuerySet[Any, Any]", most: int = MOST_COUNTED) -> int:
     return rows.order_by()[:most].count()
 
 
-class UncountedPaginator(Paginator[Any] if TYPE_CHECKING else Paginator):
+class UncountedPaginator(_Paginator):
     """Django asks for one here and there; it shall not count the table."""
 
     @cached_property
@@ -160,14 +164,14 @@ class LargeTableAdmin(_ModelAdmin[Row]):
     change_list_template = "admin/large_table.html"
     change_form_template = "admin/row.html"
     list_per_page = 50
-    ordering = ("-pk",)
+    ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     sortable_by = ()
     # Django shows a search field where this is not empty; `search` does the looking up.
-    search_fields = ("pk",)
+    search_fields: ClassVar[tuple[str, ...]] = ("pk",)
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = UncountedPaginator
-    actions = None
+    actions: tuple[str, ...] | None = None
     view_on_site = False
     # Filters that an index answers for the whole table.
     indexed_filters: ClassVar[frozenset[str]] = frozenset()
@@ -203,13 +207,18 @@ class LargeTableAdmin(_ModelAdmin[Row]):
         offered = {getattr(each, "parameter_name", each) for each in self.list_filter}
         return lookup.partition("__")[0] in offered
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], add: bool = False, change: bool = False,
-        form_url: str = "", obj: Row | None = None,
-    ) -> HttpResponse:  # fmt: skip
+    def render_change_form(  # noqa: PLR0917 -- Django's
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Row | None = None,
+    ) -> HttpResponse:
         if obj is not None:
             context |= {
-                "panels": [panel for panel in self.panels(request, obj) if panel],
+                "panels": list(self.panels(request, obj)),
                 "tools": list(self.tools(request, obj)),
                 "subtitle": self.subtitle(obj),
             }
@@ -217,8 +226,7 @@ class LargeTableAdmin(_ModelAdmin[Row]):
 
     def may_view(self, request: HttpRequest, model: type[Model]) -> bool:
         """Whether the person may see rows of another table; panels of what they may not see are left out."""
-        user = request.user
-        return user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
+        return request.user.has_perm(f"{model._meta.app_label}.view_{model._meta.model_name}")
 
 
 class RecordAdmin(LargeTableAdmin[Row]):
@@ -239,21 +247,24 @@ class RecordAdmin(LargeTableAdmin[Row]):
         raise PermissionDenied
 
 
-def link_to(model: type[Model], pk: object, text: object = "") -> SafeString:
-    """A link to the page of a row; its number where no text is given. Nothing where there is no such row."""
+def link_to(model: type[Model] | str, pk: object, text: object = "") -> SafeString:
+    """A link to the page of a row; its number where no text is given. Nothing where there is no such row.
+
+    A model can be named as "app.model" by an app that does not import it.
+    """
     if pk is None:
         return SafeString("")
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
-    try:
-        return format_html('<a href="{}">{}</a>', reverse(name, args=[pk]), text or f"#{pk}")
-    except NoReverseMatch:
-        return format_html("{}", text or pk)
+    url = reverse(f"admin:{_url_name(model)}_change", args=[pk])
+    return format_html('<a href="{}">{}</a>', url, text or f"#{pk}")
 
 
-def list_of(model: type[Model], query: object) -> str:
+def list_of(model: type[Model] | str, query: object) -> str:
     """The address of a model's list, with something looked up."""
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
-    return reverse(name, query={"q": query})
+    return reverse(f"admin:{_url_name(model)}_changelist", query={"q": query})
+
+
+def _url_name(model: type[Model] | str) -> str:
+    return (model if isinstance(model, str) else model._meta.label_lower).replace(".", "_")
 
 
 def or_dash(value: object) -> object:

@@ -58,7 +58,7 @@ def bring_up(running: ExitStack) -> list["Service"]:
     servers = start_servers(var, running, stamp)
     fill_environment(var)
     with step("Bringing the database up to date, collecting static files"):
-        manage(var, "migrate --no-input", "collectstatic --no-input")
+        manage(var, ["migrate", "--no-input"], ["collectstatic", "--no-input"])
     services = [*servers, *start_services(var, running)]
     load_demo_once(var, stamp)
     announce(var, stamp)
@@ -149,24 +149,24 @@ def fill_environment(var: Path) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
 
 
-def manage(var: Path, *commands: str) -> None:
+def manage(var: Path, *commands: list[str]) -> None:
     """Run commands of manage.py side by side. Raises StartError with the end of what the failed one said."""
     with ExitStack() as stack:
-        for service in [
-            start_service(command.split()[0], ["manage.py", *command.split()], var) for command in commands
-        ]:
-            stack.callback(service.process.kill)
+        started = []
+        for command in commands:
+            started.append(start_service(command[0], ["manage.py", *command], var))
+            stack.callback(started[-1].stop)
+        for service in started:
             if service.process.wait():
-                raise StartError(
-                    f"manage.py {service.title} failed. The end of {shown(service.log)}:\n{tail(service.log)}"
-                )
+                told = tail(service.log)
+                raise StartError(f"manage.py {service.name} failed. The end of {shown(service.log)}:\n{told}")
 
 
 @dataclass(slots=True)
 class Service:
     """A process that has to live as long as all others."""
 
-    title: str
+    name: str
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -174,9 +174,8 @@ class Service:
         code = self.process.poll()
         if code is not None:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-            raise StartError(
-                f"{self.title} {how}, so everything was stopped. The end of {shown(self.log)}:\n{tail(self.log)}"
-            )
+            told = tail(self.log)
+            raise StartError(f"{self.name} {how}, so everything was stopped. The end of {shown(self.log)}:\n{told}")
 
     def stop(self) -> None:
         self.process.terminate()
@@ -190,8 +189,8 @@ def start_services(var: Path, running: ExitStack) -> list[Service]:
     """Started so that they are stopped in this order: beat, web, worker."""
     started = []
     with step("Starting worker, web server and beat"):
-        for title, command in (("worker", worker()), ("web server", web()), ("beat", beat())):
-            service = start_service(title, command, var)
+        for name, command in (("worker", worker()), ("web", web()), ("beat", beat())):
+            service = start_service(name, command, var)
             running.callback(service.stop)
             started.append(service)
         wait_for_web(started)
@@ -223,9 +222,9 @@ def celery(command: str) -> list[str]:
     return ["-m", "celery", "--quiet", "--app", "engage", command]
 
 
-def start_service(title: str, command: list[str], var: Path) -> Service:
+def start_service(name: str, command: list[str], var: Path) -> Service:
     """In a session of its own: Ctrl-C in the terminal is ours, and what follows from it has an order."""
-    path = var / "log" / f"{title.split()[-1]}.log"
+    path = var / "log" / f"{name}.log"
     path.parent.mkdir(exist_ok=True)
     with path.open("ab") as log:
         process = subprocess.Popen(
@@ -236,7 +235,7 @@ def start_service(title: str, command: list[str], var: Path) -> Service:
             stderr=log,
             start_new_session=True,
         )
-    return Service(title, process, path)
+    return Service(name, process, path)
 
 
 def wait_for_web(services: list[Service]) -> None:
@@ -280,7 +279,7 @@ def load_demo_once(var: Path, stamp: Path) -> None:
         os.environ["DEMO_PASSWORD"] = keys.kept(password, readable_password)
     stamp.write_text("begun")
     with step("Loading the demo data, once, through the webhooks"):
-        manage(var, "demo")
+        manage(var, ["demo"])
     stamp.write_text("loaded")
 
 

@@ -122,6 +122,8 @@ WEBHOOK_KEYS = {
 }
 SENDGRID_WEBHOOK_KEYS = env.list("SENDGRID_WEBHOOK_KEYS", default=[])
 TWILIO_AUTH_TOKENS = env.list("TWILIO_AUTH_TOKENS", default=[])
+# A folder of SMS gateways described by configuration, one TOML file each (docs/providers/generic.md).
+GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # A longer report is kept, but not read before this is raised; one over four times as long is turned away.
 REPORT_MAX_BYTES = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * REPORT_MAX_BYTES

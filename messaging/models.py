@@ -137,6 +137,14 @@ class Report(models.Model):
         verbose_name_plural = _("reports")
         indexes: ClassVar = [
             models.Index("next_at", "id", condition=Q(next_at__isnull=False), name="report_inbox"),
+            # What may want a person (messaging/admin.py). Few reports are ever in here, and settling one moves its
+            # `next_at` out of the inbox's index anyway, so it cannot be HOT: this index costs it nothing more.
+            models.Index(
+                "state",
+                F("id").desc(),
+                condition=Q(state__in=("unreadable", "set_aside", "unmatched")),
+                name="report_look",
+            ),
             BrinIndex("received_at", name="report_received_at", autosummarize=True),
         ]
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import unquote_plus
 
 from django.conf import settings
 from django.core.cache import cache
@@ -36,6 +37,7 @@ LONGEST_DIAGNOSTIC: Final = 2_000
 # How long a report without a message waits for the next try, seconds; the last one repeats.
 BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)
 NUDGE: Final = "messaging.reports.nudge"
+FORM: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(slots=True)
@@ -51,13 +53,24 @@ class Result:
 def keep(provider: Provider, request: HttpRequest) -> None:
     """Commit the raw report, then nudge a worker. Once this returns, the report cannot be lost."""
     headers = {name: request.headers[name] for name in provider.headers if name in request.headers}
-    content_type, path = request.headers.get("Content-Type", ""), request.get_full_path()
+    path, body = _without(provider.secrets, request.get_full_path()), request.body
+    content_type = request.headers.get("Content-Type", "")
+    if request.method == "GET":
+        # Whole, since the path is cut where its column ends.
+        body, content_type = path.partition("?")[2].encode(), FORM
     with connection.cursor() as cursor:
         cursor.execute(
             sql.KEEP_REPORT,
-            [provider.slug, request.body, _clean(content_type)[:200], _clean(path)[:500], _clean(json.dumps(headers))],
+            [provider.slug, body, _clean(content_type)[:200], _clean(path)[:500], _clean(json.dumps(headers))],
         )
     nudge()
+
+
+def _without(secrets: tuple[str, ...], path: str) -> str:
+    """The path without those parameters of its query."""
+    base, _, query = path.partition("?")
+    kept = [part for part in query.split("&") if unquote_plus(part.partition("=")[0]) not in secrets]
+    return "?".join(filter(None, (base, "&".join(kept))))
 
 
 def nudge() -> None:

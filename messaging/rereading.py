@@ -5,6 +5,7 @@ Events have no index on their report. But a report that is read again gives the 
 
 import logging
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -26,6 +27,34 @@ class Told:
 
     event: Event | None
     recorded: DeliveryEvent | None
+
+    @property
+    def _known(self) -> Event | DeliveryEvent:
+        known = self.event or self.recorded
+        if known is None:
+            raise ValueError("neither told nor recorded")
+        return known
+
+    @property
+    def kind(self) -> str:
+        return self._known.kind
+
+    @property
+    def reason(self) -> str:
+        return self._known.reason
+
+    @property
+    def code(self) -> str:
+        known = self._known
+        return " ".join(filter(None, (known.reply_code, known.status_code, known.provider_code)))
+
+    @property
+    def occurred_at(self) -> datetime:
+        return (self.recorded or self._known).occurred_at
+
+    @property
+    def message_id(self) -> int | None:
+        return (self.recorded or self._known).message_id
 
 
 @dataclass(slots=True)
@@ -51,8 +80,9 @@ def _read(report: Report) -> Reading:
     provider = providers().get(report.provider)
     if provider is None:
         return Reading(problems=["No such provider."])
+    raw = Raw(bytes(report.body), report.content_type, report.path, report.received_at, report.headers)
     try:
-        return provider.read(Raw(bytes(report.body), report.content_type, report.path, report.received_at))
+        return provider.read(raw)
     except UnreadableError as error:
         return Reading(problems=[str(error)])
     except Exception as error:  # noqa: BLE001 -- a fault of the adapter is what the page is to show

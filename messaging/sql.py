@@ -100,3 +100,8 @@ PRUNE_EVENTS: Final = """
 DELETE FROM messaging_deliveryevent WHERE ctid = ANY(ARRAY(
   SELECT ctid FROM messaging_deliveryevent WHERE recorded_at < %s LIMIT %s FOR UPDATE SKIP LOCKED))
 """
+
+LAG: Final = """
+SELECT COALESCE(EXTRACT(epoch FROM statement_timestamp() - min(next_at)), 0)
+FROM messaging_report WHERE next_at <= statement_timestamp()
+"""

@@ -4,9 +4,8 @@ import logging
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from messaging import reports
 from messaging.providers import providers
@@ -17,12 +16,13 @@ log = logging.getLogger(__name__)
 
 @csrf_exempt
 @login_not_required
-@require_POST
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
-    """204 once the report is committed; 403 if it is forged, 413 if it is too long, 404 if the provider is unknown."""
+    """2xx once the report is committed; 403 if it is forged, 413 if it is too long, 404 if the provider is unknown."""
     found = providers().get(provider)
     if found is None:
         raise Http404
+    if request.method not in found.methods:
+        return HttpResponseNotAllowed(found.methods)
     try:
         found.verify(request)
     except ForgedError as error:
@@ -33,7 +33,7 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         log.warning("Refused a report of %s: longer than REPORT_MAX_BYTES.", provider)
         return _plain("The report is too long.", status=413)
     reports.keep(found, request)
-    return HttpResponse(status=204)
+    return HttpResponse(status=found.answer)
 
 
 def _plain(text: str, status: int) -> HttpResponse:

@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.test import Client
 from django.utils import timezone
 
 from contacts.addresses import address_of
@@ -24,6 +25,18 @@ def make_user(group: str = "Marketers", username: str = "") -> User:
     if group:
         user.groups.add(Group.objects.get(name=group))
     return user
+
+
+def log_in(group: str = "Marketers") -> Client:
+    """A browser in which somebody of the group is logged in."""
+    client = Client()
+    client.force_login(make_user(group), backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def htmx(target: str = "panel") -> dict[str, str]:
+    """The headers by which HTMX asks for a part of a page."""
+    return {"HX-Request": "true", "HX-Target": target}
 
 
 def make_contact(first_name: str = "Anna", last_name: str = "Lindqvist", **fields: Any) -> Contact:

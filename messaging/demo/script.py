@@ -129,24 +129,21 @@ class Meanwhile:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A contact card worth looking at, and what there is to see."""
+    """A contact card worth looking at, and what there is to see: on a tab, or on the page of a message (`opens`)."""
 
     who: str
     look: str
     tab: str = "messages"
+    opens: str = ""
     is_quiet: bool = True
     gets: dict[str, str] = field(default_factory=dict)
     meanwhile: Meanwhile | None = None
 
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Self:
-        done = table.get("meanwhile")
-        if done:
+        if done := table.get("meanwhile"):
             done = Meanwhile(**done | {"channel": Channel(done["channel"]), "ago": span(done["ago"])})
-        return cls(
-            table["who"], table["look"], table.get("tab", "messages"), table.get("quiet", True),
-            table.get("gets", {}), done,
-        )  # fmt: skip
+        return cls(**table | {"meanwhile": done})
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +197,9 @@ class Story:
 
     def _to(self, person: Person, now: datetime) -> Iterator[Scene]:
         closed: set[Channel] = set()
-        card = self.cards.get(person.name)
-        for number, plan in enumerate(self.plans):
-            sent_at = plan.sent_at(now) + PACE * (number + list(self.cast).index(person.name))
+        card, turn = self.cards.get(person.name), list(self.cast).index(person.name)
+        for plan in self.plans:
+            sent_at = plan.sent_at(now) + PACE * turn
             done = card.meanwhile if card and card.meanwhile and card.meanwhile.channel == plan.channel else None
             is_after = done is not None and sent_at > now - done.ago
             if is_after and done:
@@ -237,8 +234,12 @@ class Story:
     def _series(self, person: Person, series: Series, now: datetime) -> Iterator[Scene]:
         chance = Random(series.who)  # noqa: S311 -- as above
         for number in range(series.count):
-            sent_at = now - series.ago - series.every * (series.count - number) + timedelta(minutes=chance.randint(0, 300))
-            subject = series.subjects[number % len(series.subjects)].format(number=20_400 + number // len(series.subjects))
+            sent_at = (
+                now - series.ago - series.every * (series.count - number) + timedelta(minutes=chance.randint(0, 300))
+            )
+            subject = series.subjects[number % len(series.subjects)].format(
+                number=20_400 + number // len(series.subjects)
+            )
             plot, stretch = self._drawn(chance, Channel.EMAIL, series.chances)
             yield Scene(person, None, subject, plot, sent_at, is_after_meanwhile=False, stretch=stretch)
 

@@ -1,18 +1,26 @@
-"""One file per provider; a file that holds a `provider` is found by itself (docs/contributors.md: how to add one)."""
+"""One file per provider; a file that holds a `provider` is found by itself (docs/contributors.md: how to add one).
+
+Gateways that are described by configuration come on top (generic.py).
+"""
 
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
+from django.conf import settings
+
 from messaging.providers.base import Provider
+from messaging.providers.generic import gateways
 
 
 @cache
 def providers() -> dict[str, Provider]:
     """Every provider by its slug, which is the last part of its webhook's address."""
     modules = (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__))
-    found = (module.provider for module in modules if hasattr(module, "provider"))
-    return {provider.slug: provider for provider in found}
+    built_in = {module.provider.slug: module.provider for module in modules if hasattr(module, "provider")}
+    described = gateways(Path(settings.GATEWAYS_DIR), taken=built_in) if settings.GATEWAYS_DIR else {}
+    return built_in | described
 
 
 def label_of(slug: str) -> str:

@@ -53,3 +53,9 @@ class Provider:
     read: Callable[[Raw], Reading]
     # Lower-case names of headers that `read` needs; what is not named here is not kept.
     headers: tuple[str, ...] = ()
+    # How it may report; what comes by GET is kept as the form that its query is.
+    methods: tuple[str, ...] = ("POST",)
+    # The status code that it takes for "received".
+    answer: int = 204
+    # Query parameters that hold a secret: they are not kept.
+    secrets: tuple[str, ...] = ()

@@ -1,0 +1,79 @@
+"""The form by which support staff add and edit a contact."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts.addresses import normalise_email, normalise_mobile
+from contacts.models import Contact
+
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Contact]
+else:
+    _ModelForm = forms.ModelForm
+
+
+class ContactForm(_ModelForm):
+    """Says at each address what is wrong with it, and saves only what the person themselves changed.
+
+    While the page was open, a report may have unsubscribed the contact, or a colleague edited it: the form brings its
+    first values back (show_hidden_initial), and a field that was left alone keeps what the database holds by then.
+    """
+
+    why = forms.CharField(
+        label=gettext_lazy("why"),
+        help_text=gettext_lazy("Kept in the change history, for colleagues to read."),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    class Meta:
+        model = Contact
+        fields = ("first_name", "last_name", "email", "mobile", "country", "language", "accepts_email", "accepts_sms")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            for name in self._meta.fields or ():
+                self.fields[name].show_hidden_initial = True
+
+    def clean_email(self) -> str:
+        typed: str = self.cleaned_data["email"]
+        if typed:
+            normalise_email(typed)
+        return typed
+
+    def clean_country(self) -> str:
+        typed = str(self.cleaned_data["country"]).upper()
+        if typed and not (len(typed) == 2 and typed.isascii() and typed.isalpha()):
+            raise ValidationError(_("Type the two letters of the country, such as SE."), code="country")
+        return typed
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.instance.pk:
+            self._keep_what_was_left_alone(cleaned)
+        try:
+            self._check_mobile(cleaned.get("mobile", ""), cleaned.get("country", ""))
+        except ValidationError as error:
+            self.add_error("mobile", error)
+        return cleaned
+
+    def _keep_what_was_left_alone(self, cleaned: dict[str, Any]) -> None:
+        """Locks the row until the end of the transaction, so that nobody changes it between here and the saving."""
+        try:
+            self.instance.refresh_from_db(from_queryset=Contact.objects.select_for_update(no_key=True))
+        except Contact.DoesNotExist as error:
+            raise ValidationError(_("Somebody has removed this contact meanwhile.")) from error
+        for name in cleaned.keys() - {"why"} - set(self.changed_data):
+            cleaned[name] = getattr(self.instance, name)
+
+    @staticmethod
+    def _check_mobile(typed: str, country: str) -> None:
+        longest = Contact._meta.get_field("mobile_digits").max_length or 0
+        if typed and len(normalise_mobile(typed, country)) > longest:
+            raise ValidationError(_("This number has too many digits."), code="mobile")

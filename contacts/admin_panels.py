@@ -1,0 +1,145 @@
+"""What belongs to a contact or an address, as the admin pages show it; and what a search there means."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts import search
+from contacts.addresses import display_mobile
+from contacts.models import Address, Block, Change, Channel, Contact
+from contacts.templatetags.looks import clock, icon
+from engage.large_tables import MOST_RELATED, Panel, head, link_to, more_than, number_of, or_dash, shortened
+
+# Messages belong to another app, which is known here by its addresses only.
+MESSAGE: Final = "messaging.message"
+# As many contacts are looked at where something is searched through them.
+MOST_CONTACTS: Final = 100
+LATEST: Final = 20
+FOUND_BY: Final = gettext_lazy("A name, an email, a mobile number, or a contact's number or GUID.")
+
+
+def find_contacts(typed: str) -> Q:
+    """The contacts meant by a number, a GUID, or what the product's own search finds; for `filter`."""
+    try:
+        return Q(guid=UUID(typed))
+    except ValueError:
+        pass
+    found = Q()
+    for term in search.terms(typed):
+        found &= term
+    number = number_of(typed)
+    if number:
+        return Q(pk=number) | found if found else Q(pk=number)
+    return found or Q(pk=None)
+
+
+def contacts_meant(typed: str) -> list[Contact]:
+    return list(Contact.objects.filter(find_contacts(typed)).order_by("-pk")[:MOST_CONTACTS])
+
+
+def addresses_meant(typed: str) -> set[int]:
+    """The addresses that read as typed, and those of the contacts meant."""
+    exact = Address.objects.filter(channel__in=Channel.values, value=typed.lower()).values_list("pk", flat=True)
+    held = [pk for each in contacts_meant(typed) for pk in (each.email_address_id, each.mobile_address_id) if pk]
+    return {*exact, *held}
+
+
+def holders_of(address: Address) -> "QuerySet[Contact, Any]":
+    holders = address.contacts_by_email if address.channel == Channel.EMAIL else address.contacts_by_mobile
+    return holders.order_by("pk")
+
+
+def shown_value(address: Address) -> str:
+    return display_mobile(address.value) if address.channel == Channel.SMS else address.value
+
+
+def card_link(contact: Contact) -> SafeString:
+    return format_html('<a href="{}">{}{}</a>', contact.get_absolute_url(), icon("person"), _("Contact card"))
+
+
+def is_blocked(address: str) -> Exists:
+    return Exists(Block.objects.filter(address=OuterRef(address), ended_at=None))
+
+
+def state_words(*, is_blocked: bool, is_unsubscribed: bool) -> SafeString:
+    """What stands in the way of sending, as signs and words; nothing where nothing does."""
+    blocked = format_html('<span class="pill bad">{}{}</span> ', icon("ban"), _("Blocked")) if is_blocked else ""
+    gone = format_html('<span class="pill idle">{}{}</span>', icon("bell-off"), _("Unsubscribed"))
+    return format_html("{}{}", blocked, gone if is_unsubscribed else "")
+
+
+def blocks_panel(address_ids: Sequence[int]) -> Panel:
+    blocks = Block.objects.filter(address_id__in=address_ids).select_related("address", "ended_by")
+    rows = [
+        [
+            link_to(Block, block.pk),
+            shown_value(block.address),
+            clock(block.started_at),
+            block.reason.replace("_", " "),
+            block.code,
+            or_dash(link_to(MESSAGE, block.message_id)),
+            ended_words(block),
+        ]
+        for block in blocks.order_by("-pk")[:MOST_RELATED]
+    ]
+    heads = [_("Block"), _("Address"), _("Since"), _("Reason"), _("Code"), _("Message"), _("Removed")]
+    return Panel(_("Blocks"), heads, rows, _("Never blocked."), _("A block is removed on the contact's card."))
+
+
+def ended_words(block: Block) -> SafeString:
+    if block.ended_at is None:
+        return state_words(is_blocked=True, is_unsubscribed=False)
+    return format_html("{} {} {}", clock(block.ended_at), block.ended_by or "", shortened(block.end_reason, 60))
+
+
+def contacts_panel(address: Address) -> Panel:
+    holders = list(holders_of(address)[:MOST_RELATED])
+    rows = [[link_to(Contact, each.pk, each.name), card_link(each)] for each in holders]
+    note = more_than() if len(holders) == MOST_RELATED else ""
+    return Panel(_("Contacts with this address"), [_("Contact"), _("Card")], rows, _("Nobody has it now."), note)
+
+
+def who(change: Change) -> SafeString:
+    """The person, or the message whose report it was."""
+    if change.message_id:
+        return format_html("{} {}", _("Message"), link_to(MESSAGE, change.message_id))
+    return format_html("{}", change.actor or "–")
+
+
+def field_words(change: Change) -> str:
+    """The name of a field, the address, or the channel: what the change is about."""
+    names = {each.name: str(each.verbose_name) for each in Contact._meta.fields}
+    return str(names.get(change.field) or dict(Channel.choices).get(change.field) or change.field)
+
+
+def addresses_panel(contact: Contact, ids: Sequence[int]) -> Panel:
+    found = Address.objects.filter(pk__in=ids).annotate(blocked=is_blocked("pk")).order_by("channel")
+    accepts = {Channel.EMAIL: contact.accepts_email, Channel.SMS: contact.accepts_sms}
+    rows = [
+        [
+            Channel(each.channel).label,
+            link_to(Address, each.pk, shown_value(each)),
+            state_words(is_blocked=each.blocked, is_unsubscribed=not accepts[Channel(each.channel)]),
+        ]
+        for each in found
+    ]
+    return Panel(_("Addresses"), [_("Channel"), _("Address"), _("State")], rows, _("Neither an email nor a mobile."))
+
+
+def changes_panel(contact: Contact) -> Panel:
+    changes = contact.changes.select_related("actor").order_by("-pk")[:LATEST]
+    rows = [
+        [clock(each.at), Change.Kind(each.kind).label, field_words(each), each.old, each.new, each.why, who(each)]
+        for each in changes
+    ]
+    heads = [head(Change, name) for name in ("at", "kind", "field", "old", "new", "why")]
+    everything = reverse("contacts:history", args=[contact.guid])
+    note = format_html('<a href="{}">{}</a>', everything, _("The whole change history on the card"))
+    return Panel(_("Latest changes"), [*heads, _("Who")], rows, _("No change is recorded."), note)

@@ -1,0 +1,95 @@
+"""The demo's log-ins and contacts: make them, find them again, and take away what an earlier demo left."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.db.models import Q
+
+from contacts.history import save_contact
+from contacts.models import Address, Block, Change, Contact
+from messaging.demo.script import Person, story
+from messaging.models import DeliveryEvent, Message, Report, SendOut
+
+LOG_INS: Final = {"marketer": "Marketers", "administrator": "Administrators", "support": "Support"}
+# By it a demo log-in is told from a real person's of the same name.
+MARK: Final = "@demo.example.org"
+JOINED_BY: Final = ("Signed up on the website", "Signed up at the counter", "Ordered in the shop", "Met at the market")
+
+
+def strangers() -> list[str]:
+    """Users who have the name of a demo log-in, but are real people."""
+    named = User.objects.filter(username__in=LOG_INS)
+    return sorted(user.username for user in named if not user.email.endswith(MARK))
+
+
+def make_log_ins(password: str) -> None:
+    """The three log-ins, with this password from now on."""
+    hashed = make_password(password)  # once: it takes a third of a second
+    for name, group in LOG_INS.items():
+        chosen = {"email": name + MARK, "password": hashed, "is_staff": name == "support", "is_active": True}
+        user, _ = User.objects.update_or_create(username=name, defaults=chosen)
+        user.groups.set([Group.objects.get(name=group)])
+
+
+def contacts() -> dict[str, Contact]:
+    """The demo's people who are there, by name."""
+    names = {person.guid: name for name, person in story().cast.items()}
+    found = Contact.objects.filter(guid__in=names).select_related("email_address", "mobile_address")
+    return {names[contact.guid]: contact for contact in found}
+
+
+def is_whole() -> bool:
+    return Contact.objects.filter(guid=story().last.guid).exists()
+
+
+def has_strange_contacts() -> bool:
+    return Contact.objects.exclude(guid__in=[person.guid for person in story().cast.values()]).exists()
+
+
+def enter(person: Person, now: datetime) -> Contact:
+    """Save a contact as if on the day when the person joined."""
+    contact = Contact(
+        guid=person.guid, first_name=person.first_name, last_name=person.last_name,
+        email=person.email, mobile=person.mobile, country=person.country, language=person.language,
+    )  # fmt: skip
+    save_contact(contact, actor_id=None, why=JOINED_BY[person.guid.int % len(JOINED_BY)])
+    joined_at = now - timedelta(days=person.joined_days_ago, minutes=person.guid.int % 1440)
+    Contact.objects.filter(pk=contact.pk).update(
+        created_at=joined_at, changed_at=joined_at, email_consent_at=joined_at, sms_consent_at=joined_at
+    )
+    Change.objects.filter(contact=contact).update(at=joined_at)
+    contact.refresh_from_db()
+    return contact
+
+
+@transaction.atomic
+def clear() -> None:
+    """Take away what an earlier demo left, and nothing else."""
+    ours = [contact.pk for contact in contacts().values()]
+    messages = Message.objects.filter(contact__in=ours)
+    send_outs = set(messages.exclude(send_out=None).values_list("send_out", flat=True))
+    addresses = set(messages.values_list("address", flat=True)) | _addresses_of(ours)
+    events = DeliveryEvent.objects.filter(message__in=messages)
+    reports = set(events.exclude(report=None).values_list("report", flat=True))
+    events.delete()
+    Report.objects.filter(pk__in=reports).delete()
+    messages.delete()
+    SendOut.objects.filter(pk__in=send_outs, message=None).delete()
+    Contact.objects.filter(pk__in=ours).delete()
+    unused = Address.objects.filter(
+        pk__in=addresses, message=None, contacts_by_email=None, contacts_by_mobile=None
+    ).values_list("pk", flat=True)
+    _forget(list(unused))
+
+
+def _addresses_of(contact_ids: list[int]) -> set[int]:
+    holds = Q(contacts_by_email__in=contact_ids) | Q(contacts_by_mobile__in=contact_ids)
+    return set(Address.objects.filter(holds).values_list("pk", flat=True))
+
+
+def _forget(address_ids: list[int]) -> None:
+    Block.objects.filter(address__in=address_ids).delete()
+    Address.objects.filter(pk__in=address_ids).delete()

@@ -1,0 +1,148 @@
+"""Messages as a real hand-over leaves them, and what people here do between two of them.
+
+What becomes of a message is the providers' to say. But since weeks are told in seconds, the times of what would have
+been written down long ago are set back to then.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Max, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from contacts.blocks import lift, open_blocks
+from contacts.history import save_contact
+from contacts.models import Address, Block, Change, Channel, Contact
+from messaging.apply import Said, apply
+from messaging.demo import cast, sendgrid, twilio
+from messaging.demo.script import Card, Meanwhile, Plan, Scene
+from messaging.models import Message, SendOut
+from messaging.statuses import GIVES_UP_AFTER, Event, Kind, Status
+
+PROVIDERS: Final = {Channel.EMAIL: "sendgrid", Channel.SMS: "twilio"}
+
+
+class Part(NamedTuple):
+    """A scene, and the message that plays it."""
+
+    scene: Scene
+    message: Message
+
+
+def make_send_outs(plans: Iterable[Plan], now: datetime) -> dict[str, SendOut]:
+    made = {
+        plan.id: SendOut(
+            name=plan.name,
+            channel=plan.channel,
+            subject=plan.subject,
+            created_at=plan.sent_at(now) - timedelta(hours=1),
+        )
+        for plan in plans
+    }
+    SendOut.objects.bulk_create(made.values())
+    return made
+
+
+def hand_over(scenes: Iterable[Scene], send_outs: dict[str, SendOut]) -> list[Part]:
+    """The messages of these scenes, in the order of their sending, to the addresses that the people have by now."""
+    people = cast.contacts()
+    parts = [Part(scene, _message(scene, people[scene.person.name], send_outs)) for scene in scenes]
+    Message.objects.bulk_create([part.message for part in parts])
+    return parts
+
+
+def _message(scene: Scene, contact: Contact, send_outs: dict[str, SendOut]) -> Message:
+    message = Message(
+        channel=scene.plot.channel, contact=contact, address=_address(scene, contact), subject=scene.subject,
+        send_out=send_outs[scene.plan.id] if scene.plan else None, created_at=scene.sent_at, status=scene.plot.ends,
+    )  # fmt: skip
+    if scene.plot.is_sent:
+        _mark_sent(message, scene)
+    return message
+
+
+def _address(scene: Scene, contact: Contact) -> Address:
+    address = contact.email_address if scene.plot.channel == Channel.EMAIL else contact.mobile_address
+    if address is None:
+        raise ValueError(f"{contact} has no address for {scene.plot.channel}.")
+    return address
+
+
+def _mark_sent(message: Message, scene: Scene) -> None:
+    channel, seed = scene.plot.channel, str(uuid4())
+    message.provider = scene.plot.gateway or PROVIDERS[channel]
+    message.provider_message_id = sendgrid.new_id(seed) if channel == Channel.EMAIL else twilio.new_sid(seed)
+    message.status = Status.UNKNOWN
+    message.sent_at = scene.sent_at
+    message.due_at = scene.sent_at + GIVES_UP_AFTER[channel] if channel == Channel.SMS else None
+
+
+def say_untraceable(parts: Sequence[Part]) -> None:
+    """What gateways say that route a message by several parties; Twilio has no word for it, so none is posted."""
+    said = [
+        Said(
+            Event(
+                part.scene.plot.gateway, Kind.UNTRACEABLE, part.scene.sent_at + timedelta(hours=1),
+                repeat_id=str(part.message.pk), message_id=part.message.pk,
+                diagnostic="No delivery receipt: handed on by several parties", said_by=part.scene.plot.gateway,
+            )
+        )
+        for part in parts
+        if part.scene.plot.ends == Status.UNTRACEABLE
+    ]  # fmt: skip
+    with transaction.atomic():
+        apply(said)
+
+
+def act_meanwhile(cards: Iterable[Card], now: datetime) -> None:
+    """Let marketers' colleagues do what the cards tell of, as if at its time."""
+    people = cast.contacts()
+    actors = dict(User.objects.filter(username__in=cast.LOG_INS).values_list("username", "pk"))
+    for card in cards:
+        if card.meanwhile:
+            contact, done = people[card.who], card.meanwhile
+            before = list(contact.changes.values_list("pk", flat=True))
+            ACTS[done.does](contact, done, actors[done.by], now - done.ago)
+            contact.changes.exclude(pk__in=before).update(at=now - done.ago)
+
+
+def _lift(contact: Contact, done: Meanwhile, actor_id: int, at: datetime) -> None:
+    block = open_blocks([contact.email_address_id])[contact.email_address_id or 0]
+    lift(block.pk, actor_id=actor_id, reason=done.why)
+    Block.objects.filter(pk=block.pk).update(ended_at=at)
+    Address.objects.filter(pk=block.address_id).update(lifted_at=at)
+
+
+def _correct(contact: Contact, done: Meanwhile, actor_id: int, _at: datetime) -> None:
+    contact.email = done.to
+    save_contact(contact, actor_id=actor_id, why=done.why)
+
+
+def _opt_out(contact: Contact, done: Meanwhile, actor_id: int, at: datetime) -> None:
+    contact.accepts_email = False
+    save_contact(contact, actor_id=actor_id, why=done.why)
+    Contact.objects.filter(pk=contact.pk).update(email_consent_at=at)
+
+
+ACTS: Final = {"lift": _lift, "correct": _correct, "opt_out": _opt_out}
+
+
+def set_back_times() -> None:
+    """What the reports brought about goes down in the history as of the time that they tell of."""
+    ours = [contact.pk for contact in cast.contacts().values()]
+    changes = Change.objects.filter(contact__in=ours)
+    started = Block.objects.filter(message_id=OuterRef("message_id")).values("started_at")[:1]
+    changes.filter(kind=Change.Kind.BLOCKED).update(at=Coalesce(Subquery(started), F("at")))
+    taken_back = Contact.objects.filter(pk=OuterRef("contact"))
+    for channel in Channel:
+        changes.filter(kind=Change.Kind.OPTED_OUT, field=channel, actor=None).update(
+            at=Subquery(taken_back.values(f"{channel.value}_consent_at"))
+        )
+    addresses = Message.objects.filter(contact__in=ours).values("address")
+    Block.objects.filter(address__in=addresses).update(recorded_at=F("started_at"))
+    latest = changes.filter(contact=OuterRef("pk")).order_by().values("contact").annotate(latest=Max("at"))
+    Contact.objects.filter(pk__in=ours).update(changed_at=Subquery(latest.values("latest")))

@@ -1,0 +1,100 @@
+"""Is everything that Engage needs there and at work? What /readyz, /metrics and the provider page tell.
+
+The worker's heartbeat is a task that it runs, the beat's is left by the beat when it sends that task (engage/celery.py):
+so it can be told which of the two is missing.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from django.core.cache import cache
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from messaging import sql
+
+WORKER: Final = "engage.heartbeat.worker"
+BEAT: Final = "engage.heartbeat.beat"
+HEARTBEAT_SECONDS: Final = 15
+# After so many missed ones a process is taken for dead.
+SILENT_AFTER_SECONDS: Final = 4 * HEARTBEAT_SECONDS
+LATE_AFTER_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must be so; `says` is for a person, `value` (seconds, where there is one) for a metric."""
+
+    name: str
+    is_good: bool
+    says: str
+    value: float | None = None
+
+
+def checks() -> list[Check]:
+    """All checks, the failing ones included; never raises."""
+    return [_safely(name, check) for name, check in CHECKS.items()]
+
+
+def beat_heartbeat() -> None:
+    """The beat is at work: called when it sends the heartbeat task."""
+    cache.set(BEAT, time.time(), timeout=None)
+
+
+def worker_heartbeat() -> None:
+    """A worker is at work: called by the heartbeat task."""
+    cache.set(WORKER, time.time(), timeout=None)
+
+
+def lag_seconds() -> float:
+    """How long the report that has waited longest for a worker has been due; 0 where none has."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LAG)
+        return float(cursor.fetchone()[0])
+
+
+def _safely(name: str, check: Callable[[str], Check]) -> Check:
+    try:
+        return check(name)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, that is the answer
+        return Check(name, False, _("Cannot be reached (%(error)s).") % {"error": type(error).__name__})
+
+
+def _database(name: str) -> Check:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return Check(name, True, _("Answers."))
+
+
+def _broker(name: str) -> Check:
+    cache.get(WORKER)
+    return Check(name, True, _("Answers."))
+
+
+def _heartbeat(key: str) -> Callable[[str], Check]:
+    def check(name: str) -> Check:
+        last = cache.get(key)
+        if last is None:
+            return Check(name, False, _("Has not been seen yet."))
+        silent = time.time() - last
+        says = _("Last seen %(seconds)d seconds ago.") % {"seconds": silent}
+        return Check(name, silent <= SILENT_AFTER_SECONDS, says, silent)
+
+    return check
+
+
+def _lag(name: str) -> Check:
+    lag = lag_seconds()
+    says = _("The oldest report has waited for %(seconds)d seconds.") % {"seconds": lag} if lag else _("Nothing waits.")
+    return Check(name, lag <= LATE_AFTER_SECONDS, says, lag)
+
+
+CHECKS: Final[dict[str, Callable[[str], Check]]] = {
+    "database": _database,
+    "broker": _broker,
+    "worker": _heartbeat(WORKER),
+    "beat": _heartbeat(BEAT),
+    "lag": _lag,
+}

@@ -1,0 +1,262 @@
+"""Between django-anymail, which knows the formats of email providers, and our events.
+
+anymail's event types are coarser than our kinds: bounces of all sorts are "bounced". So each provider's file reads
+the provider's own words, and says with a `Row` how far they go; what the mail server said decides the rest.
+"""
+
+import json
+import tomllib
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from anymail.exceptions import AnymailError, AnymailInsecureWebhookWarning, AnymailNotSupportedWarning
+from anymail.signals import AnymailTrackingEvent
+from django.core.exceptions import ImproperlyConfigured
+
+from messaging.bounces.classify import Verdict, classify
+from messaging.providers.base import Raw, Reading, UnreadableError
+from messaging.statuses import Event, Kind
+from messaging.tokens import message_id_of
+
+# The name under which our token travels through a provider and back.
+OUR_METADATA: Final = "engage"
+
+KINDS: Final = {
+    "queued": Kind.ACCEPTED,
+    "sent": Kind.ACCEPTED,
+    "delivered": Kind.DELIVERED,
+    "opened": Kind.OPENED,
+    "clicked": Kind.CLICKED,
+    "complained": Kind.COMPLAINED,
+    "unsubscribed": Kind.UNSUBSCRIBED,
+    "subscribed": Kind.SUBSCRIBED,
+}
+CONSENT_REASONS: Final = {
+    Kind.COMPLAINED: "complaint",
+    Kind.UNSUBSCRIBED: "unsubscribe",
+    Kind.SUBSCRIBED: "resubscribe",
+}
+# What a damaged item, or one of a kind that anymail takes for a wrong set-up, makes anymail and us run into.
+DAMAGE: Final = (
+    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError, OSError, AnymailError,
+    ImproperlyConfigured,
+)  # fmt: skip
+
+
+class Says(StrEnum):
+    """How far a provider's own word for a failure goes."""
+
+    DEAD = "dead"  # this address does not exist; a hard bounce unless the mail server's words say something else
+    FAILED = "failed"  # given up; a hard bounce if the mail server's words say that the address is dead
+    SOFT = "soft"  # given up, and not for the address's sake; never a hard bounce, the words only say why
+    UNTRIED = "untried"  # the provider did not try, so no mail server spoke
+    DEFERRED = "deferred"  # the provider goes on trying
+    NOTHING = "nothing"  # about something else than the fate of a message
+
+
+class Row(NamedTuple):
+    """What a provider's word means, and the reason where the mail server gave none that we know."""
+
+    says: Says
+    reason: str = "unknown"
+
+
+class Meaning(NamedTuple):
+    """A provider's event in our words."""
+
+    kind: Kind
+    reason: str = ""
+    reply_code: str = ""
+    status_code: str = ""
+    provider_code: str = ""
+    diagnostic: str = ""
+
+
+@cache
+def table_of(file: str, name: str) -> Mapping[str, Row]:
+    """The table `name` of the TOML file beside the provider's `file`: its words, each with a Row."""
+    table = tomllib.loads(Path(file).with_suffix(".toml").read_text(encoding="utf-8"))[name]
+    return {word: Row(Says(says), reason) for word, (says, reason) in table.items()}
+
+
+def view_of(view: Callable[..., Any], **setup: object) -> Any:
+    """One of anymail's webhook views, for what it knows; its own way of answering requests is not used."""
+    with warnings.catch_warnings():
+        # anymail asks for basic auth where it finds no key; we refuse every request then. And it lost its SendGrid
+        # test account (its issue 432), not the feature; our payload tests stand in.
+        warnings.simplefilter("ignore", AnymailInsecureWebhookWarning)
+        warnings.simplefilter("ignore", AnymailNotSupportedWarning)
+        return view(**setup)
+
+
+def parsed(body: bytes | str) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UnreadableError(f"Not JSON: {error}") from error
+
+
+def list_in(raw: Raw) -> list[Any]:
+    """The items of a report that is a list. Raises UnreadableError."""
+    items = parsed(raw.body)
+    if not isinstance(items, list):
+        raise UnreadableError("Not a list of events.")
+    return items
+
+
+def object_in(body: bytes | str, *needed: str) -> dict[str, Any]:
+    """A report that is one object with the fields `needed`. Raises UnreadableError."""
+    said = parsed(body)
+    if not isinstance(said, dict):
+        raise UnreadableError("Not a JSON object.")
+    for name in needed:
+        if name not in said:
+            raise UnreadableError(f"No {name}: not a report of this provider.")
+    return said
+
+
+def read_each(items: Iterable[Any], to_event: Callable[[Any], Event | None]) -> Reading:
+    """The events of the items; None is one that says nothing about a message, and a damaged one becomes a problem."""
+    reading = Reading()
+    for number, item in enumerate(items, 1):
+        try:
+            event = to_event(item)
+        except DAMAGE as error:
+            reading.problems.append(f"Event {number}: {type(error).__name__}: {error}"[:300])
+        else:
+            if event is not None:
+                reading.events.append(event)
+    return reading
+
+
+def plain(found: AnymailTrackingEvent, word: object) -> Meaning:
+    """The meaning of what needs no judgement. Raises ValueError for anything else: `word` is not known."""
+    if kind := KINDS.get(found.event_type):
+        return meaning_of(kind)
+    raise ValueError(f"unknown kind of event {word!r}")
+
+
+def meaning_of(kind: Kind) -> Meaning:
+    return Meaning(kind, CONSENT_REASONS.get(kind, ""))
+
+
+def judged(
+    row: Row,
+    words: object,
+    *,
+    note: object = "",
+    reply_code: object = "",
+    status_code: object = "",
+    provider_code: str = "",
+) -> Meaning | None:
+    """What a failure comes to: the provider's word together with the mail server's words and codes.
+
+    `note` is what the provider adds in words of its own: shown where there are no others, never judged.
+    """
+    text = str(words or "")
+    shown = text or str(note or "")
+    if row.says is Says.NOTHING:
+        return None
+    if row.says is Says.UNTRIED:
+        return Meaning(Kind.SOFT_BOUNCE, row.reason, provider_code=provider_code, diagnostic=shown)
+    verdict = classify(text, reply_code=smtp_reply(reply_code), status_code=str(status_code or ""))
+    kind = Kind.DEFERRED if row.says is Says.DEFERRED else _bounce(row.says, verdict)
+    reason = verdict.reason
+    # A dead address that did not come out as one is not told about in the words for dead addresses.
+    if reason == "unknown" and (row.says is not Says.DEAD or kind == Kind.HARD_BOUNCE):
+        reason = row.reason
+    return Meaning(kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown)
+
+
+def _bounce(says: Says, verdict: Verdict) -> Kind:
+    is_temporary = (verdict.status_code or verdict.reply_code).startswith("4")
+    is_uncontradicted = verdict.reason == "unknown" and not is_temporary
+    is_dead = (says in (Says.DEAD, Says.FAILED) and verdict.is_hard) or (says is Says.DEAD and is_uncontradicted)
+    return Kind.HARD_BOUNCE if is_dead else Kind.SOFT_BOUNCE
+
+
+def smtp_reply(code: object) -> str:
+    """The code if it can be an SMTP reply (RFC 5321 4.2), else nothing: providers have numbers of their own."""
+    text = str(code or "")
+    return text if len(text) == 3 and text.isdecimal() and text[0] in "245" else ""
+
+
+def event_of(
+    slug: str,
+    found: AnymailTrackingEvent,
+    meaning: Meaning | None,
+    raw: Raw,
+    *,
+    tokens: Iterable[object] = (),
+    repeat_id: object = "",
+    provider_message_id: str | None = None,
+    occurred_at: datetime | None = None,
+    is_automatic: bool = False,
+) -> Event | None:
+    """Our event out of anymail's; None where there is no meaning for us in it. What is given here goes before."""
+    if meaning is None:
+        return None
+    return Event(
+        provider=slug,
+        kind=meaning.kind,
+        occurred_at=_aware(occurred_at or found.timestamp) or raw.received_at,
+        repeat_id=str(repeat_id or found.event_id or fingerprint(found.esp_event)),
+        message_id=_message_named_by(found, tokens),
+        provider_message_id=plain_id(found.message_id if provider_message_id is None else provider_message_id),
+        reason=meaning.reason,
+        reply_code=meaning.reply_code,
+        status_code=meaning.status_code,
+        provider_code=meaning.provider_code,
+        diagnostic=meaning.diagnostic,
+        said_by=str(found.recipient or "").rpartition("@")[2],
+        is_automatic=is_automatic,
+    )
+
+
+def _message_named_by(found: AnymailTrackingEvent, tokens: Iterable[object]) -> int | None:
+    """The message that our token names: in the metadata, elsewhere where it travelled, or among the tags."""
+    metadata = found.metadata.get(OUR_METADATA) if isinstance(found.metadata, dict) else None
+    tags = found.tags if isinstance(found.tags, list) else []
+    for each in (metadata, *tokens, *tags):
+        # A Message-ID carries the token before the @.
+        if isinstance(each, str) and (message_id := message_id_of(plain_id(each).partition("@")[0])) is not None:
+            return message_id
+    return None
+
+
+def plain_id(message_id: object) -> str:
+    """A provider's message id as we keep it: some put <> around it in their answer and not in their report."""
+    return str(message_id or "").strip().removeprefix("<").removesuffix(">")
+
+
+def object_of(text: object) -> dict[str, Any]:
+    """JSON in a text field; empty where it is no object."""
+    try:
+        said = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def moment_of(text: object) -> datetime | None:
+    """An ISO 8601 time; None where it is none."""
+    try:
+        return _aware(datetime.fromisoformat(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def fingerprint(item: object) -> str:
+    """Names a fact for which the provider has no id of its own."""
+    said = json.dumps(item, sort_keys=True, default=str).encode("utf-8", "replace")
+    return blake2b(said, digest_size=16).hexdigest()

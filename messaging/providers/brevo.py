@@ -1,0 +1,78 @@
+"""Brevo's transactional webhooks, normalised by django-anymail.
+
+Fields: Brevo's developer documentation, "Transactional webhooks", "Batched webhooks", "Secured webhooks". It signs
+nothing: user and password in the webhook's address.
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.brevo import BrevoTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "brevo"
+# The header that carries what we want back.
+CUSTOM: Final = "X-Mailin-custom"
+
+# "Transactional webhooks": the events that say that an email was not delivered.
+FAILURES: Final = {
+    "hard_bounce": Row(Says.DEAD, "user_unknown"),
+    "invalid_email": Row(Says.DEAD, "user_unknown"),
+    "soft_bounce": Row(Says.SOFT),
+    "error": Row(Says.SOFT),
+    "blocked": Row(Says.UNTRIED, "suppressed"),
+    "deferred": Row(Says.DEFERRED),
+}
+# Images loaded by a proxy (Apple Mail's, for one), whether or not anybody reads.
+BY_PROXY: Final = frozenset({"proxy_open", "unique_proxy_open"})
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError without the user and password of BREVO_WEBHOOK_KEYS."""
+    proof.check_password(request, SLUG)
+
+
+@cache
+def _reader() -> Any:
+    return bridge.view_of(BrevoTrackingWebhookView)
+
+
+def read(raw: Raw) -> Reading:
+    """One event, or a batch of them where the webhook was made with `batched`. Raises UnreadableError."""
+    said = bridge.parsed(raw.body)
+    items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
+    return bridge.read_each(items, lambda item: _event(item, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    # anymail would stumble over a header that is no JSON.
+    custom = item.get(CUSTOM)
+    found: AnymailTrackingEvent = _reader().esp_to_anymail_event({k: v for k, v in item.items() if k != CUSTOM})
+    return bridge.event_of(
+        SLUG,
+        found,
+        _meaning(found, item),
+        raw,
+        tokens=[bridge.object_of(custom).get(bridge.OUR_METADATA), custom],
+        repeat_id=bridge.fingerprint(item),
+        is_automatic=item["event"] in BY_PROXY,
+    )
+
+
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+    word = item["event"]
+    if word in FAILURES:
+        return bridge.judged(FAILURES[word], found.mta_response, provider_code=word)
+    # The page calls it so; anymail knows it as "unsubscribe".
+    return bridge.meaning_of(Kind.UNSUBSCRIBED) if word == "unsubscribed" else bridge.plain(found, word)
+
+
+provider = Provider(SLUG, "Brevo", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read)

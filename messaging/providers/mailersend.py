@@ -1,0 +1,67 @@
+"""MailerSend's signed webhooks, normalised by django-anymail.
+
+Fields and signature: MailerSend's developer documentation, "Webhooks" (header Signature: HMAC-SHA256 of the body).
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.mailersend import MailerSendTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "mailersend"
+
+# "Webhooks: available events". A hard bounce there is whatever "is not delivered", so the words decide.
+FAILURES: Final = {
+    "hard_bounced": Row(Says.FAILED),
+    "soft_bounced": Row(Says.SOFT),
+    "deferred": Row(Says.DEFERRED),
+}
+# What anymail does not list.
+MORE_KINDS: Final = {
+    "opened_unique": Kind.OPENED,
+    "clicked_unique": Kind.CLICKED,
+    "survey_opened": Kind.OPENED,
+    "survey_submitted": Kind.CLICKED,
+}
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless a signing secret in MAILERSEND_WEBHOOK_KEYS signed the body. No time is signed."""
+    proof.check_signature(SLUG, lambda key: _view(key).validate_request(request))
+
+
+@cache
+def _view(key: str) -> Any:
+    return bridge.view_of(MailerSendTrackingWebhookView, signing_secret=key)
+
+
+def read(raw: Raw) -> Reading:
+    """The event of one webhook call; none where it is about an account and not a message. Raises UnreadableError."""
+    item = bridge.object_in(raw.body, "type")
+    is_about_a_message = str(item["type"]).startswith("activity.")
+    return bridge.read_each([item] if is_about_a_message else [], lambda each: _event(each, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
+    return bridge.event_of(SLUG, found, _meaning(found, item), raw)
+
+
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+    word = item["data"]["type"]
+    if word in FAILURES:
+        morph = item["data"].get("morph") or {}
+        return bridge.judged(FAILURES[word], morph.get("reason") or found.description, provider_code=word)
+    return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
+
+
+provider = Provider(SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)

@@ -1,0 +1,86 @@
+"""Mailgun's signed webhooks, normalised by django-anymail.
+
+Fields: Mailgun's user manual, "Webhook payloads" and "Event types"; signature: "Securing webhooks" (HMAC-SHA256 of
+timestamp and token, in the body). It does not cover the event itself: whoever sees one request can forge others
+with its signature until it is too old.
+"""
+
+from datetime import timedelta
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.mailgun import MailgunTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import ForgedError, Provider, Raw, Reading
+from messaging.statuses import Event
+
+SLUG: Final = "mailgun"
+# Mailgun tries 7 times more, over 8 hours and 5 minutes ("How do webhooks work?").
+OLDEST_SIGNATURE: Final = timedelta(hours=12)
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless a signing key in MAILGUN_WEBHOOK_KEYS made the signature in the body, and lately."""
+    if request.content_type != "application/json":
+        raise ForgedError("Not JSON: a legacy webhook, which is not signed like the others.")
+    proof.check_signature(SLUG, lambda key: _view(key).validate_request(request))
+    signature = bridge.object_in(request.body)["signature"]
+    proof.check_age(str(signature["timestamp"]), OLDEST_SIGNATURE)
+
+
+@cache
+def _view(key: str) -> Any:
+    return bridge.view_of(MailgunTrackingWebhookView, webhook_signing_key=key)
+
+
+def read(raw: Raw) -> Reading:
+    """The event of one webhook call. Raises UnreadableError."""
+    return bridge.read_each([bridge.object_in(raw.body, "event-data")], lambda item: _event(item, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
+    told = item["event-data"]
+    return bridge.event_of(
+        SLUG,
+        found,
+        _meaning(found, told),
+        raw,
+        tokens=[found.message_id],
+        # Its id is "unique within a day"; the token of the signature may differ from try to try.
+        repeat_id=f"{told['id']} {told.get('timestamp')}" if told.get("id") else bridge.fingerprint(told),
+        is_automatic=bool((told.get("client-info") or {}).get("bot")),
+    )
+
+
+def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | None:
+    word = told["event"]
+    if word == "rejected":
+        return bridge.judged(Row(Says.UNTRIED, "policy"), "", note=found.description, provider_code=word)
+    return _failure(found, told) if word == "failed" else bridge.plain(found, word)
+
+
+def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | None:
+    status = told.get("delivery-status") or {}
+    code, reason = str(status.get("code") or ""), str(told.get("reason") or "")
+    own_codes = bridge.table_of(__file__, "codes")
+    # "permanent" means only that Mailgun does not try again.
+    row = own_codes.get(code) or bridge.table_of(__file__, "reasons").get(reason, Row(Says.FAILED))
+    if told.get("severity") == "temporary":
+        row = Row(Says.DEFERRED, row.reason)
+    return bridge.judged(
+        row,
+        found.mta_response or found.description,
+        reply_code="" if code in own_codes else code,
+        status_code=status.get("enhanced-code"),
+        provider_code=code if code in own_codes else reason,
+    )
+
+
+provider = Provider(SLUG, "Mailgun", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)

@@ -1,0 +1,73 @@
+"""Mailjet's Event API, normalised by django-anymail.
+
+Fields and errors: Mailjet's guides, "Event API: real-time notifications". It signs nothing: user and password in the
+webhook's address.
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.mailjet import MailjetTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading
+from messaging.statuses import Event
+
+SLUG: Final = "mailjet"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError without the user and password of MAILJET_WEBHOOK_KEYS."""
+    proof.check_password(request, SLUG)
+
+
+@cache
+def _reader() -> Any:
+    return bridge.view_of(MailjetTrackingWebhookView)
+
+
+def read(raw: Raw) -> Reading:
+    """One event, or a list of them where the events are grouped. Raises UnreadableError."""
+    said = bridge.parsed(raw.body)
+    items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
+    return bridge.read_each(items, lambda item: _event(item, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item)
+    return bridge.event_of(
+        SLUG,
+        found,
+        _meaning(found, item),
+        raw,
+        tokens=[item.get("CustomID")],
+        provider_message_id=str(found.message_id or item.get("mj_message_id") or ""),
+    )
+
+
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+    word, error = item["event"], str(item.get("error") or "")
+    if word == "blocked":
+        row = bridge.table_of(__file__, "blocked").get(error, Row(Says.UNTRIED, "suppressed"))
+    elif word == "bounce":
+        row = _bounce(error, is_hard=item.get("hard_bounce") is True)
+    else:
+        # "sent" is what the receiving server accepted, so anymail has it as delivered.
+        return bridge.plain(found, word)
+    return bridge.judged(row, item.get("comment"), note=error, provider_code=error)
+
+
+def _bounce(error: str, *, is_hard: bool) -> Row:
+    row = bridge.table_of(__file__, "bounces").get(error, Row(Says.FAILED))
+    if is_hard:
+        # "True if the error was permanent": then greylisting is not tried again either.
+        return Row(Says.SOFT, row.reason) if row.says is Says.DEFERRED else row
+    return row if row.says is Says.DEFERRED else Row(Says.SOFT, "unknown" if row.says is Says.DEAD else row.reason)
+
+
+provider = Provider(SLUG, "Mailjet", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read)

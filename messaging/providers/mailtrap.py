@@ -1,0 +1,72 @@
+"""Mailtrap's signed webhooks, normalised by django-anymail.
+
+Fields: Mailtrap's API documentation, "Webhooks", and "Statuses and events", "Bounce categorization"; signature: as
+django-anymail knows it (header Mailtrap-Signature: HMAC-SHA256 of the body).
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.mailtrap import MailtrapTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.statuses import Event
+
+SLUG: Final = "mailtrap"
+
+# "Statuses and events": a soft bounce is tried ten times more, a suspended message looked at ten times more.
+FAILURES: Final = {
+    "soft bounce": Row(Says.DEFERRED),
+    "suspension": Row(Says.DEFERRED, "policy"),
+    "reject": Row(Says.UNTRIED, "suppressed"),
+}
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless a signing secret in MAILTRAP_WEBHOOK_KEYS signed the body. No time is signed."""
+    proof.check_signature(SLUG, lambda key: _view(key).validate_request(request))
+
+
+@cache
+def _view(key: str) -> Any:
+    return bridge.view_of(MailtrapTrackingWebhookView, tracking_secret=key)
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one batch. Raises UnreadableError."""
+    items = bridge.object_in(raw.body, "events")["events"]
+    if not isinstance(items, list):
+        raise UnreadableError("Not a list of events.")
+    return bridge.read_each(items, lambda item: _event(item, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    if item["event"].startswith("activity_log."):
+        return None
+    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
+    return bridge.event_of(SLUG, found, _meaning(found, item), raw)
+
+
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+    word, category = item["event"], str(item.get("bounce_category") or "")
+    row = FAILURES.get(word)
+    if word == "bounce":
+        row = bridge.table_of(__file__, "bounces").get(category, Row(Says.FAILED))
+    if row is None:
+        return bridge.plain(found, word)
+    return bridge.judged(
+        row,
+        found.mta_response,
+        note=item.get("reason"),
+        reply_code=item.get("response_code"),
+        provider_code=category or word,
+    )
+
+
+provider = Provider(SLUG, "Mailtrap", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)

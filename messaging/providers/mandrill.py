@@ -1,0 +1,99 @@
+"""Mailchimp Transactional's (Mandrill's) signed webhooks, normalised by django-anymail.
+
+Fields: Mailchimp Transactional documentation, "Webhooks", and Mandrill's help, "Message Event Webhook Format";
+signature: "Authenticating webhook requests" (HMAC-SHA1 over the URL and the sorted POST fields, X-Mandrill-Signature).
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.mandrill import MandrillCombinedWebhookView
+from django.conf import settings
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "mandrill"
+FORM: Final = "application/x-www-form-urlencoded"
+
+# By the bounce's description, as in the page's samples; what is not here leaves it to the words.
+HARD_BOUNCES: Final = {
+    "bad_mailbox": Row(Says.DEAD, "user_unknown"),
+    "invalid_domain": Row(Says.DEAD, "domain_unknown"),
+}
+SOFT_BOUNCES: Final = {"mailbox_full": Row(Says.SOFT, "mailbox_full")}
+# Changes of Mandrill's own lists, and mail to us.
+NO_MESSAGE_EVENTS: Final = frozenset({"whitelist", "blacklist", "allowlist", "denylist", "inbound"})
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless a key in MANDRILL_WEBHOOK_KEYS signed the request for PUBLIC_URL. No time is signed."""
+    if request.content_type != FORM:
+        raise ForgedError("Not a form.")
+    url = settings.PUBLIC_URL + request.get_full_path()
+    proof.check_signature(SLUG, lambda key: _view(key, url).validate_request(request))
+
+
+@cache
+def _view(key: str, url: str) -> Any:
+    return bridge.view_of(MandrillCombinedWebhookView, webhook_key=key, webhook_url=url)
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one posted batch. Raises UnreadableError."""
+    try:
+        form = parse_qs(raw.body.decode("utf-8", "replace"), max_num_fields=100)
+    except ValueError as error:
+        raise UnreadableError(f"Not a form: {error}") from error
+    items = bridge.parsed(form.get("mandrill_events", [""])[0])
+    if not isinstance(items, list):
+        raise UnreadableError("Not a list of events.")
+    return bridge.read_each(items, lambda item: _event(item, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    word = item.get("event") or item["type"]
+    if word in NO_MESSAGE_EVENTS:
+        return None
+    found: AnymailTrackingEvent = _view("", "").mandrill_tracking_to_anymail_event(item)
+    client = item.get("user_agent_parsed") or {}
+    return bridge.event_of(
+        SLUG,
+        found,
+        _meaning(found, item, word),
+        raw,
+        # "The type of user agent (browser, email client, robot …)".
+        is_automatic=str(client.get("type", "")).lower() == "robot",
+    )
+
+
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any], word: str) -> Meaning | None:
+    if word == "delivered":  # newer than anymail's list
+        return bridge.meaning_of(Kind.DELIVERED)
+    row = _row(word, str(item["msg"].get("bounce_description") or ""))
+    if row is None:
+        return bridge.plain(found, word)
+    tries = item["msg"].get("smtp_events") or [{}]
+    code = str(item["msg"].get("bounce_description") or word)
+    return bridge.judged(row, found.mta_response or tries[-1].get("diag"), provider_code=code)
+
+
+def _row(word: str, description: str) -> Row | None:
+    if word == "hard_bounce":
+        return HARD_BOUNCES.get(description, Row(Says.FAILED))
+    if word == "soft_bounce":
+        # Final: Mandrill has given up.
+        return SOFT_BOUNCES.get(description, Row(Says.SOFT))
+    return {"deferral": Row(Says.DEFERRED), "reject": Row(Says.UNTRIED, "suppressed")}.get(word)
+
+
+provider = Provider(
+    SLUG, "Mailchimp Transactional", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read
+)

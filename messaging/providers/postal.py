@@ -1,0 +1,109 @@
+"""Postal's signed webhooks, normalised by django-anymail.
+
+Fields and signature: Postal's documentation, "Webhooks" (RSA over the body: X-Postal-Signature-256 with SHA-256, and
+X-Postal-Signature with SHA-1, which is all that old versions send).
+"""
+
+import base64
+from datetime import UTC, datetime
+from functools import cache, partial
+from types import SimpleNamespace
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.postal import PostalTrackingWebhookView
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "postal"
+SIGNATURE_256: Final = "X-Postal-Signature-256"
+
+KINDS: Final = {
+    "MessageSent": Kind.DELIVERED,
+    "MessageLoaded": Kind.OPENED,
+    "MessageLinkClicked": Kind.CLICKED,
+}
+# "Message status events". Of an asynchronous bounce the webhook tells neither words nor codes.
+FAILURES: Final = {
+    "MessageDelayed": Row(Says.DEFERRED),
+    "MessageDeliveryFailed": Row(Says.FAILED),
+    "MessageBounced": Row(Says.SOFT),
+}
+NO_MESSAGE_EVENTS: Final = frozenset({"DomainDNSError", "SendLimitApproaching", "SendLimitExceeded"})
+# "Mail server settings: held messages", as the details record it.
+SUPPRESSED: Final = "suppression list"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless a public key in POSTAL_WEBHOOK_KEYS fits the signature of the body.
+
+    No time is signed but that at which Postal queued the report, and a queue may have stood.
+    """
+    check = _check_sha256 if SIGNATURE_256 in request.headers else _check_sha1
+    proof.check_signature(SLUG, lambda key: check(key, request))
+
+
+def _check_sha256(key: str, request: HttpRequest) -> None:
+    public_key = serialization.load_der_public_key(base64.b64decode(key))
+    if not isinstance(public_key, rsa.RSAPublicKey):
+        raise TypeError("Postal signs with RSA.")
+    signature = base64.b64decode(request.headers[SIGNATURE_256])
+    public_key.verify(signature, request.body, padding.PKCS1v15(), hashes.SHA256())
+
+
+def _check_sha1(key: str, request: HttpRequest) -> None:
+    _view(key).validate_request(request)
+
+
+@cache
+def _view(key: str) -> Any:
+    return bridge.view_of(PostalTrackingWebhookView, webhook_key=key)
+
+
+def read(raw: Raw) -> Reading:
+    """The event of one webhook call; none where it is about a domain, a limit or incoming mail. UnreadableError."""
+    item = bridge.object_in(raw.body, "event", "payload")
+    items = [] if item["event"] in NO_MESSAGE_EVENTS else [item]
+    return bridge.read_each(items, lambda each: _event(each, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    events: list[AnymailTrackingEvent] = _view("").parse_events(SimpleNamespace(body=raw.body))
+    if not events:
+        return None  # about incoming mail
+    payload = item["payload"]
+    message = payload.get("message") or payload["original_message"]
+    at = payload.get("timestamp") or (payload.get("bounce") or {}).get("timestamp")
+    return bridge.event_of(
+        SLUG,
+        events[0],
+        _meaning(item["event"], payload),
+        raw,
+        tokens=[message.get("message_id")],
+        occurred_at=datetime.fromtimestamp(at, UTC) if at else None,
+    )
+
+
+def _meaning(word: str, payload: dict[str, Any]) -> Meaning | None:
+    if word in KINDS:
+        return bridge.meaning_of(KINDS[word])
+    details = payload.get("details")
+    if word == "MessageHeld":
+        if SUPPRESSED in str(details):
+            return bridge.judged(Row(Says.UNTRIED, "suppressed"), "", note=details, provider_code=word)
+        return bridge.meaning_of(Kind.ACCEPTED)
+    if word not in FAILURES:
+        raise ValueError(f"unknown kind of event {word!r}")
+    note = details or (payload.get("bounce") or {}).get("subject")
+    return bridge.judged(FAILURES[word], payload.get("output"), note=note, provider_code=word)
+
+
+provider = Provider(SLUG, "Postal", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)

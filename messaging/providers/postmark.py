@@ -1,0 +1,67 @@
+"""Postmark's webhooks, normalised by django-anymail.
+
+Fields: Postmark's developer documentation, "Webhooks" (bounce, delivery, open tracking, click, spam complaint,
+subscription change) and "Bounce API: bounce types". It signs nothing: user and password in the webhook's address.
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.postmark import PostmarkTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "postmark"
+FAILURES: Final = frozenset({"Bounce", "SpamComplaint"})
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError without the user and password of POSTMARK_WEBHOOK_KEYS."""
+    proof.check_password(request, SLUG)
+
+
+@cache
+def _reader() -> Any:
+    return bridge.view_of(PostmarkTrackingWebhookView)
+
+
+def read(raw: Raw) -> Reading:
+    """The event of one webhook call. Raises UnreadableError."""
+    return bridge.read_each([bridge.object_in(raw.body, "RecordType")], lambda item: _event(item, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item)
+    return bridge.event_of(SLUG, found, _meaning(found, item), raw)
+
+
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+    record_type, bounce_type = item["RecordType"], item.get("Type")
+    if record_type == "SubscriptionChange":
+        return _subscription_change(item)
+    if record_type not in FAILURES or found.event_type in ("unsubscribed", "subscribed"):
+        return bridge.plain(found, record_type)
+    if bounce_type == "SpamComplaint":
+        return bridge.meaning_of(Kind.COMPLAINED)
+    row = bridge.table_of(__file__, "bounces").get(str(bounce_type), Row(Says.FAILED))
+    return bridge.judged(row, found.mta_response, note=found.description, provider_code=str(bounce_type or ""))
+
+
+def _subscription_change(item: dict[str, Any]) -> Meaning | None:
+    """What the person did. A suppression by a bounce or complaint is told by that one's own webhook, with the words;
+    what somebody did in Postmark's console names no message."""
+    if item.get("Origin") != "Recipient":
+        return None
+    if item.get("SuppressSending") is False:
+        return bridge.meaning_of(Kind.SUBSCRIBED)
+    return bridge.meaning_of(Kind.UNSUBSCRIBED) if item.get("SuppressionReason") == "ManualSuppression" else None
+
+
+provider = Provider(SLUG, "Postmark", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read)

@@ -1,0 +1,87 @@
+"""Reading what SMS providers send: JSON or a form, times, and our token. Pure; raises UnreadableError alone."""
+
+import json
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from messaging.providers.base import Raw, UnreadableError
+from messaging.tokens import message_id_of
+
+# The query parameter of a callback's address that carries our token.
+OUR_PARAMETER: Final = "message"
+MOST_FIELDS: Final = 500
+# From here on a number of seconds since 1970 is one of milliseconds (the year 5138, or 1973).
+MILLISECONDS_FROM: Final = 1e11
+
+
+def json_of(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"Not JSON: {error}"[:300]) from error
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The JSON object that the body is."""
+    found = json_of(body)
+    if not isinstance(found, dict):
+        raise UnreadableError("Not a JSON object.")
+    return found
+
+
+def fields_of(body: bytes, path: str) -> dict[str, str]:
+    """The fields of a flat report, however it came: JSON or a form in the body, or the query of a GET."""
+    query = dict(pairs_of(urlsplit(path).query))
+    if body.lstrip()[:1] in (b"{", b"["):
+        return query | {name: text_of(value) for name, value in object_of(body).items()}
+    return query | dict(pairs_of(body.decode("utf-8", "replace")))
+
+
+def pairs_of(form: str) -> list[tuple[str, str]]:
+    """The fields of a form or query, in their order, empty ones too."""
+    try:
+        return parse_qsl(form, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise UnreadableError(f"More than {MOST_FIELDS} fields.") from error
+
+
+def text_of(value: object) -> str:
+    """A JSON value as the text that a form would hold; nothing for null, and for what is no single value."""
+    if value is None or isinstance(value, dict | list):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def within(found: object, *names: str) -> Any:
+    """What stands under these names, one in the other; None where there is no such thing."""
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def when(said: object, raw: Raw, zone: tzinfo | None = None) -> datetime:
+    """The time that was said (ISO 8601), or that of receipt where it is none, or neither it nor `zone` names a zone."""
+    try:
+        found = datetime.fromisoformat(text_of(said).strip())
+        if found.tzinfo is None and zone is None:
+            return raw.received_at
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return raw.received_at
+
+
+def since_1970(said: object, raw: Raw) -> datetime:
+    """The time that was said, in seconds or milliseconds since 1970, or that of receipt."""
+    try:
+        number = float(text_of(said))
+        return datetime.fromtimestamp(number / 1000 if abs(number) >= MILLISECONDS_FROM else number, UTC)
+    except (ValueError, OverflowError, OSError):
+        return raw.received_at
+
+
+def message_of(raw: Raw, *references: object) -> int | None:
+    """The message of ours that a client reference, or else the callback's own address, names."""
+    in_address = parse_qs(urlsplit(raw.path).query).get(OUR_PARAMETER, [])
+    found = (message_id_of(text_of(token)) for token in (*references, *in_address))
+    return next(filter(None, found), None)

@@ -1,0 +1,99 @@
+"""Resend's signed webhooks, normalised by django-anymail.
+
+Fields: Resend's documentation, "Webhooks: event types" and a page for each; signature: Svix's documentation,
+"Verifying webhooks manually" (HMAC-SHA256 over id, time and body).
+"""
+
+import base64
+import hmac
+from datetime import timedelta
+from functools import cache, partial
+from types import SimpleNamespace
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.resend import ResendTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import ForgedError, Provider, Raw, Reading
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "resend"
+ID, TIMESTAMP, SIGNATURES = "svix-id", "svix-timestamp", "svix-signature"
+# Each try is signed anew, with its own time; Svix's libraries allow five minutes either way ("Why verify webhooks").
+OLDEST_SIGNATURE: Final = timedelta(minutes=5)
+
+# Later than anymail's list.
+MORE_KINDS: Final = {"email.scheduled": Kind.ACCEPTED}
+FAILURES: Final = {
+    "email.delivery_delayed": Row(Says.DEFERRED),
+    "email.suppressed": Row(Says.UNTRIED, "suppressed"),
+}
+# Of "email.failed": why Resend did not send it.
+REFUSALS: Final = {"reached_daily_quota": "rate_limited", "reached_monthly_quota": "rate_limited"}
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless a signing secret in RESEND_WEBHOOK_KEYS signed the request, within five minutes."""
+    proof.check_signature(SLUG, lambda key: _check(key, request))
+    proof.check_age(request.headers[TIMESTAMP], OLDEST_SIGNATURE)
+
+
+def _check(key: str, request: HttpRequest) -> None:
+    signed = f"{request.headers[ID]}.{request.headers[TIMESTAMP]}.".encode() + request.body
+    digest = hmac.digest(base64.b64decode(key.removeprefix("whsec_")), signed, "sha256")
+    expected = b"v1," + base64.b64encode(digest)
+    if not any(hmac.compare_digest(each.encode(), expected) for each in request.headers[SIGNATURES].split()):
+        raise ForgedError("Another secret's signature.")
+
+
+@cache
+def _reader() -> Any:
+    return bridge.view_of(ResendTrackingWebhookView, signing_secret=None)
+
+
+def read(raw: Raw) -> Reading:
+    """The event of one webhook call; none where it is about incoming mail, a contact or a domain. UnreadableError."""
+    item = bridge.object_in(raw.body, "type")
+    is_about_a_message = str(item["type"]).startswith("email.") and item["type"] != "email.received"
+    return bridge.read_each([item] if is_about_a_message else [], lambda each: _event(each, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    # The event's id comes as a header only.
+    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item, SimpleNamespace(headers=raw.headers))
+    tags = item["data"].get("tags")
+    token = tags.get(bridge.OUR_METADATA) if isinstance(tags, dict) else None
+    return bridge.event_of(SLUG, found, _meaning(found, item), raw, tokens=[token])
+
+
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+    word, told = item["type"], item["data"]
+    if word == "email.bounced":
+        return _bounce(told["bounce"])
+    if word == "email.failed":
+        reason = str((told.get("failed") or {}).get("reason") or "")
+        return bridge.judged(Row(Says.UNTRIED, REFUSALS.get(reason, "unknown")), "", note=reason, provider_code=reason)
+    if word in FAILURES:
+        return bridge.judged(FAILURES[word], "", note=(told.get("suppressed") or {}).get("message"))
+    return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
+
+
+def _bounce(bounce: dict[str, Any]) -> Meaning | None:
+    code = f"{bounce.get('type')}/{bounce.get('subType')}"
+    table = bridge.table_of(__file__, "bounces")
+    row = table.get(code) or table.get(str(bounce.get("type")), Row(Says.FAILED))
+    words = bounce.get("diagnosticCode") or []
+    return bridge.judged(
+        row,
+        " ".join(str(each) for each in words) if isinstance(words, list) else words,
+        note=bounce.get("message"),
+        provider_code=code,
+    )
+
+
+provider = Provider(SLUG, "Resend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, headers=(ID,))

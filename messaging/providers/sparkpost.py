@@ -1,0 +1,79 @@
+"""SparkPost's (Bird's) event webhooks, normalised by django-anymail.
+
+Fields: SparkPost's developer documentation, "Webhooks" and "Events"; bounce classes: "Bounce Classification Codes".
+It signs nothing: user and password as the webhook's basic auth.
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.sparkpost import SparkPostTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading
+from messaging.statuses import Event
+
+SLUG: Final = "sparkpost"
+
+# "Due to policy, SparkPost rejected a message or failed to generate a message": nothing was sent.
+UNTRIED: Final = {
+    "policy_rejection": Row(Says.UNTRIED, "suppressed"),
+    "generation_rejection": Row(Says.UNTRIED, "suppressed"),
+    "generation_failure": Row(Says.UNTRIED, "content_rejected"),
+}
+# out_of_band: the server accepted the message, and said later that it did not deliver it.
+BOUNCES: Final = frozenset({"bounce", "out_of_band"})
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError without the user and password of SPARKPOST_WEBHOOK_KEYS."""
+    proof.check_password(request, SLUG)
+
+
+@cache
+def _reader() -> Any:
+    # The pixel at the top of a message is an open like that at its end.
+    return bridge.view_of(SparkPostTrackingWebhookView, track_initial_open_as_opened=True)
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one batch; none where it is the empty one that tries the webhook. Raises UnreadableError."""
+    return bridge.read_each(bridge.list_in(raw), lambda item: _event(item, raw))
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    event_class, told, whole = _reader().unwrap_event(item)
+    if told is None:
+        return None
+    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(event_class, told, whole)
+    client = told.get("user_agent_parsed") or {}
+    return bridge.event_of(
+        SLUG,
+        found,
+        _meaning(found, told),
+        raw,
+        # Apple Mail loads the images of all mail beforehand.
+        is_automatic=client.get("is_prefetched") is True,
+    )
+
+
+def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | None:
+    word, bounce_class = told["type"], str(told.get("bounce_class") or "")
+    row = Row(Says.DEFERRED) if word == "delay" else UNTRIED.get(word)
+    if word in BOUNCES:
+        # Not in the table: the classes that anymail takes for a person's wish, such as to be unsubscribed.
+        row = bridge.table_of(__file__, "bounces").get(bounce_class)
+        row = Row(Says.FAILED) if row is None and found.event_type == "bounced" else row
+    if row is None:
+        return bridge.plain(found, word)
+    reply_code = "" if row.says is Says.UNTRIED else told.get("error_code")
+    words = told.get("raw_reason") or told.get("reason")
+    return bridge.judged(row, words, reply_code=reply_code, provider_code=bounce_class)
+
+
+provider = Provider(SLUG, "SparkPost", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read)

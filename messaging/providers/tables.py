@@ -1,0 +1,76 @@
+"""Code tables: from a provider's word or number to what became of the message, and why in our words.
+
+They stand as TOML beside the adapters. A code means something only together with its provider and code space, so a
+file has a table per code space, and gsm.toml holds the spaces that several providers share.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from messaging.bounces.reasons import HARD, REASONS
+from messaging.statuses import CONSENTS, Event, Kind
+
+
+class Outcome(NamedTuple):
+    """A row: what became of the message, why, and whether the person also said what they want (such as STOP)."""
+
+    kind: Kind
+    reason: str = ""
+    wish: Kind | None = None
+
+
+Table = dict[str, Outcome]
+
+# What a code that no table knows comes to: never to a hard bounce.
+UNKNOWN: Final = Outcome(Kind.FAILED, "unknown")
+# A code says why, so it is only asked where the state says that it went wrong, and not how.
+VAGUE: Final = frozenset({Kind.FAILED, Kind.SOFT_BOUNCE})
+WISHES: Final = {Kind.UNSUBSCRIBED: "unsubscribe"}
+# Nothing went wrong, so a code or a text is only noise.
+UNTROUBLED: Final = frozenset({Kind.ACCEPTED, Kind.DEFERRED, Kind.DELIVERED})
+
+
+@cache
+def tables(name: str) -> dict[str, Table]:
+    """The code spaces of messaging/providers/<name>.toml."""
+    spaces = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+    return {space: table_of(rows) for space, rows in spaces.items()}
+
+
+def table_of(rows: Mapping[str, Sequence[str]]) -> Table:
+    """Raises ValueError, saying which row is wrong and what is allowed there."""
+    return {str(code): _outcome(str(code), row) for code, row in rows.items()}
+
+
+def _outcome(code: str, row: Sequence[str]) -> Outcome:
+    if not isinstance(row, list) or not 1 <= len(row) <= 3:
+        raise ValueError(f'{code} must be ["kind", "reason"] or ["kind", "reason", "unsubscribed"].')
+    kinds = sorted(set(Kind) - CONSENTS)
+    if row[0] not in kinds:
+        raise ValueError(f"{code}: {row[0]!r} is no kind. Kinds are: {', '.join(kinds)}.")
+    reason = row[1] if len(row) > 1 else ""
+    if reason and reason not in REASONS:
+        raise ValueError(f"{code}: {reason!r} is no reason. Reasons are: {', '.join(REASONS)}.")
+    if row[0] == Kind.HARD_BOUNCE and reason not in HARD:
+        raise ValueError(f"{code}: a hard bounce needs one of these reasons: {', '.join(sorted(HARD))}.")
+    if len(row) == 3 and row[2] not in WISHES:
+        raise ValueError(f"{code}: {row[2]!r} must be one of: {', '.join(WISHES)}.")
+    return Outcome(Kind(row[0]), reason, Kind(row[2]) if len(row) == 3 else None)
+
+
+def decide(state: Outcome, coded: Outcome | None) -> Outcome:
+    """A state with a code says more than the state alone; but a code does not make a delivery a failure."""
+    return coded if coded and state.kind in VAGUE else state
+
+
+def events_of(outcome: Outcome, event: Event) -> list[Event]:
+    """`event` with this outcome, and a second one where the person said what they want."""
+    found = replace(event, kind=outcome.kind, reason=outcome.reason)
+    if outcome.kind in UNTROUBLED:
+        return [replace(found, provider_code="", diagnostic="")]
+    wish = [replace(found, kind=outcome.wish, reason=WISHES[outcome.wish])] if outcome.wish else []
+    return [found, *wish]

@@ -1,0 +1,67 @@
+"""Unisender Go's signed webhooks, normalised by django-anymail.
+
+Fields and signature: Unisender Go's documentation, "Web API: callback format" (MD5 of the body with the API key in
+the place of `auth`); statuses: "Email statuses" (https://godocs.unisender.ru/email-statuses).
+"""
+
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.unisender_go import UnisenderGoTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.statuses import Event
+
+SLUG: Final = "unisender_go"
+ABOUT_A_MESSAGE: Final = "transactional_email_status"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless an API key in UNISENDER_GO_WEBHOOK_KEYS made the hash in the body. No time is signed."""
+    proof.check_signature(SLUG, lambda key: _view(key).validate_request(request))
+
+
+@cache
+def _view(key: str) -> Any:
+    return bridge.view_of(UnisenderGoTrackingWebhookView, api_key=key)
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one call, in either of the two formats. Raises UnreadableError."""
+    return bridge.read_each(_items(bridge.object_in(raw.body, "auth")), lambda item: _event(item, raw))
+
+
+def _items(said: dict[str, Any]) -> list[Any]:
+    if "events_by_user" not in said:
+        return [said] if said.get("event_name") == ABOUT_A_MESSAGE else []
+    try:
+        events = [event for user in said["events_by_user"] for event in user["events"]]
+        return [event["event_data"] for event in events if event["event_name"] == ABOUT_A_MESSAGE]
+    except (LookupError, TypeError) as error:
+        raise UnreadableError(f"Not a list of events by user: {type(error).__name__}: {error}") from error
+
+
+def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
+    return bridge.event_of(
+        SLUG, found, _meaning(found, item), raw, repeat_id=bridge.fingerprint({**item, "auth": ""})
+    )
+
+
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+    word, code = item["status"], str((item.get("delivery_info") or {}).get("delivery_status") or "")
+    if word == "soft_bounced":
+        return bridge.judged(Row(Says.DEFERRED), found.mta_response, provider_code=code)
+    if word != "hard_bounced":
+        return bridge.plain(found, word)
+    row = bridge.table_of(__file__, "failures").get(code, Row(Says.FAILED))
+    return bridge.judged(row, found.mta_response, provider_code=code)
+
+
+provider = Provider(SLUG, "Unisender Go", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)

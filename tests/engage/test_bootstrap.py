@@ -1,0 +1,87 @@
+"""What `make run` refuses before anything slow."""
+
+import fcntl
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from engage import bootstrap, run
+from engage.embedded import StartError
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "eight", "80 80"])
+def test_a_port_that_is_none_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", text)
+    with pytest.raises(SystemExit, match="PORT must be a number from 1 to 65535"):
+        bootstrap.port()
+
+
+def test_a_taken_port_is_refused_with_another_to_choose() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SystemExit, match=rf"port {port} is taken .* PORT=\d+ make run"):
+            bootstrap.refuse_taken_port("127.0.0.1", port)
+
+
+def test_a_free_port_is_free_again_after_the_look() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+    bootstrap.refuse_taken_port("127.0.0.1", port)
+    bootstrap.refuse_taken_port("127.0.0.1", port)
+
+
+def test_a_second_instance_is_told_where_the_first_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("PORT", "9000")
+    with run.claimed(tmp_path), pytest.raises(SystemExit, match=r"http://127.0.0.1:9000 \(process \d+\)"):
+        bootstrap.refuse_second_instance()
+    bootstrap.refuse_second_instance()
+
+
+def test_a_lock_left_by_a_killed_instance_refuses_nobody(tmp_path: Path) -> None:
+    (tmp_path / "run.lock").write_text("http://127.0.0.1:9000 (process 1)\n")
+    assert bootstrap.running_instance(tmp_path) == ""
+
+
+def test_only_one_of_two_that_start_at_once_gets_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    with (tmp_path / "run.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises((SystemExit, StartError)), run.claimed(tmp_path):
+            pass
+
+
+def test_an_ipv6_host_gets_its_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9000")
+    monkeypatch.setenv("HOST", "::1")
+    assert run.address() == "http://[::1]:9000"
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    assert run.address() == "http://127.0.0.1:9000"
+
+
+@pytest.mark.parametrize("url", ["mysql://u:p@127.0.0.1/x", "postgres://u:secret@127.0.0.1:1/x", "postgres://h:x/y"])
+def test_a_database_out_of_reach_is_refused_without_giving_the_password_away(url: str) -> None:
+    with pytest.raises(StartError, match="DATABASE_URL") as refused:
+        run.check_database(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "127.0.0.1:6379"])
+def test_a_redis_out_of_reach_is_refused(url: str) -> None:
+    with pytest.raises(StartError, match="REDIS_URL"):
+        run.check_redis(url)
+
+
+def test_the_password_can_be_read_aloud_and_passes_the_validators() -> None:
+    password = run.readable_password()
+    assert re.fullmatch(r"([a-z]{4}-){3}\d\d", password)
+
+
+def test_demo_data_loads_once_and_after_a_load_cut_short_again(tmp_path: Path) -> None:
+    stamp = tmp_path / "state"
+    stamp.write_text("begun")
+    assert run.wants_demo(stamp)
+    stamp.write_text("loaded")
+    assert not run.wants_demo(stamp)

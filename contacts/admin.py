@@ -46,6 +46,7 @@ class ContactAdmin(LargeTableAdmin[Contact]):
     list_display = ("name_shown", "email_shown", "mobile_shown", "country", "language", "card")
     list_filter = ("accepts_email", "accepts_sms")
     search_help_text = FOUND_BY
+    searches_text = True
     readonly_fields = ("guid", "created", "changed")
     fieldsets = (
         (None, {"fields": (("first_name", "last_name"), "email", "mobile", ("country", "language"))}),

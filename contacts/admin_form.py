@@ -37,9 +37,8 @@ class ContactForm(_ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            for name in self._meta.fields or ():
-                self.fields[name].show_hidden_initial = True
+        for name, field in self.fields.items():
+            field.show_hidden_initial = bool(self.instance.pk) and name != "why"
 
     def clean_email(self) -> str:
         typed: str = self.cleaned_data["email"]

@@ -15,7 +15,17 @@ from contacts import search
 from contacts.addresses import display_mobile
 from contacts.models import Address, Block, Change, Channel, Contact
 from contacts.templatetags.looks import clock, icon
-from engage.large_tables import MOST_RELATED, Panel, head, link_to, more_than, number_of, or_dash, shortened
+from engage.large_tables import (
+    MOST_RELATED,
+    Panel,
+    head,
+    link_to,
+    more_than,
+    newest_matching,
+    number_of,
+    or_dash,
+    shortened,
+)
 
 # Messages belong to another app, which is known here by its addresses only.
 MESSAGE: Final = "messaging.message"
@@ -41,7 +51,7 @@ def find_contacts(typed: str) -> Q:
 
 
 def contacts_meant(typed: str) -> list[Contact]:
-    return list(Contact.objects.filter(find_contacts(typed)).order_by("-pk")[:MOST_CONTACTS])
+    return newest_matching(Contact.objects.filter(find_contacts(typed)), MOST_CONTACTS)
 
 
 def addresses_meant(typed: str) -> set[int]:

@@ -19,10 +19,10 @@ class Page(Generic[Row]):
     is_first: bool
 
 
-def page_of(rows: "QuerySet[Row, Any]", before: str, size: int = SIZE) -> Page[Row]:
-    """The newest `size` of `rows` older than the one numbered `before`; anything that is no number: of all."""
+def page_of(rows: "QuerySet[Row, Any]", before: str) -> Page[Row]:
+    """The newest SIZE of `rows` older than the one numbered `before`; anything that is no number: of all."""
     cursor = int(before) if before.isascii() and before.isdigit() and int(before[:19]) <= LARGEST else None
     older = rows if cursor is None else rows.filter(pk__lt=cursor)
-    found = list(older.order_by("-pk")[: size + 1])
-    has_more = len(found) > size
-    return Page(found[:size], found[size - 1].pk if has_more else None, cursor is None)
+    found = list(older.order_by("-pk")[: SIZE + 1])
+    has_more = len(found) > SIZE
+    return Page(found[:SIZE], found[SIZE - 1].pk if has_more else None, cursor is None)

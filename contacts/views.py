@@ -57,7 +57,7 @@ def block(request: HtmxRequest, guid: UUID, pk: int) -> HttpResponse:
     """Why an address is blocked."""
     contact = card.find(guid)
     found = block_of(contact, pk)
-    context = {"contact": contact, "block": found, "sharers": sharers_of(found.address, contact)}
+    context = {"contact": contact, "blocking": found, "sharers": sharers_of(found.address, contact)}
     return render_dialog(request, "contacts/block.html", context)
 
 
@@ -81,7 +81,7 @@ def lift(request: HtmxRequest, guid: UUID, pk: int) -> HttpResponse:
 def ask(request: HtmxRequest, contact: Contact, found: Block, form: LiftForm, status: int = 200) -> HttpResponse:
     if found.ended_at:
         return too_late(request, contact, found, status=status)
-    context = {"contact": contact, "block": found, "form": form, "sharers": sharers_of(found.address, contact)}
+    context = {"contact": contact, "blocking": found, "form": form, "sharers": sharers_of(found.address, contact)}
     return render_dialog(request, "contacts/lift.html", context, status)
 
 
@@ -100,7 +100,7 @@ def lifted(request: HtmxRequest, contact: Contact, found: Block) -> HttpResponse
 
 def too_late(request: HtmxRequest, contact: Contact, found: Block, status: int) -> HttpResponse:
     """The block is gone already; say who removed it, and show the head as it is now."""
-    context = {"contact": contact, "block": found, "lines": card.head_lines(contact)}
+    context = {"contact": contact, "blocking": found, "lines": card.head_lines(contact)}
     return render_dialog(request, "contacts/too_late.html", context, status)
 
 

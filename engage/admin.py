@@ -12,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,11 @@ class AdminSite(admin.AdminSite):
     site_header = _("Engage support")
     site_title = _("Engage support")
     index_title = _("Look things up, and put them right")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        from messaging.report_admin import needing_a_look  # noqa: PLC0415 -- this is loaded before any model
+
+        return super().index(request, {"needing_a_look": needing_a_look(request)} | (extra_context or {}))
 
     @method_decorator(never_cache)
     @login_not_required

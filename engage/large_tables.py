@@ -16,7 +16,7 @@ from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import capfirst
 from django.urls import reverse
@@ -29,6 +29,8 @@ Row = TypeVar("Row", bound=Model)
 
 # How many numbers a filter without an index looks through for one page.
 WINDOW: Final = 100_000
+# How many of the newest rows are walked through for a text, before its index is asked.
+WALK: Final = 20_000
 # Rows of what belongs to something else, on its page.
 MOST_RELATED: Final = 100
 # Beyond this, how many there are is not looked at.
@@ -62,6 +64,24 @@ def up_to(rows: "QuerySet[Any, Any]", most: int = MOST_COUNTED) -> int:
     return rows.order_by()[:most].count()
 
 
+def newest_number(model: type[Model]) -> int:
+    return model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def newest_matching(rows: "QuerySet[Row, Any]", most: int, start: int | None = None) -> list[Row]:
+    """The newest of those rows that a text search picks, below the number `start`.
+
+    PostgreSQL cannot foresee how many rows hold two texts at once. Where it guesses too many, it walks through the
+    whole table by number. So that walk is a short one, and what it does not find is left to the index of the text.
+    """
+    top = start or newest_number(rows.model) + 1
+    found = list(rows.filter(pk__lt=top, pk__gte=top - WALK).order_by("-pk")[:most])
+    if len(found) == most:
+        return found
+    by_text = (F("pk") + 0).desc()  # an order that the primary key's index cannot give
+    return list(rows.filter(pk__lt=top).order_by(by_text)[:most])
+
+
 class UncountedPaginator(_Paginator):
     """Django asks for one here and there; it shall not count the table."""
 
@@ -88,10 +108,15 @@ class KeysetList(ChangeList):
             rows = rows.filter(pk__lt=self.start)
         if self.floor is not None:
             rows = rows.filter(pk__gte=self.floor)
-        found = list(rows[: self.list_per_page + 1])
+        found = self._some(rows, self.list_per_page + 1)
         self.result_list = found[: self.list_per_page]
         self.older = self._older(is_more=len(found) > self.list_per_page)
         self._say_nothing_of_totals(request)
+
+    def _some(self, rows: "QuerySet[Any, Any]", most: int) -> list[Any]:
+        if self.query and getattr(self.model_admin, "searches_text", False):
+            return newest_matching(rows, most, self.start)
+        return list(rows[:most])
 
     @property
     def is_scan(self) -> bool:
@@ -100,8 +125,8 @@ class KeysetList(ChangeList):
         return bool(asked) and not self.query and asked.isdisjoint(getattr(self.model_admin, "indexed_filters", ()))
 
     def _window_floor(self, start: int | None) -> int:
-        newest = self.root_queryset.order_by("-pk").values_list("pk", flat=True).first() or 0
-        return max(0, (min(start, newest + 1) if start else newest + 1) - WINDOW)
+        top = newest_number(self.model) + 1
+        return max(0, min(start or top, top) - WINDOW)
 
     def _older(self, *, is_more: bool) -> int | None:
         if is_more:
@@ -175,6 +200,8 @@ class LargeTableAdmin(_ModelAdmin[Row]):
     view_on_site = False
     # Filters that an index answers for the whole table.
     indexed_filters: ClassVar[frozenset[str]] = frozenset()
+    # Whether `search` picks rows by a text within them.
+    searches_text: ClassVar[bool] = False
     # Without a question, the list is empty: no index gives the newest rows.
     needs_question: ClassVar[bool] = False
 
@@ -202,6 +229,10 @@ class LargeTableAdmin(_ModelAdmin[Row]):
             return (queryset.none() if self.needs_question else queryset), False
         return self.search(queryset, typed), False
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        titled = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, titled | (extra_context or {}))
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only what the filters offer: a free lookup could search texts of the whole table."""
         offered = {getattr(each, "parameter_name", each) for each in self.list_filter}
@@ -218,6 +249,7 @@ class LargeTableAdmin(_ModelAdmin[Row]):
     ) -> HttpResponse:
         if obj is not None:
             context |= {
+                "title": capfirst(str(self.opts.verbose_name)),
                 "panels": list(self.panels(request, obj)),
                 "tools": list(self.tools(request, obj)),
                 "subtitle": self.subtitle(obj),

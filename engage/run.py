@@ -57,8 +57,8 @@ def bring_up(running: ExitStack) -> list["Service"]:
     stamp = demo_stamp(var)
     servers = start_servers(var, running, stamp)
     fill_environment(var)
-    with step("Bringing the database up to date, collecting static files"):
-        manage(var, ["migrate", "--no-input"], ["collectstatic", "--no-input"])
+    with step("Bringing the database and the static files up to date"):
+        manage(var, ["migrate", "--no-input"], *([] if is_static_current(var) else [["collectstatic", "--no-input"]]))
     services = [*servers, *start_services(var, running)]
     load_demo_once(var, stamp)
     announce(var, stamp)
@@ -95,7 +95,7 @@ def start_servers(var: Path, running: ExitStack, stamp: Path) -> list["Service"]
     services = []
     if os.environ.get("DATABASE_URL"):
         with step("Looking for the PostgreSQL of DATABASE_URL"):
-            check_database(os.environ["DATABASE_URL"])
+            connect(os.environ["DATABASE_URL"]).close()
     elif not (var / "postgres").exists():
         stamp.unlink(missing_ok=True)  # what it told of went with the data
     if os.environ.get("REDIS_URL"):
@@ -110,24 +110,20 @@ def start_servers(var: Path, running: ExitStack, stamp: Path) -> list["Service"]
     return services
 
 
-def check_database(url: str) -> None:
+def connect(url: str) -> psycopg.Connection:
+    """As Django would: the settings read DATABASE_URL in the same way. Raises StartError."""
     if not url.startswith(("postgres://", "postgresql://")):
         raise StartError("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
     try:
-        connect(url).close()
+        config = environ.Env.db_url_config(url)
+        names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+        given = {name: config[theirs] for name, theirs in names.items() if config[theirs]}
+        return psycopg.connect(**{"connect_timeout": 5, **given, **config.get("OPTIONS", {})})
     except (psycopg.Error, ValueError) as error:
         raise StartError(
             f"cannot reach the PostgreSQL of DATABASE_URL: {str(error).strip()}\n"
             "Start it or correct DATABASE_URL; unset, Engage brings its own."
         ) from error
-
-
-def connect(url: str) -> psycopg.Connection:
-    """As Django would: the settings read DATABASE_URL in the same way."""
-    config = environ.Env.db_url_config(url)
-    address = {"host": config["HOST"], "port": config["PORT"], "user": config["USER"], "password": config["PASSWORD"]}
-    given = {name: value for name, value in address.items() if value}
-    return psycopg.connect(dbname=config["NAME"], **{"connect_timeout": 5, **given, **config.get("OPTIONS", {})})
 
 
 def check_redis(url: str) -> None:
@@ -160,6 +156,13 @@ def manage(var: Path, *commands: list[str]) -> None:
             if service.process.wait():
                 told = tail(service.log)
                 raise StartError(f"manage.py {service.name} failed. The end of {shown(service.log)}:\n{told}")
+
+
+def is_static_current(var: Path) -> bool:
+    """Collected after the last change. By ctime: an unpacked release brings mtimes of its own along."""
+    manifest = var / "static" / "staticfiles.json"
+    sources = [bootstrap.VENV / "installed-product", BASE_DIR / "engage" / "settings.py", *BASE_DIR.glob("static/**/*")]
+    return manifest.exists() and all(path.stat().st_ctime < manifest.stat().st_ctime for path in sources)
 
 
 @dataclass(slots=True)
@@ -278,8 +281,10 @@ def load_demo_once(var: Path, stamp: Path) -> None:
     else:
         os.environ["DEMO_PASSWORD"] = keys.kept(password, readable_password)
     stamp.write_text("begun")
-    with step("Loading the demo data, once, through the webhooks"):
-        manage(var, ["demo"])
+    say("  Loading the demo data, once:")
+    demo = [*until_parent_dies("TERM"), sys.executable, "manage.py", "demo", "--url", address()]
+    if subprocess.run(demo, cwd=BASE_DIR, start_new_session=True, check=False).returncode:
+        raise StartError("the demo data could not be loaded; the reason is above. The next start tries again.")
     stamp.write_text("loaded")
 
 

@@ -61,7 +61,8 @@ class ProviderFilter(admin.SimpleListFilter):
     parameter_name = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(slug, provider.label) for slug, provider in providers().items()]
+        known = providers().items()
+        return [(slug, each.label) for slug, each in known if slug == self.value() or each.is_set_up()]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any] | None":
         return queryset.filter(provider=self.value()) if self.value() else None

@@ -34,7 +34,7 @@ from engage.large_tables import (
     shortened,
     up_to,
 )
-from messaging.admin_words import NEED_A_LOOK, ProviderFilter, pill, state_pill, why_words
+from messaging.admin_words import NEED_A_LOOK, STATE_LOOKS, ProviderFilter, pill, state_pill, why_words
 from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers import label_of, providers
@@ -54,14 +54,33 @@ class StateFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         counted = [(state.value, state.label, Report.objects.filter(state=state)) for state in NEED_A_LOOK]
-        waiting = (self.INBOX, _("To be read soon"), Report.objects.filter(next_at__isnull=False))
+        waiting = (self.INBOX, Report.State.NEW.label, in_inbox())
         return [(value, f"{label} ({counted_up_to(rows)})") for value, label, rows in [*counted, waiting]]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any] | None":
         if self.value() == self.INBOX:
-            first = Report.objects.filter(next_at__isnull=False).order_by("next_at", "pk").values_list("pk", flat=True)
+            first = in_inbox().order_by("next_at", "pk").values_list("pk", flat=True)
             return queryset.filter(pk__in=list(first[:MOST_READ]))
         return queryset.filter(state=self.value()) if self.value() in NEED_A_LOOK else None
+
+
+def in_inbox() -> "QuerySet[Report, Any]":
+    """What a worker is to read next; the second condition is that of the index."""
+    return Report.objects.filter(state=Report.State.NEW, next_at__isnull=False)
+
+
+def needing_a_look(request: HttpRequest) -> list[tuple[SafeString, str, str]]:
+    """The states of reports that may want a person: sign and words, how many, where to see them. For the index page."""
+    if not request.user.has_perm("messaging.view_report"):
+        return []
+    return [
+        (
+            pill(*STATE_LOOKS[state], state.label),
+            counted_up_to(Report.objects.filter(state=state)),
+            reverse("admin:messaging_report_changelist", query={"state": state.value}),
+        )
+        for state in NEED_A_LOOK
+    ]
 
 
 def counted_up_to(rows: "QuerySet[Any, Any]", most: int = MOST_COUNTED) -> str:

@@ -70,6 +70,6 @@ def blocks_about(message: Message) -> dict[str, Any]:
         return {}
     blocks = list(Block.objects.filter(address=message.address_id).select_related("ended_by").order_by("-pk")[:20])
     return {
-        "block": next((block for block in blocks if block.message_id == message.pk), None),
+        "blocking": next((block for block in blocks if block.message_id == message.pk), None),
         "open_block": next((block for block in blocks if block.ended_at is None), None),
     }

@@ -49,7 +49,7 @@ def has_strange_contacts() -> bool:
     return Contact.objects.exclude(guid__in=[person.guid for person in story().cast.values()]).exists()
 
 
-def enter(person: Person, now: datetime) -> Contact:
+def enter(person: Person, now: datetime) -> None:
     """Save a contact as if on the day when the person joined."""
     contact = Contact(
         guid=person.guid, first_name=person.first_name, last_name=person.last_name,
@@ -61,8 +61,6 @@ def enter(person: Person, now: datetime) -> Contact:
         created_at=joined_at, changed_at=joined_at, email_consent_at=joined_at, sms_consent_at=joined_at
     )
     Change.objects.filter(contact=contact).update(at=joined_at)
-    contact.refresh_from_db()
-    return contact
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ Fields: Mailchimp Transactional documentation, "Webhooks", and Mandrill's help, 
 signature: "Authenticating webhook requests" (HMAC-SHA1 over the URL and the sorted POST fields, X-Mandrill-Signature).
 """
 
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -41,7 +41,7 @@ def verify(request: HttpRequest) -> None:
     proof.check_signature(SLUG, lambda key: _view(key, url).validate_request(request))
 
 
-@cache
+@lru_cache(maxsize=16)  # the URL is the request's
 def _view(key: str, url: str) -> Any:
     return bridge.view_of(MandrillCombinedWebhookView, webhook_key=key, webhook_url=url)
 
@@ -94,6 +94,4 @@ def _row(word: str, description: str) -> Row | None:
     return {"deferral": Row(Says.DEFERRED), "reject": Row(Says.UNTRIED, "suppressed")}.get(word)
 
 
-provider = Provider(
-    SLUG, "Mailchimp Transactional", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read
-)
+provider = Provider(SLUG, "Mailchimp Transactional", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)

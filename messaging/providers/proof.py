@@ -24,7 +24,8 @@ class UncheckedError(ForgedError):
 
 # What checking a signature runs into where the request, or the key, is not what it should be.
 NOT_PROVED: Final = (
-    AnymailWebhookValidationFailure, InvalidSignature, ValueError, TypeError, LookupError, AttributeError, RecursionError,
+    AnymailWebhookValidationFailure, InvalidSignature, ValueError, TypeError, LookupError, AttributeError,
+    RecursionError,
 )  # fmt: skip
 
 

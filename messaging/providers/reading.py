@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl
 
 from messaging.providers.base import Raw, UnreadableError
 from messaging.tokens import message_id_of
@@ -32,10 +32,14 @@ def object_of(body: bytes) -> dict[str, Any]:
 
 def fields_of(body: bytes, path: str) -> dict[str, str]:
     """The fields of a flat report, however it came: JSON or a form in the body, or the query of a GET."""
-    query = dict(pairs_of(urlsplit(path).query))
+    query = dict(pairs_of(query_of(path)))
     if body.lstrip()[:1] in (b"{", b"["):
         return query | {name: text_of(value) for name, value in object_of(body).items()}
     return query | dict(pairs_of(body.decode("utf-8", "replace")))
+
+
+def query_of(path: str) -> str:
+    return path.partition("?")[2]
 
 
 def pairs_of(form: str) -> list[tuple[str, str]]:
@@ -82,6 +86,6 @@ def since_1970(said: object, raw: Raw) -> datetime:
 
 def message_of(raw: Raw, *references: object) -> int | None:
     """The message of ours that a client reference, or else the callback's own address, names."""
-    in_address = parse_qs(urlsplit(raw.path).query).get(OUR_PARAMETER, [])
+    in_address = parse_qs(query_of(raw.path)).get(OUR_PARAMETER, [])
     found = (message_id_of(text_of(token)) for token in (*references, *in_address))
     return next(filter(None, found), None)

@@ -19,7 +19,7 @@ from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says
-from messaging.providers.base import ForgedError, Provider, Raw, Reading
+from messaging.providers.base import Provider, Raw, Reading
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "resend"
@@ -45,10 +45,16 @@ def verify(request: HttpRequest) -> None:
 
 def _check(key: str, request: HttpRequest) -> None:
     signed = f"{request.headers[ID]}.{request.headers[TIMESTAMP]}.".encode() + request.body
-    digest = hmac.digest(base64.b64decode(key.removeprefix("whsec_")), signed, "sha256")
-    expected = b"v1," + base64.b64encode(digest)
+    expected = b"v1," + base64.b64encode(hmac.digest(_secret(key), signed, "sha256"))
     if not any(hmac.compare_digest(each.encode(), expected) for each in request.headers[SIGNATURES].split()):
-        raise ForgedError("Another secret's signature.")
+        raise ValueError("another secret's signature")
+
+
+def _secret(key: str) -> bytes:
+    secret = base64.b64decode(key.removeprefix("whsec_"))
+    if not secret:
+        raise ValueError("an empty secret, with which anybody could sign")
+    return secret
 
 
 @cache

@@ -5,51 +5,36 @@ Parameters: Twilio documentation, "Outbound Message Status in Status Callbacks";
 """
 
 import hmac
-import tomllib
 from base64 import b64encode
-from functools import cache
-from pathlib import Path
-from typing import Final
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from contacts.models import Channel
+from messaging.providers import proof
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import message_of
+from messaging.providers.signatures import public_url
+from messaging.providers.tables import decide, events_of, tables
 from messaging.statuses import Event, Kind
-from messaging.tokens import message_id_of
 
-# The query parameter of the callback's URL that carries our token; Twilio signs the whole URL.
-OUR_PARAMETER: Final = "message"
-OPTED_OUT: Final = "21610"
 
-KINDS: Final = {
-    "accepted": Kind.ACCEPTED,
-    "scheduled": Kind.ACCEPTED,
-    "queued": Kind.ACCEPTED,
-    "sending": Kind.ACCEPTED,
-    "sent": Kind.DEFERRED,  # the carrier has it, and nothing is known of the phone yet
-    "delivered": Kind.DELIVERED,
-    "read": Kind.DELIVERED,
-    "canceled": Kind.FAILED,
-}
-NOT_DELIVERED: Final = frozenset({"undelivered", "failed"})
+def _tokens() -> list[str]:
+    """The auth tokens; TWILIO_AUTH_TOKENS is the older name of the variable."""
+    return [*proof.keys_of("twilio"), *settings.TWILIO_AUTH_TOKENS]
 
 
 def is_set_up() -> bool:
-    return bool(settings.TWILIO_AUTH_TOKENS)
+    return bool(_tokens())
 
 
 def verify(request: HttpRequest) -> None:
-    """Raises ForgedError unless the request is signed for PUBLIC_URL with one of TWILIO_AUTH_TOKENS."""
+    """Raises ForgedError unless the request is signed for PUBLIC_URL with one of the auth tokens."""
     given = request.headers.get("X-Twilio-Signature", "").encode("utf-8", "replace")
-    url = settings.PUBLIC_URL + request.get_full_path()
-    fields = _fields(request.body)
-    if not any(
-        hmac.compare_digest(signature(token, url, fields).encode(), given) for token in settings.TWILIO_AUTH_TOKENS
-    ):
-        raise ForgedError("No token in TWILIO_AUTH_TOKENS made this signature for this address (see PUBLIC_URL).")
+    url, fields = public_url(request), _fields(request.body)
+    if not any(hmac.compare_digest(signature(token, url, fields).encode(), given) for token in _tokens()):
+        raise ForgedError("No token in TWILIO_WEBHOOK_KEYS made this signature for this address (see PUBLIC_URL).")
 
 
 def signature(token: str, url: str, fields: list[tuple[str, str]]) -> str:
@@ -68,47 +53,27 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
 def read(raw: Raw) -> Reading:
     """The event of one callback; two where Twilio says that the person opted out. Raises UnreadableError."""
     form = dict(_fields(raw.body))
-    status = form.get("MessageStatus", "").lower()
-    if not status or not (form.get("MessageSid") or form.get("SmsSid")):
+    sid, status = form.get("MessageSid") or form.get("SmsSid"), form.get("MessageStatus", "").lower()
+    if not status or not sid:
         raise UnreadableError("No MessageStatus or no MessageSid: not a status callback.")
-    if status not in KINDS and status not in NOT_DELIVERED:
+    state, code = tables("twilio")["statuses"].get(status), form.get("ErrorCode", "")
+    if state is None:
         raise UnreadableError(f"Unknown MessageStatus {status!r}.")
-    code = form.get("ErrorCode", "")
-    kind, reason = (KINDS[status], "") if status in KINDS else _codes().get(code, (Kind.FAILED, "unknown"))
-    kinds = [(kind, reason)]
-    if code == OPTED_OUT:
-        kinds.append((Kind.UNSUBSCRIBED, "unsubscribe"))
-    return Reading([_event(raw, form, *each) for each in kinds])
-
-
-def _event(raw: Raw, form: dict[str, str], kind: Kind, reason: str) -> Event:
-    token = parse_qs(urlsplit(raw.path).query).get(OUR_PARAMETER, [""])[0]
-    sid, status, code = (
-        form.get("MessageSid") or form["SmsSid"],
-        form["MessageStatus"].lower(),
-        form.get("ErrorCode", ""),
-    )
-    return Event(
+    event = Event(
         provider="twilio",
-        kind=kind,
+        kind=Kind.ACCEPTED,
         # Callbacks name no time of their own but RawDlrDoneDate, whose zone differs from carrier to carrier
         # (Twilio's changelog of 2023-02-14): so the time of receipt.
         occurred_at=raw.received_at,
         # Callbacks have no id of their own; a message passes through each status once.
         repeat_id=f"{sid} {status} {code}",
-        message_id=message_id_of(token),
+        message_id=message_of(raw),
         provider_message_id=sid,
-        reason=reason,
         provider_code=code,
         diagnostic=form.get("ErrorMessage", ""),
         said_by=form.get("To", ""),
     )
-
-
-@cache
-def _codes() -> dict[str, tuple[Kind, str]]:
-    table = tomllib.loads(Path(__file__).with_name("twilio.toml").read_text(encoding="utf-8"))
-    return {code: (Kind(kind), reason) for code, (kind, reason) in table["codes"].items()}
+    return Reading(events_of(decide(state, tables("twilio")["codes"].get(code)), event))
 
 
 provider = Provider("twilio", "Twilio", Channel.SMS, is_set_up, verify, read)

@@ -23,7 +23,7 @@ ABOUT_A_MESSAGE: Final = "transactional_email_status"
 
 
 def verify(request: HttpRequest) -> None:
-    """Raises ForgedError unless an API key in UNISENDER_GO_WEBHOOK_KEYS made the hash in the body. No time is signed."""
+    """Raises ForgedError unless an API key in UNISENDER_GO_WEBHOOK_KEYS is in the body's hash. No time is signed."""
     proof.check_signature(SLUG, lambda key: _view(key).validate_request(request))
 
 
@@ -49,9 +49,7 @@ def _items(said: dict[str, Any]) -> list[Any]:
 
 def _event(item: dict[str, Any], raw: Raw) -> Event | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
-    return bridge.event_of(
-        SLUG, found, _meaning(found, item), raw, repeat_id=bridge.fingerprint({**item, "auth": ""})
-    )
+    return bridge.event_of(SLUG, found, _meaning(found, item), raw, repeat_id=bridge.fingerprint({**item, "auth": ""}))
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:

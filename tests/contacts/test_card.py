@@ -20,6 +20,7 @@ TABS = ["contacts:card", "messaging:tab", "contacts:history"]
 def anna(db: None) -> Contact:
     contact = make_contact(mobile="+46701234567", country="SE", language="sv")
     Contact.objects.update(email_consent_at=ago(days=100), sms_consent_at=ago(days=100))
+    contact.refresh_from_db()
     return contact
 
 
@@ -152,7 +153,7 @@ def test_history_tells_when_who_what_and_why(marketer: Client, anna: Contact) ->
 
 
 def test_history_pages_by_keyset(marketer: Client, anna: Contact, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyset.page_of, "__defaults__", (2,))
+    monkeypatch.setattr(keyset, "SIZE", 2)
     Change.objects.bulk_create(Change(contact=anna, kind="edited", field="country", new=str(n)) for n in range(3))
     address = reverse("contacts:history", args=[anna.guid])
 

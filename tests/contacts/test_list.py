@@ -47,7 +47,7 @@ def test_shows_the_newest_first(marketer: Client) -> None:
 
 
 def test_pages_by_keyset_with_a_plain_link(marketer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyset.page_of, "__defaults__", (2,))
+    monkeypatch.setattr(keyset, "SIZE", 2)
     for name in ("Anna", "Bo", "Cia", "Dan", "Eva"):
         make_contact(name, "X")
     seen, page = [], marketer.get(LIST).content.decode()
@@ -69,7 +69,7 @@ def test_a_cursor_that_is_none_shows_the_first_page(marketer: Client, before: st
 
 
 def test_search_keeps_the_words_in_field_and_next_page(marketer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyset.page_of, "__defaults__", (1,))
+    monkeypatch.setattr(keyset, "SIZE", 1)
     make_contact("Anna", "A&B")
     make_contact("Anna", "A&B")
 

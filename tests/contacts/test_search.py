@@ -19,26 +19,23 @@ def anna(db: None) -> Contact:
 @pytest.mark.parametrize(
     "typed",
     [
-        "anna", "ANNA", "indqv", "anna lind", "lindqvist anna", "anna.l@", "example.se", "l@ex", "a", "an", "li", "se",
-        "070 123 45", "0701234567", "070-123", "070.123.45.67", "+46 70 123", "+46 (0)70 123", "0046 70 123", "70123",
-        "(070) 123", "anna 070 12", "anna@ 070", "4567", " anna ",
+        "anna", "ANNA", "indqv", "anna lind", "lindqvist anna", "anna.l@", "l@ex", "an", "li", "070 123 45", "0701234567",
+        "070-123", "070.123.45.67", "+46 70 123", "+46 (0)70 123", "0046 70 123", "70123", "(070) 123", "anna 070 12",
+        "4567", " anna ", "! anna",
     ],
 )  # fmt: skip
 def test_finds_anna_alone(anna: Contact, typed: str) -> None:
-    found = list(search.find(typed))
-
-    assert anna in found or typed == "anna@ 070"
-    assert typed in ("a", "an", "se", "example.se") or len(found) == (typed != "anna@ 070")
+    assert list(search.find(typed)) == [anna]
 
 
-@pytest.mark.parametrize("typed", ["annb", "anna berg", "nn", "qv", "070 999", "+47 70 123", "%", "a%a", "li_dq", "ann\\a"])
-def test_does_not_find_anna(anna: Contact, typed: str) -> None:
-    assert anna not in search.find(typed) or typed == "%"
-
-
-@pytest.mark.parametrize("typed", ["", "  ", "!!", "\0"])
-def test_nothing_typed_finds_everybody(anna: Contact, typed: str) -> None:
+@pytest.mark.parametrize("typed", ["", "  ", "!!", "%", "\0", "+4"])
+def test_finds_both(anna: Contact, typed: str) -> None:
     assert search.find(typed).count() == 2
+
+
+@pytest.mark.parametrize("typed", ["annb", "anna berg", "nn", "qv", "070 999", "+47 70", "a%a", "li_dq", "ann\\a", "anna@ 070"])
+def test_finds_nobody(anna: Contact, typed: str) -> None:
+    assert not search.find(typed).exists()
 
 
 def test_finds_accents_however_they_are_composed(anna: Contact) -> None:

@@ -64,7 +64,7 @@ def test_an_ipv6_host_gets_its_brackets(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("url", ["mysql://u:p@127.0.0.1/x", "postgres://u:secret@127.0.0.1:1/x", "postgres://h:x/y"])
 def test_a_database_out_of_reach_is_refused_without_giving_the_password_away(url: str) -> None:
     with pytest.raises(StartError, match="DATABASE_URL") as refused:
-        run.check_database(url)
+        run.connect(url)
     assert "secret" not in str(refused.value)
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from itertools import pairwise
 from typing import Any
 
 import phonenumbers
@@ -21,7 +22,7 @@ from messaging import reports, sweep
 from messaging.bounces.reasons import REASONS
 from messaging.demo import cast, play, preconditions, sendgrid, twilio
 from messaging.demo.post import Keys, Said, callback_of, event_of
-from messaging.demo.script import Person, Plot, Scene, story
+from messaging.demo.script import Person, Plot, Scene, Story, story
 from messaging.demo.stage import Part
 from messaging.models import DeliveryEvent, Message, Refusal, Report
 from messaging.providers import providers
@@ -33,6 +34,7 @@ NOW = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
 PLOTS = [pytest.param(plot, id=f"{channel}-{name}") for (channel, name), plot in story().plots.items()]
 # What regulators keep for fiction; other numbers in the story must be nobody's.
 FICTION = ("+467017406", "+447700900", "+1202555", "+1613555", "+4917604069", "+336399", "+61491570")
+SHORT = ("Harriet Bloom", "Anneke Peeters", "Tobias Ekström", "João Gonçalves", "Ingrid Solberg", "Klara Vogel")
 
 
 # ---- The story
@@ -63,8 +65,7 @@ def test_each_person_gets_a_send_out_once_and_messages_in_order_of_their_sending
     scenes = [scene for scene in story().scenes(NOW) if scene.plan]
 
     assert len({(scene.person.name, scene.plan) for scene in scenes}) == len(scenes)
-    for scene, later in zip(scenes, scenes[1:], strict=False):
-        assert scene.sent_at <= later.sent_at
+    assert all(scene.sent_at <= later.sent_at for scene, later in pairwise(scenes))
 
 
 def test_nothing_is_sent_where_an_address_is_blocked_or_unsubscribed() -> None:
@@ -159,12 +160,12 @@ def test_a_callback_is_signed_as_twilio_signs(twilio_auth_token: str) -> None:
 
 def test_twilios_own_example_has_the_signature_that_its_documentation_says() -> None:
     form = {
-        "CallSid": "CA1234567890ABCDE", "Caller": "+14158675310", "Digits": "1234",
-        "From": "+14158675310", "To": "+18005551212",
+        "CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234",
+        "From": "+14158675309", "To": "+18005551212",
     }  # fmt: skip
 
     headers = twilio.headers_of("https://mycompany.com/myapp.php?foo=1&bar=2", form, auth_token="12345")
-    assert headers[twilio.SIGNATURE] == "0/KCTR6DLpKmkAf8muzZqo1nDgQ="
+    assert headers[twilio.SIGNATURE] == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
 
 
 def posted(path: str, body: bytes, headers: dict[str, str]) -> Any:
@@ -203,6 +204,17 @@ def run(url: str, **options: Any) -> str:
     said = StringIO()
     call_command("demo", url=url, stdout=said, **options)
     return said.getvalue()
+
+
+@pytest.fixture
+def short_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few cards only, to save time."""
+    all_scenes = Story.scenes
+
+    def scenes(self: Story, now: datetime) -> list[Scene]:
+        return [scene for scene in all_scenes(self, now) if scene.person.name in SHORT]
+
+    monkeypatch.setattr(Story, "scenes", scenes)
 
 
 @pytest.fixture
@@ -250,7 +262,7 @@ def check_history() -> None:
 
 
 def test_a_second_demo_changes_nothing_but_the_password(
-    played: str, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+    short_story: None, played: str, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (Contact.objects.count(), Message.objects.count(), Report.objects.count())
     monkeypatch.setenv("DEMO_PASSWORD", "another password")
@@ -260,7 +272,7 @@ def test_a_second_demo_changes_nothing_but_the_password(
     assert User.objects.get(username="marketer").check_password("another password")
 
 
-@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "worker", "password")
+@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "worker", "password", "short_story")
 def test_a_demo_that_was_killed_is_played_afresh_and_leaves_real_contacts_alone(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,7 +326,7 @@ def test_it_says_that_no_web_server_answers() -> None:
         run("http://127.0.0.1:1")
 
 
-@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password")
+@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password", "short_story")
 def test_it_does_not_mix_with_real_contacts_unasked(live_server: LiveServer) -> None:
     make_contact()
 
@@ -323,7 +335,7 @@ def test_it_does_not_mix_with_real_contacts_unasked(live_server: LiveServer) -> 
     assert Contact.objects.count() == 1
 
 
-@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password")
+@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password", "short_story")
 def test_it_says_that_no_worker_runs(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(play, "PATIENCE_SECONDS", 0.3)
 
@@ -331,11 +343,11 @@ def test_it_says_that_no_worker_runs(live_server: LiveServer, monkeypatch: pytes
         run(live_server.url)
 
 
-@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password")
+@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password", "short_story")
 def test_it_says_that_the_web_server_has_other_keys(
     live_server: LiveServer, sendgrid_private_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preconditions, "keys", lambda: Keys(sendgrid_private_key, "another token"))
 
-    with pytest.raises(CommandError, match="answered 403 instead of 204.* other keys or another PUBLIC_URL"):
+    with pytest.raises(CommandError, match=r"answered 403 instead of 204.* other keys or another PUBLIC_URL"):
         run(live_server.url)

@@ -1,0 +1,129 @@
+"""Amazon SES by way of SNS, normalised by django-anymail.
+
+Fields: Amazon SES Developer Guide, "Contents of event data that Amazon SES publishes to Amazon SNS" and "Amazon SNS
+notification contents for Amazon SES" (both are read). How it proves itself: sns.py.
+"""
+
+import re
+from functools import cache, partial
+from typing import Any, Final
+
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import anymail_bridge as bridge
+from messaging.providers import proof, sns
+from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.base import Provider, Raw, Reading
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "amazon_ses"
+AMAZON_HOST: Final = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
+AMAZON: Final = sns.House(certificate_host=AMAZON_HOST, confirmation_host=AMAZON_HOST)
+# What SES publishes, as plain text, when event publishing is set up.
+GREETING: Final = "Successfully validated SNS topic"
+
+# The part of an event that is of its own kind, where its name is not the event's.
+PARTS: Final = {"DeliveryDelay": "deliveryDelay", "Rendering Failure": "failure"}
+# What SES itself did not send.
+UNTRIED: Final = {
+    "Reject": Row(Says.UNTRIED, "virus_suspected"),
+    "Rendering Failure": Row(Says.UNTRIED, "content_rejected"),
+}
+# Events whose own time is Amazon's; that of a bounce or complaint is the other side's clock, so SNS's time is taken.
+TIMED_BY_AMAZON: Final = frozenset({"Delivery", "DeliveryDelay", "Open", "Click", "Subscription"})
+# "Complaint types": what a feedback loop tells that is no complaint by the person.
+NO_COMPLAINTS: Final = frozenset({"not-spam", "auth-failure"})
+ON_A_LIST: Final = "OnAccountSuppressionList"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless it is a message that Amazon signed, of a topic in AMAZON_SES_WEBHOOK_KEYS."""
+    sns.verify(request, SLUG, AMAZON)
+
+
+@cache
+def _reader() -> Any:
+    # anymail's own start wants boto3, which it needs for nothing that we use.
+    return object.__new__(AmazonSESTrackingWebhookView)
+
+
+def read(raw: Raw) -> Reading:
+    """The event in one SNS message; none where it is about the subscription. Raises UnreadableError."""
+    envelope = bridge.object_in(raw.body, "Type")
+    if envelope["Type"] != sns.NOTIFICATION or str(envelope.get("Message")).startswith(GREETING):
+        return Reading()
+    said = bridge.object_in(envelope.get("Message") or "", "mail")
+    return bridge.read_each([said], lambda item: _event(item, envelope, raw))
+
+
+def _event(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> Event | None:
+    word = item.get("eventType") or item["notificationType"]
+    mail, part = item["mail"], item.get(PARTS.get(word, str(word).lower())) or {}
+    found = _about_our_recipient(_reader().esp_to_anymail_events(item, envelope), mail)
+    return bridge.event_of(
+        SLUG,
+        found,
+        _meaning(word, part, found),
+        raw,
+        tokens=[*(mail.get("tags") or {}).get(bridge.OUR_METADATA, []), *_message_ids(mail)],
+        repeat_id=part.get("feedbackId"),
+        occurred_at=bridge.moment_of(part.get("timestamp")) if word in TIMED_BY_AMAZON else None,
+    )
+
+
+def _about_our_recipient(found: list[AnymailTrackingEvent], mail: dict[str, Any]) -> AnymailTrackingEvent:
+    """A message of ours has one recipient; a bounce may name others, to whom it was passed on."""
+    ours = {str(each).lower() for each in mail.get("destination") or []}
+    return next((each for each in found if str(each.recipient).lower() in ours), found[0])
+
+
+def _message_ids(mail: dict[str, Any]) -> list[object]:
+    headers = mail.get("headers") or []
+    named = [each.get("value") for each in headers if str(each.get("name")).lower() == "message-id"]
+    return [*named, (mail.get("commonHeaders") or {}).get("messageId")]
+
+
+def _meaning(word: str, part: dict[str, Any], found: AnymailTrackingEvent) -> Meaning | None:
+    if word in UNTRIED:
+        note = part.get("reason") or part.get("errorMessage")
+        return bridge.judged(UNTRIED[word], "", note=note, provider_code=word)
+    if word == "Bounce":
+        return _bounce(part, str(found.recipient))
+    return MEANINGS[word](part) if word in MEANINGS else bridge.plain(found, word)
+
+
+def _bounce(part: dict[str, Any], recipient: str) -> Meaning | None:
+    code = f"{part.get('bounceType')}/{part.get('bounceSubType')}"
+    table = bridge.table_of(__file__, "bounces")
+    row = table.get(code) or table.get(str(part.get("bounceType")), Row(Says.FAILED))
+    told = next(each for each in part["bouncedRecipients"] if each.get("emailAddress") == recipient)
+    return bridge.judged(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=code)
+
+
+def _delay(part: dict[str, Any]) -> Meaning | None:
+    delay_type = str(part.get("delayType") or "")
+    row = bridge.table_of(__file__, "delays").get(delay_type, Row(Says.DEFERRED))
+    told = (part.get("delayedRecipients") or [{}])[0]
+    return bridge.judged(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=delay_type)
+
+
+def _complaint(part: dict[str, Any]) -> Meaning | None:
+    if part.get("complaintSubType") == ON_A_LIST:
+        return bridge.judged(Row(Says.UNTRIED, "suppressed"), "", provider_code=f"Complaint/{ON_A_LIST}")
+    return None if part.get("complaintFeedbackType") in NO_COMPLAINTS else bridge.meaning_of(Kind.COMPLAINED)
+
+
+def _subscription(part: dict[str, Any]) -> Meaning | None:
+    """The person changed what they want at the foot of an email (SES's subscription management)."""
+    is_out = (part.get("newTopicPreferences") or {}).get("unsubscribeAll") is True
+    was_out = (part.get("oldTopicPreferences") or {}).get("unsubscribeAll") is True
+    if is_out == was_out:
+        return None
+    return bridge.meaning_of(Kind.UNSUBSCRIBED if is_out else Kind.SUBSCRIBED)
+
+
+MEANINGS: Final = {"DeliveryDelay": _delay, "Complaint": _complaint, "Subscription": _subscription}
+provider = Provider(SLUG, "Amazon SES", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)

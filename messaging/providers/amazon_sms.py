@@ -1,0 +1,61 @@
+"""Amazon's SMS (AWS End User Messaging) by way of SNS.
+
+Events: AWS End User Messaging SMS User Guide, "Event types" and "Event format" of configuration sets. How it proves
+itself, and how a subscription is confirmed: sns.py.
+"""
+
+from functools import partial
+from typing import Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof, sns
+from messaging.providers.amazon_ses import AMAZON
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import message_of, object_of, since_1970, text_of, within
+from messaging.providers.tables import Outcome, events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "amazon_sms"
+# Our key in the Context of SendTextMessage, which every event echoes.
+OUR_CONTEXT: Final = "engage"
+# "Accepted by the carrier", after which nothing more may come.
+HANDED_ON: Final = "TEXT_SUCCESSFUL"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless it is a message that Amazon signed, of a topic in AMAZON_SMS_WEBHOOK_KEYS."""
+    sns.verify(request, SLUG, AMAZON)
+
+
+def read(raw: Raw) -> Reading:
+    """The event in one SNS message; none where it is about the subscription. Raises UnreadableError."""
+    envelope = object_of(raw.body)
+    if not isinstance(envelope.get("Type"), str):
+        raise UnreadableError("No Type: not a message of SNS.")
+    if envelope["Type"] != sns.NOTIFICATION:
+        return Reading()
+    said = object_of(text_of(envelope.get("Message")).encode())
+    kind, message = text_of(said.get("eventType")), text_of(said.get("messageId"))
+    outcome = tables(SLUG)["events"].get(kind)
+    if outcome is None or not message:
+        raise UnreadableError(f"No messageId, or unknown eventType {kind!r}.")
+    is_final = said.get("isFinal") is True
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        occurred_at=since_1970(said.get("eventTimestamp"), raw),
+        repeat_id=f"{message} {kind} {is_final}",
+        message_id=message_of(raw, within(said, "context", OUR_CONTEXT)),
+        provider_message_id=message,
+        provider_code=kind,
+        diagnostic=text_of(said.get("messageStatusDescription")),
+        said_by=text_of(said.get("carrierName")) or text_of(said.get("destinationPhoneNumber")),
+    )
+    if kind == HANDED_ON and is_final:
+        outcome = Outcome(Kind.UNTRACEABLE)
+    return Reading(events_of(outcome, event))
+
+
+provider = Provider(SLUG, "Amazon SMS", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200)

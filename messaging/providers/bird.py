@@ -1,0 +1,121 @@
+"""Bird's webhooks: the events of the Bird API, and sms.outbound of the Channels API.
+
+Bird API: bird.com/docs, "Webhooks", and Bird's own SDK; signed by the Standard Webhooks scheme (webhook-signature).
+Channels API: docs.bird.com, "Message status and interactions"; signed as in "Verifying a webhook subscription". The
+older REST API of MessageBird is messagebird.py.
+"""
+
+import hmac
+from base64 import b64decode, b64encode
+from functools import partial
+from hashlib import sha256
+from typing import Any, Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import message_of, object_of, text_of, when, within
+from messaging.providers.signatures import OLDEST, among, public_url, same
+from messaging.providers.tables import Outcome, decide, events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "bird"
+# What a signing secret of the Bird API begins with; the rest is base64.
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105 -- no secret itself
+# Our key in the metadata of a send request, which every event echoes.
+OUR_METADATA: Final = "engage"
+OUTBOUND: Final = "sms.outbound"
+# The source of a failure whose codes are those of GSM.
+SMS_PLATFORM: Final = "sms-messagebird"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless one of the keys signed the request, by the scheme of either API, and lately."""
+    (_verify_bird_api if "webhook-signature" in request.headers else _verify_channels_api)(request)
+
+
+def _verify_channels_api(request: HttpRequest) -> None:
+    timestamp = request.headers.get("messagebird-request-timestamp", "")
+    given, url = request.headers.get("messagebird-signature", ""), public_url(request)
+    proof.check_signature(SLUG, lambda key: same(given, signature(key, timestamp, url, request.body)))
+    proof.check_age(timestamp, OLDEST)
+
+
+def signature(key: str, timestamp: str, url: str, body: bytes) -> str:
+    """messagebird-signature of a request of the Channels API."""
+    said = f"{timestamp}\n{url}\n".encode("utf-8", "replace") + sha256(body).digest()
+    return b64encode(hmac.digest(key.encode(), said, "sha256")).decode()
+
+
+def _verify_bird_api(request: HttpRequest) -> None:
+    number, timestamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
+    given = [each.removeprefix("v1,") for each in request.headers["webhook-signature"].split() if each[:3] == "v1,"]
+    said = f"{number}.{timestamp}.".encode("utf-8", "replace") + request.body
+    proof.check_signature(SLUG, lambda key: _check(key, given, said))
+    proof.check_age(timestamp, OLDEST)
+
+
+def _check(key: str, given: list[str], said: bytes) -> None:
+    among(given, b64encode(hmac.digest(b64decode(key.removeprefix(SECRET_PREFIX)), said, "sha256")))
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one webhook; none where it is not about an SMS of ours. Raises UnreadableError."""
+    said = object_of(raw.body)
+    if isinstance(said.get("data"), dict) and said.get("type"):
+        return Reading(_of_bird_api(raw, said, said["data"]))
+    if isinstance(said.get("payload"), dict) and said.get("event"):
+        return Reading(_of_channels_api(raw, said["payload"]) if said["event"] == OUTBOUND else [])
+    raise UnreadableError("Neither type and data nor event and payload: not a webhook of Bird.")
+
+
+def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> list[Event]:
+    kind, message = text_of(said["type"]), text_of(data.get("sms_id"))
+    state, error = tables(SLUG)["events"].get(kind), data.get("error")
+    if state is None:
+        return []
+    if not message:
+        raise UnreadableError("No sms_id.")
+    code, detail = text_of(within(error, "code")), text_of(within(error, "carrier_error_code"))
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        occurred_at=when(said.get("timestamp"), raw),
+        repeat_id=f"{message} {kind} {code}",
+        message_id=message_of(raw, within(data, "metadata", OUR_METADATA)),
+        provider_message_id=message,
+        provider_code=" ".join(filter(None, (code, detail))),
+        diagnostic=text_of(within(error, "description")),
+        said_by=text_of(data.get("carrier")) or text_of(data.get("to")),
+    )
+    return events_of(decide(state, tables(SLUG)["errors"].get(code)), event)
+
+
+def _of_channels_api(raw: Raw, payload: dict[str, Any]) -> list[Event]:
+    message, status = text_of(payload.get("id")), text_of(payload.get("status"))
+    state = tables(SLUG)["channels_states"].get(status)
+    if state is None or not message:
+        raise UnreadableError(f"No id, or unknown status {status!r}.")
+    code = text_of(within(payload, "failure", "source", "code")) or text_of(within(payload, "failure", "code"))
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        occurred_at=when(payload.get("lastStatusAt"), raw),
+        repeat_id=f"{message} {status} {code}",
+        message_id=message_of(raw, payload.get("reference")),
+        provider_message_id=message,
+        provider_code=code,
+        diagnostic=text_of(payload.get("reason")),
+    )
+    return events_of(decide(state, _failure(payload, code)), event)
+
+
+def _failure(payload: dict[str, Any], code: str) -> Outcome | None:
+    by_code = tables("gsm")["map"].get(code) if within(payload, "failure", "source", "name") == SMS_PLATFORM else None
+    details = text_of(payload.get("details")).lower().replace(" ", "_")
+    return by_code or tables(SLUG)["channels_details"].get(details)
+
+
+provider = Provider(SLUG, "Bird", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200)

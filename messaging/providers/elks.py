@@ -1,0 +1,47 @@
+"""46elks' delivery reports.
+
+Fields and authentication (user and password in the callback's URL): 46elks.com/docs/sms-delivery-reports. A file and
+a variable cannot begin with a digit, hence the name.
+"""
+
+from datetime import UTC
+from functools import partial
+from typing import Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import fields_of, message_of, when
+from messaging.providers.tables import events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "elks"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless the request has one of the keys, each user:password."""
+    proof.check_password(request, SLUG)
+
+
+def read(raw: Raw) -> Reading:
+    """The event of one report. Raises UnreadableError."""
+    fields = fields_of(raw.body, raw.path)
+    message, status = fields.get("id", ""), fields.get("status", "").lower()
+    state = tables(SLUG)["statuses"].get(status)
+    if state is None or not message:
+        raise UnreadableError(f"No id, or unknown status {status!r}: not a delivery report.")
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        # "The delivery time in UTC", without saying so.
+        occurred_at=when(fields.get("delivered"), raw, zone=UTC),
+        repeat_id=f"{message} {status}",
+        message_id=message_of(raw),
+        provider_message_id=message,
+    )
+    return Reading(events_of(state, event))
+
+
+provider = Provider(SLUG, "46elks", Channel.SMS, partial(proof.has_passwords, SLUG), verify, read)

@@ -1,0 +1,215 @@
+"""SMS gateways described by configuration: one TOML file each in GATEWAYS_DIR, no code (docs/providers/generic.md).
+
+What is wrong in a file is said at the start, all of it that matters to the reader of the message: which file, what, and
+what to write instead.
+"""
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import fields_of, json_of, message_of, object_of, since_1970, text_of, when, within
+from messaging.providers.signatures import same
+from messaging.providers.tables import Table, decide, events_of, table_of, tables
+from messaging.statuses import Event, Kind
+
+# It is the name of a variable in the environment, too, and of a column of 30 characters.
+SLUG: Final = re.compile(r"[a-z][a-z0-9_]{1,29}")
+METHODS: Final = frozenset({"GET", "POST"})
+PLACES: Final = ("basic", "header", "address")
+FIELDS: Final = frozenset({"status", "message_id", "reference", "event_id", "code", "text", "time", "recipient"})
+LINES: Final = frozenset({"label", "methods", "answer", "reports", "time_zone", "codes_like"})
+PARTS: Final = frozenset({"authentication", "fields", "statuses", "codes"})
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One file, checked. `place` and `name`: where the secret stands; `reports`: the list in JSON that holds them."""
+
+    slug: str
+    place: str
+    name: str
+    fields: Mapping[str, str]
+    statuses: Table
+    codes: Table = field(default_factory=dict)
+    reports: str = ""
+    zone: ZoneInfo | None = None
+
+
+def gateways(folder: Path, taken: Collection[str]) -> dict[str, Provider]:
+    """The providers in the files of `folder`, by slug. Raises ImproperlyConfigured with what to do."""
+    if not folder.is_dir():
+        raise ImproperlyConfigured(f"GATEWAYS_DIR: there is no folder {folder}. Make it, or unset GATEWAYS_DIR.")
+    found = {path.stem: _provider(path) for path in sorted(folder.glob("*.toml"))}
+    for slug in found:
+        if slug in taken:
+            raise ImproperlyConfigured(f"{folder / slug}.toml: there is a provider {slug!r} already. Rename the file.")
+    return found
+
+
+def _provider(path: Path) -> Provider:
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _described(path.stem, said)
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(f"{path}: {error} See docs/providers/generic.md.") from error
+
+
+def _described(slug: str, said: Mapping[str, Any]) -> Provider:
+    if not SLUG.fullmatch(slug):
+        raise ValueError("Name the file with 2 to 30 small letters, digits and underscores, such as my_gateway.toml.")
+    _known(said, LINES | PARTS, "")
+    methods, answer = said.get("methods", ["POST"]), said.get("answer", 200)
+    if not isinstance(methods, list) or not methods or not METHODS.issuperset(map(str, methods)):
+        raise ValueError('methods must be ["POST"], ["GET"] or both.')
+    if answer not in range(200, 300):
+        raise ValueError("answer must be a number from 200 to 299.")
+    gateway = _gateway(slug, said)
+    return Provider(
+        slug,
+        _text(said, "label", slug),
+        Channel.SMS,
+        partial(proof.has_passwords if gateway.place == "basic" else proof.has_keys, slug),
+        partial(verify, gateway),
+        partial(read, gateway),
+        methods=tuple(methods),
+        answer=answer,
+        secrets=(gateway.name,) if gateway.place == "address" else (),
+    )
+
+
+def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
+    place, name = _authentication(_part(said, "authentication"))
+    fields = {each: _text(_part(said, "fields"), each, "") for each in _known(_part(said, "fields"), FIELDS, "fields.")}
+    if not fields.get("status") or not (fields.get("message_id") or fields.get("reference")):
+        raise ValueError("[fields] must name the field of the status, and that of message_id or of reference.")
+    statuses = table_of(_part(said, "statuses"))
+    return Gateway(slug, place, name, fields, statuses, _codes(said), _text(said, "reports", ""), _zone(said))
+
+
+def _authentication(said: Mapping[str, Any]) -> tuple[str, str]:
+    _known(said, {"in", "name"}, "authentication.")
+    place, name = _text(said, "in", ""), _text(said, "name", "")
+    if place not in PLACES:
+        raise ValueError(f"[authentication] needs in = one of: {', '.join(PLACES)}.")
+    if place != "basic" and not name:
+        raise ValueError(f"[authentication] needs name = the {'header' if place == 'header' else 'query parameter'}.")
+    return place, name
+
+
+def _codes(said: Mapping[str, Any]) -> Table:
+    """The gateway's own rows, on top of those of a code space that it shares."""
+    spaces, like = tables("gsm"), _text(said, "codes_like", "")
+    if like and like not in spaces:
+        raise ValueError(f"codes_like must be one of: {', '.join(spaces)}.")
+    return (spaces[like] if like else {}) | (table_of(_part(said, "codes")) if "codes" in said else {})
+
+
+def _zone(said: Mapping[str, Any]) -> ZoneInfo | None:
+    name = _text(said, "time_zone", "")
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"There is no time zone {name!r}; write one such as Europe/Stockholm.") from error
+
+
+def _part(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = said.get(name)
+    if not isinstance(found, dict) or not found:
+        raise ValueError(f"[{name}] is missing or empty.")
+    return found
+
+
+def _text(said: Mapping[str, Any], name: str, default: str) -> str:
+    found = said.get(name, default)
+    if not isinstance(found, str):
+        raise ValueError(f"{name} must be a text in quotes, not {found!r}.")
+    return found
+
+
+def _known(said: Mapping[str, Any], names: Collection[str], where: str) -> Mapping[str, Any]:
+    for name in said:
+        if name not in names:
+            raise ValueError(f"{where}{name} means nothing here. Known are: {', '.join(sorted(names))}.")
+    return said
+
+
+def verify(gateway: Gateway, request: HttpRequest) -> None:
+    """Raises ForgedError unless the request brings one of the gateway's keys."""
+    if gateway.place == "basic":
+        proof.check_password(request, gateway.slug)
+        return
+    given = (request.headers if gateway.place == "header" else request.GET).get(gateway.name) or ""
+    proof.check_signature(gateway.slug, lambda key: same(given, key))
+
+
+def read(gateway: Gateway, raw: Raw) -> Reading:
+    """The events of one request. Raises UnreadableError where nothing in it can be read."""
+    reports = _reports(gateway, raw)
+    reading = Reading()
+    for number, report in enumerate(reports, 1):
+        try:
+            reading.events += _events(gateway, raw, report)
+        except UnreadableError as error:
+            reading.problems.append(f"Report {number}: {error}")
+    if not reading.events and reading.problems:
+        raise UnreadableError("\n".join(reading.problems))
+    return reading
+
+
+def _reports(gateway: Gateway, raw: Raw) -> list[Any]:
+    """Those in the list that `reports` names ("." where the body is the list), or the one that the request is."""
+    if not gateway.reports:
+        is_json = raw.body.lstrip()[:1] == b"{"
+        return [object_of(raw.body) if is_json else fields_of(raw.body, raw.path)]
+    found = json_of(raw.body)
+    listed = found if gateway.reports == "." else within(found, *gateway.reports.split("."))
+    if not isinstance(listed, list):
+        raise UnreadableError(f"No list at {gateway.reports!r}.")
+    return listed
+
+
+def _events(gateway: Gateway, raw: Raw, report: Any) -> list[Event]:
+    said = {name: _value(report, path) for name, path in gateway.fields.items()}
+    status, code, message = said["status"], said.get("code", ""), said.get("message_id", "")
+    state = gateway.statuses.get(status) or gateway.statuses.get(status.upper()) or gateway.statuses.get(status.lower())
+    if state is None:
+        raise UnreadableError(f"Unknown status {status!r}.")
+    ours = message_of(raw, said.get("reference"))
+    if ours is None and not message:
+        raise UnreadableError("Neither a message_id nor a reference of ours.")
+    event = Event(
+        provider=gateway.slug,
+        kind=Kind.ACCEPTED,
+        occurred_at=_time(gateway, raw, said.get("time", "")),
+        repeat_id=said.get("event_id") or f"{message or ours} {status} {code}",
+        message_id=ours,
+        provider_message_id=message,
+        provider_code=code,
+        diagnostic=said.get("text", ""),
+        said_by=said.get("recipient", ""),
+    )
+    return events_of(decide(state, gateway.codes.get(code) or gateway.codes.get(code.lstrip("0"))), event)
+
+
+def _value(report: Any, path: str) -> str:
+    """A field by its name, or by the names down to it with points between."""
+    whole = within(report, path)
+    return text_of(whole if whole is not None else within(report, *path.split(".")))
+
+
+def _time(gateway: Gateway, raw: Raw, said: str) -> datetime:
+    is_number = said.replace(".", "", 1).isdigit()
+    return since_1970(said, raw) if is_number else when(said, raw, gateway.zone)

@@ -1,0 +1,71 @@
+"""Infobip's SMS delivery reports.
+
+Fields: Infobip API reference, "Receive outbound SMS message reports" (results[]); authentication: user and password,
+in the notify URL or as the BASIC setting of a subscription.
+"""
+
+from functools import partial
+from typing import Any, Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import message_of, object_of, text_of, when, within
+from messaging.providers.tables import Outcome, decide, events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "infobip"
+OK: Final = "0"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless the request has one of the keys, each user:password."""
+    proof.check_password(request, SLUG)
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one batch of reports. Raises UnreadableError where it is none."""
+    results = object_of(raw.body).get("results")
+    if not isinstance(results, list):
+        raise UnreadableError("No results: not a batch of delivery reports.")
+    reading = Reading()
+    for number, result in enumerate(results, 1):
+        try:
+            reading.events += _events(raw, result)
+        except UnreadableError as error:
+            reading.problems.append(f"Report {number}: {error}")
+    return reading
+
+
+def _events(raw: Raw, result: Any) -> list[Event]:
+    status, error = text_of(within(result, "status", "id")), text_of(within(result, "error", "id"))
+    message = text_of(within(result, "messageId"))
+    if not message:
+        raise UnreadableError("No messageId.")
+    code = "/".join(filter(None, (status, error if error != OK else "")))
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        occurred_at=when(within(result, "doneAt"), raw),
+        repeat_id=f"{message} {status} {error}",
+        message_id=message_of(raw, within(result, "callbackData")),
+        provider_message_id=message,
+        provider_code=code,
+        diagnostic=text_of(within(result, "error" if error not in ("", OK) else "status", "description")),
+        said_by=text_of(within(result, "to")),
+    )
+    return events_of(decide(_state(result, status), tables(SLUG)["errors"].get(error)), event)
+
+
+def _state(result: Any, status: str) -> Outcome:
+    """By the status, or by its group, which Infobip keeps stable."""
+    group = text_of(within(result, "status", "groupName")).upper()
+    found = tables(SLUG)["statuses"].get(status) or tables(SLUG)["status_groups"].get(group)
+    if found is None:
+        raise UnreadableError(f"Unknown status {status!r} of group {group!r}.")
+    return found
+
+
+provider = Provider(SLUG, "Infobip", Channel.SMS, partial(proof.has_passwords, SLUG), verify, read, answer=200)

@@ -1,0 +1,64 @@
+"""LINK Mobility's delivery reports (SMS REST API, the "Common" platform).
+
+Fields and codes: LINK Mobility, "SMS REST API: MT and Delivery Reports", 0.9. Reports are not signed: the address that
+LINK's support sets up carries user and password, or a key. LINK insists on 200, and can send JSON or a form.
+"""
+
+from functools import partial
+from typing import Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import fields_of, message_of, when
+from messaging.providers.signatures import same
+from messaging.providers.tables import UNKNOWN, events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "link_mobility"
+# The query parameter of the address that may carry a key instead of user and password.
+KEY: Final = "key"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless the request has one of the keys, as user:password or in its address."""
+    given = request.GET.get(KEY)
+    if given is None:
+        proof.check_password(request, SLUG)
+    else:
+        proof.check_signature(SLUG, lambda key: same(given, key))
+
+
+def read(raw: Raw) -> Reading:
+    """The event of one report. Raises UnreadableError."""
+    fields = fields_of(raw.body, raw.path)
+    message, code = fields.get("id", ""), fields.get("resultCode", "")
+    if not message or not code:
+        raise UnreadableError("No id or no resultCode: not a delivery report.")
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        occurred_at=when(fields.get("timestamp"), raw),
+        repeat_id=f"{message} {code}",
+        message_id=message_of(raw, fields.get("refId")),
+        provider_message_id=message,
+        provider_code=code,
+        diagnostic=fields.get("operatorResultCode", ""),
+        said_by=fields.get("operator", ""),
+    )
+    return Reading(events_of(tables(SLUG)["codes"].get(code, UNKNOWN), event))
+
+
+provider = Provider(
+    SLUG,
+    "LINK Mobility",
+    Channel.SMS,
+    partial(proof.has_keys, SLUG),
+    verify,
+    read,
+    methods=("GET", "POST"),
+    answer=200,
+    secrets=(KEY,),
+)

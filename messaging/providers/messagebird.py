@@ -1,0 +1,85 @@
+"""Status reports of MessageBird's REST API (Bird's older one).
+
+Fields: developers.messagebird.com, "SMS messaging: Handle a status report" (by GET, or by POST); signature: "Verify
+HTTP requests" and MessageBird's own SDK (a JWT with hashes of address and body, MessageBird-Signature-JWT).
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import Any, Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import fields_of, message_of, text_of, when
+from messaging.providers.signatures import claims_of, public_url
+from messaging.providers.tables import Outcome, decide, events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "messagebird"
+ISSUER: Final = "MessageBird"
+# Between their clock and ours.
+LEEWAY: Final = timedelta(minutes=1)
+# What MessageBird says of a message that ran out of time without a word from the operator.
+NO_REPORT: Final = "dlr_not_received"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless a signing key signed the address, the body and a time that is now."""
+    claims = claims_of(request.headers.get("MessageBird-Signature-JWT", ""), SLUG)
+    if claims.get("iss") != ISSUER:
+        raise ForgedError("Not from MessageBird.")
+    if claims.get("url_hash") != _hash(public_url(request).encode()):
+        raise ForgedError("The signature is of another address (see PUBLIC_URL).")
+    if (claims.get("payload_hash") or None) != (_hash(request.body) if request.body else None):
+        raise ForgedError("The signature is of another body.")
+    if not _time_of(claims, "nbf") - LEEWAY <= datetime.now(UTC) <= _time_of(claims, "exp") + LEEWAY:
+        raise ForgedError("The signature is too old: a replayed request.")
+
+
+def _hash(said: bytes) -> str:
+    return sha256(said).hexdigest()
+
+
+def _time_of(claims: dict[str, Any], name: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(claims[name]), UTC)
+    except (KeyError, ValueError, TypeError, OverflowError, OSError) as error:
+        raise ForgedError(f"The signature has no {name}.") from error
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one status report. Raises UnreadableError."""
+    fields = fields_of(raw.body, raw.path)
+    message, status = fields.get("id", ""), fields.get("status", "").lower()
+    state = tables(SLUG)["statuses"].get(status)
+    if state is None or not message:
+        raise UnreadableError(f"No id, or unknown status {status!r}: not a status report.")
+    reason, code = fields.get("statusReason", ""), fields.get("statusErrorCode", "")
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        occurred_at=when(fields.get("statusDatetime"), raw),
+        repeat_id=f"{message} {fields.get('recipient', '')} {status} {reason} {code}",
+        message_id=message_of(raw, fields.get("reference")),
+        provider_message_id=message,
+        provider_code=code,
+        diagnostic=reason,
+        said_by=text_of(fields.get("recipient")),
+    )
+    return Reading(events_of(_outcome(state, reason.lower().replace(" ", "_"), code), event))
+
+
+def _outcome(state: Outcome, reason: str, code: str) -> Outcome:
+    known = tables(SLUG)["reasons"].get(reason)
+    if state.kind is Kind.EXPIRED and reason == NO_REPORT and known:
+        return known
+    return decide(state, tables("gsm")["map"].get(code) or known)
+
+
+provider = Provider(
+    SLUG, "MessageBird", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, methods=("GET", "POST"), answer=200
+)

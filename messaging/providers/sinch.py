@@ -1,0 +1,79 @@
+"""Sinch's SMS delivery reports (REST API).
+
+Fields: developers.sinch.com, "SMS: Webhooks" (recipient_delivery_report_sms, delivery_report_sms); signature: HMAC,
+the same page and Sinch's own SDK (base64 of HMAC-SHA256 over body, nonce and timestamp).
+"""
+
+import hmac
+from base64 import b64encode
+from functools import partial
+from typing import Any, Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import message_of, object_of, text_of, when
+from messaging.providers.signatures import OLDEST, same
+from messaging.providers.tables import decide, events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "sinch"
+SIGNATURE: Final = "x-sinch-webhook-signature"
+PER_RECIPIENT: Final = "recipient_delivery_report_sms"
+PER_BATCH: Final = "delivery_report_sms"
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless one of the secrets signed the request, and lately."""
+    nonce, timestamp = request.headers.get(f"{SIGNATURE}-nonce", ""), request.headers.get(f"{SIGNATURE}-timestamp", "")
+    given = request.headers.get(SIGNATURE, "")
+    proof.check_signature(SLUG, lambda key: same(given, signature(key, request.body, nonce, timestamp)))
+    proof.check_age(timestamp, OLDEST)
+
+
+def signature(key: str, body: bytes, nonce: str, timestamp: str) -> str:
+    said = body + f".{nonce}.{timestamp}".encode("utf-8", "replace")
+    return b64encode(hmac.digest(key.encode(), said, "sha256")).decode()
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one report. Raises UnreadableError."""
+    report = object_of(raw.body)
+    if report.get("type") == PER_RECIPIENT:
+        return Reading(_events(raw, report, report))
+    if report.get("type") == PER_BATCH:
+        return Reading(_events(raw, report, _only_status(report)))
+    raise UnreadableError(f"Unknown type {text_of(report.get('type'))!r}: not an SMS delivery report.")
+
+
+def _only_status(report: dict[str, Any]) -> dict[str, Any]:
+    statuses = report.get("statuses")
+    if report.get("total_message_count") != 1 or not isinstance(statuses, list) or len(statuses) != 1:
+        raise UnreadableError('A report on several recipients: send with "delivery_report": "per_recipient".')
+    if not isinstance(statuses[0], dict):
+        raise UnreadableError("No status.")
+    return statuses[0]
+
+
+def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> list[Event]:
+    batch, status, code = (text_of(each) for each in (report.get("batch_id"), said.get("status"), said.get("code")))
+    state = tables(SLUG)["statuses"].get(status.lower())
+    if state is None or not batch:
+        raise UnreadableError(f"No batch_id, or unknown status {status!r}.")
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        # Sinch's own clock; operator_status_at is that of whichever operator.
+        occurred_at=when(report.get("at"), raw),
+        repeat_id=f"{batch} {text_of(report.get('recipient'))} {status} {code}",
+        message_id=message_of(raw, report.get("client_reference")),
+        provider_message_id=batch,
+        provider_code=code,
+        said_by=text_of(report.get("recipient")),
+    )
+    return events_of(decide(state, tables(SLUG)["codes"].get(code)), event)
+
+
+provider = Provider(SLUG, "Sinch", Channel.SMS, partial(proof.has_keys, SLUG), verify, read)

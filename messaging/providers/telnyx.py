@@ -1,0 +1,73 @@
+"""Telnyx's messaging webhooks.
+
+Fields: developers.telnyx.com, "Delivery update" (message.sent, message.finalized); signature: "Webhook fundamentals"
+and Telnyx's own SDK (Ed25519 over timestamp and body, telnyx-signature-ed25519).
+"""
+
+from base64 import b64decode
+from functools import partial
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import message_of, object_of, text_of, when, within
+from messaging.providers.signatures import OLDEST
+from messaging.providers.tables import decide, events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "telnyx"
+# Others, such as message.received, are not about a message of ours.
+OURS: Final = frozenset({"message.sent", "message.finalized", "message.read"})
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless one of the public keys' private halves signed the request, and lately."""
+    given, timestamp = request.headers.get("telnyx-signature-ed25519", ""), request.headers.get("telnyx-timestamp", "")
+    said = f"{timestamp}|".encode("utf-8", "replace") + request.body
+    proof.check_signature(SLUG, lambda key: _check(key, given, said))
+    proof.check_age(timestamp, OLDEST)
+
+
+def _check(key: str, given: str, said: bytes) -> None:
+    Ed25519PublicKey.from_public_bytes(b64decode(key)).verify(b64decode(given), said)
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one webhook; none where it is about a message that came in. Raises UnreadableError."""
+    data = object_of(raw.body).get("data")
+    if not isinstance(data, dict) or not data.get("event_type"):
+        raise UnreadableError("No data with an event_type: not a webhook of Telnyx.")
+    return Reading(_events(raw, data, data.get("payload"))) if data["event_type"] in OURS else Reading()
+
+
+def _events(raw: Raw, data: dict[str, Any], payload: Any) -> list[Event]:
+    to, error = _first(within(payload, "to")), _first(within(payload, "errors"))
+    status, message = text_of(to.get("status")), text_of(within(payload, "id"))
+    state = tables(SLUG)["statuses"].get(status)
+    if state is None or not message:
+        raise UnreadableError(f"No id, or unknown status {status!r}.")
+    code, tags = text_of(error.get("code")), within(payload, "tags")
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        occurred_at=when(data.get("occurred_at"), raw),
+        repeat_id=text_of(data.get("id")) or f"{message} {status} {code}",
+        message_id=message_of(raw, *(tags if isinstance(tags, list) else [])),
+        provider_message_id=message,
+        provider_code=code,
+        diagnostic=text_of(error.get("detail")) or text_of(error.get("title")),
+        said_by=text_of(to.get("phone_number")),
+    )
+    return events_of(decide(state, tables(SLUG)["codes"].get(code)), event)
+
+
+def _first(found: object) -> dict[str, Any]:
+    """We send to one recipient at a time."""
+    return found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
+
+
+provider = Provider(SLUG, "Telnyx", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200)

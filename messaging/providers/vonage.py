@@ -1,0 +1,126 @@
+"""Vonage: delivery receipts of the SMS API and status webhooks of the Messages API.
+
+Fields: developer.vonage.com, "SMS API" (delivery-receipt) and "Messages API" (message-status); signatures: "Signing
+Messages" for the SMS API, "Signed Webhooks" for the Messages API. A receipt comes by GET or POST, as the account says.
+"""
+
+import hmac
+from functools import partial
+from hashlib import sha256
+from typing import Any, Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers import proof
+from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.reading import (
+    OUR_PARAMETER,
+    fields_of,
+    message_of,
+    object_of,
+    since_1970,
+    text_of,
+    when,
+    within,
+)
+from messaging.providers.signatures import OLDEST, claims_of, same
+from messaging.providers.tables import decide, events_of, tables
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "vonage"
+# The algorithms that we take, by the length of their signature in hexadecimal; MD5 and SHA-1 are not among them.
+SIGNED_WITH: Final = {64: "sha256", 128: "sha512"}
+
+
+def verify(request: HttpRequest) -> None:
+    """Raises ForgedError unless a signature secret signed the request, as a JWT or as its `sig`, and lately."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        _verify_jwt(token.strip(), request.body)
+    else:
+        _verify_sig(request)
+
+
+def _verify_sig(request: HttpRequest) -> None:
+    try:
+        fields = fields_of(request.body, request.get_full_path())
+    except UnreadableError as error:
+        raise ForgedError(f"No signed fields: {error}") from error
+    given = fields.pop("sig", "").lower()
+    if len(given) not in SIGNED_WITH:
+        raise ForgedError("No signature, or not of SHA-256 HMAC or SHA-512 HMAC.")
+    fields.pop(OUR_PARAMETER, None)
+    proof.check_signature(SLUG, lambda key: same(given, signature(key, fields, SIGNED_WITH[len(given)])))
+    proof.check_age(fields.get("timestamp", ""), OLDEST)
+
+
+def signature(key: str, fields: dict[str, str], algorithm: str) -> str:
+    """The `sig` of a receipt with these fields."""
+    said = "".join(f"&{name}={_plain(fields[name])}" for name in sorted(fields))
+    return hmac.new(key.encode(), said.encode("utf-8", "replace"), algorithm).hexdigest()
+
+
+def _plain(value: str) -> str:
+    return value.replace("&", "_").replace("=", "_")
+
+
+def _verify_jwt(token: str, body: bytes) -> None:
+    claims = claims_of(token, SLUG)
+    if not hmac.compare_digest(text_of(claims.get("payload_hash")).encode(), sha256(body).hexdigest().encode()):
+        raise ForgedError("The JWT is not of this body.")
+    proof.check_age(text_of(claims.get("iat")), OLDEST)
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one receipt or status. Raises UnreadableError."""
+    fields = fields_of(raw.body, raw.path)
+    if fields.get("message_uuid"):
+        return Reading(_of_messages_api(raw, object_of(raw.body)))
+    if fields.get("messageId"):
+        return Reading(_of_sms_api(raw, fields))
+    raise UnreadableError("No messageId and no message_uuid: not a delivery receipt.")
+
+
+def _of_sms_api(raw: Raw, fields: dict[str, str]) -> list[Event]:
+    status, code = fields.get("status", "").lower(), fields.get("err-code", "")
+    state = tables(SLUG)["sms_states"].get(status)
+    if state is None:
+        raise UnreadableError(f"Unknown status {status!r}.")
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        # scts and message-timestamp name no zone; the signed timestamp needs none.
+        occurred_at=since_1970(fields.get("timestamp"), raw),
+        repeat_id=f"{fields['messageId']} {status} {code}",
+        message_id=message_of(raw, fields.get("client-ref")),
+        provider_message_id=fields["messageId"],
+        provider_code=code,
+        said_by=fields.get("msisdn", ""),
+    )
+    return events_of(decide(state, tables(SLUG)["sms_codes"].get(code)), event)
+
+
+def _of_messages_api(raw: Raw, status: dict[str, Any]) -> list[Event]:
+    said, code = text_of(status.get("status")).lower(), text_of(within(status, "error", "title"))
+    state = tables(SLUG)["messages_states"].get(said)
+    if state is None:
+        raise UnreadableError(f"Unknown status {said!r}.")
+    uuid = text_of(status.get("message_uuid"))
+    event = Event(
+        provider=SLUG,
+        kind=Kind.ACCEPTED,
+        occurred_at=when(status.get("timestamp"), raw),
+        repeat_id=f"{uuid} {said} {code}",
+        message_id=message_of(raw, status.get("client_ref")),
+        provider_message_id=uuid,
+        provider_code=code,
+        diagnostic=text_of(within(status, "error", "detail")),
+        said_by=text_of(status.get("to")),
+    )
+    return events_of(decide(state, tables(SLUG)["messages_codes"].get(code)), event)
+
+
+provider = Provider(
+    SLUG, "Vonage", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, methods=("GET", "POST"), answer=200
+)

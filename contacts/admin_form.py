@@ -24,7 +24,7 @@ class ContactForm(_ModelForm):
     """
 
     why = forms.CharField(
-        label=gettext_lazy("why"),
+        label=gettext_lazy("Why"),
         help_text=gettext_lazy("Kept in the change history, for colleagues to read."),
         required=False,
         max_length=500,

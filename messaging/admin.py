@@ -34,12 +34,12 @@ __all__ = ["DeliveryEventAdmin", "MessageAdmin", "RefusalAdmin", "ReportAdmin", 
 
 @admin.register(Message)
 class MessageAdmin(RecordAdmin[Message]):
-    list_display = ("number", "sent", "subject_shown", "address_shown", "contact_link", "status_shown", "provider_name")
+    list_display = ("number", "status_shown", "sent", "subject_shown", "address_shown", "contact_link", "provider_name")
     list_filter = ("channel", "status", ProviderFilter)
     list_select_related = ("send_out", "address", "contact")
     search_help_text = FOUND_BY
     fieldsets = (
-        (None, {"fields": ("status_shown", "says", "status_since", "diagnostic", "said_by", "is_opened_by_person")}),
+        (None, {"fields": ("status_shown", "says", "status_since", "diagnostic", "said_by", "opened")}),
         (gettext_lazy("Message"), {"fields": ("subject_shown", "send_out_link", "address_shown", "contact_link")}),
         (
             gettext_lazy("Sending"),
@@ -108,7 +108,14 @@ class MessageAdmin(RecordAdmin[Message]):
 
     @admin.display(description=gettext_lazy("status"))
     def status_shown(self, message: Message) -> SafeString:
-        return format_html("{} {}", status_pill(message), explain.reason_label(message))
+        reason = format_html(' <span class="quiet">{}</span>', explain.reason_label(message))
+        return status_pill(message) + reason
+
+    @admin.display(description=gettext_lazy("opened"))
+    def opened(self, message: Message) -> str:
+        if message.is_opened_by_person:
+            return _("By a person")
+        return _("By a program, probably") if message.is_opened else _("No")
 
     @admin.display(description=gettext_lazy("in plain words"))
     def says(self, message: Message) -> str:
@@ -187,6 +194,9 @@ def messages_panel(send_out: SendOut) -> Panel:
     heads = [_("Message"), head(Message, "address"), head(Message, "contact"), head(Message, "status")]
     note = more_than() if len(rows) == MOST_RELATED else ""
     return Panel(_("Messages"), heads, rows, _("No message was made for it."), note)
+
+
+admin.site.register(Report, ReportAdmin)
 
 
 @admin.register(DeliveryEvent)

@@ -100,7 +100,9 @@ def _targets(ids: Sequence[int]) -> dict[int, Target]:
 
 def _insert(matched: Sequence[Matched]) -> list[Matched]:
     """Record what is new, and return just that."""
-    once = {each.key: each for each in matched}
+    once: dict[UUID, Matched] = {}
+    for each in matched:  # the first report of a fact is the one that counts, within a batch as between batches
+        once.setdefault(each.key, each)
     with connection.cursor() as cursor:
         cursor.execute(sql.INSERT_EVENTS, columns(_event_row(each) for each in once.values()))
         return [once[key] for (key,) in cursor.fetchall()]

@@ -88,9 +88,8 @@ def counted_up_to(rows: "QuerySet[Any, Any]", most: int = MOST_COUNTED) -> str:
     return f"{most - 1}+" if found >= most else str(found)
 
 
-@admin.register(Report)
 class ReportAdmin(RecordAdmin[Report]):
-    list_display = ("number", "received", "provider_name", "state_shown", "events", "unmatched", "tries", "error_line")
+    list_display = ("number", "state_shown", "received", "provider_name", "events", "unmatched", "tries", "error_line")
     list_filter = (StateFilter, ProviderFilter)
     indexed_filters = frozenset({StateFilter.parameter_name})
     actions = ("replay_selected",)

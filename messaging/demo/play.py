@@ -70,8 +70,10 @@ class Play:
         self._wait_for_giving_up()
         stage.say_untraceable(self.parts)
         stage.act_meanwhile(story().cards.values(), self.now)
+        late_from = timezone.now()
         self._act(is_second=True)
-        stage.set_back_times()
+        stage.set_back_events(self.parts, late_from)
+        stage.set_back_changes()
 
     def _enter(self) -> None:
         people = [person for person in story().cast.values() if person != story().last]

@@ -17,8 +17,8 @@ from messaging.demo.script import Line
 from messaging.demo.stage import Part
 from messaging.tokens import token_of
 
-# SendGrid gathers what happened and posts it together; so many events at a time.
-BATCH: Final = 150
+# SendGrid gathers what happened and posts it together; here what happened to so many messages.
+BATCH: Final = 60
 KEPT, FORBIDDEN = 204, 403
 
 
@@ -43,15 +43,14 @@ class Said(NamedTuple):
 
 
 def said_of(parts: Sequence[Part], channel: Channel, now: datetime, *, later: bool) -> list[Said]:
-    """What the provider says in this act, in the order in which it happens; nothing lies in the future."""
-    said = [
+    """What the provider says in this act, in the order of the messages; nothing lies in the future."""
+    return [
         Said(min(scene.told_at(line), now), part, number, line)
         for part in parts
         if (scene := part.scene).plot.channel == channel
         for number, line in enumerate(scene.plot.lines)
         if line.is_later == later
     ]
-    return sorted(said, key=lambda each: (each.at, each.part.message.pk, each.number))
 
 
 def event_of(said: Said) -> dict[str, Any]:
@@ -130,15 +129,20 @@ class Providers:
 
 def tell(providers: Providers, parts: Sequence[Part], now: datetime, *, later: bool) -> Iterator[int]:
     """Post everything that the providers say in one act; yields how many reports they posted so far."""
-    emails = said_of(parts, Channel.EMAIL, now, later=later)
-    for said in (emails, [each for each in emails if each.part.scene.plot.is_said_twice]):
-        for start in range(0, len(said), BATCH):
-            providers.post_batch([event_of(each) for each in said[start : start + BATCH]])
+    twice = [part for part in parts if part.scene.plot.is_said_twice]
+    for batch in (*batches(parts), twice):
+        if said := said_of(batch, Channel.EMAIL, now, later=later):
+            providers.post_batch([event_of(each) for each in sorted(said, key=lambda each: each.at)])
             yield providers.posted
-    texts = said_of(parts, Channel.SMS, now, later=later)
-    for each in (*texts, *(each for each in texts if each.part.scene.plot.is_said_twice)):
+    for each in said_of([*parts, *twice], Channel.SMS, now, later=later):
         providers.post_callback(token_of(each.part.message.pk), callback_of(each))
         yield providers.posted
+
+
+def batches(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
+    """What is said of one message stays together: between a deferral and the delivery nobody is to give up on it."""
+    for start in range(0, len(parts), BATCH):
+        yield parts[start : start + BATCH]
 
 
 def _new_private_key() -> str:

@@ -33,11 +33,12 @@ def keys() -> Keys:
     if not path or not Path(path).exists():
         raise DemoError(_own_key("SendGrid", "SENDGRID_WEBHOOK_KEYS"))
     private_key = Path(path).read_text(encoding="ascii")
-    if sendgrid.public_key_of(private_key) not in settings.SENDGRID_WEBHOOK_KEYS:
+    if sendgrid.public_key_of(private_key) not in settings.WEBHOOK_KEYS.get("sendgrid", ()):
         raise DemoError(_own_key("SendGrid", "SENDGRID_WEBHOOK_KEYS"))
-    if not settings.TWILIO_AUTH_TOKENS:
+    tokens = [*settings.WEBHOOK_KEYS.get("twilio", ()), *settings.TWILIO_AUTH_TOKENS]
+    if not tokens:
         raise DemoError("There is no Twilio token to sign with: set TWILIO_AUTH_TOKENS, or start with 'make run'.")
-    return Keys(private_key, settings.TWILIO_AUTH_TOKENS[0])
+    return Keys(private_key, tokens[0])
 
 
 def _own_key(provider: str, setting: str) -> str:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Max, OuterRef, Subquery
+from django.db.models import F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from contacts.blocks import lift, open_blocks
@@ -20,9 +20,11 @@ from contacts.models import Address, Block, Change, Channel, Contact
 from messaging.apply import Said, apply
 from messaging.demo import cast, sendgrid, twilio
 from messaging.demo.script import Card, Meanwhile, Plan, Scene
-from messaging.models import Message, SendOut
+from messaging.models import DeliveryEvent, Message, SendOut
 from messaging.statuses import GIVES_UP_AFTER, Event, Kind, Status
 
+# A report comes so soon after what it tells of.
+PROMPT: Final = timedelta(seconds=2)
 PROVIDERS: Final = {Channel.EMAIL: "sendgrid", Channel.SMS: "twilio"}
 
 
@@ -88,7 +90,7 @@ def say_untraceable(parts: Sequence[Part]) -> None:
             Event(
                 part.scene.plot.gateway, Kind.UNTRACEABLE, part.scene.sent_at + timedelta(hours=1),
                 repeat_id=str(part.message.pk), message_id=part.message.pk,
-                diagnostic="No delivery receipt: handed on by several parties", said_by=part.scene.plot.gateway,
+                diagnostic="No delivery receipt: handed on by several parties",
             )
         )
         for part in parts
@@ -131,7 +133,15 @@ def _opt_out(contact: Contact, done: Meanwhile, actor_id: int, at: datetime) -> 
 ACTS: Final = {"lift": _lift, "correct": _correct, "opt_out": _opt_out}
 
 
-def set_back_times() -> None:
+def set_back_events(parts: Iterable[Part], late_from: datetime) -> None:
+    """As if each report had come at once, but for those that are late in the story (recorded since `late_from`)."""
+    ours = {part.message.pk: any(line.is_later for line in part.scene.plot.lines) for part in parts}
+    late = Q(message__in=[pk for pk, has_late in ours.items() if has_late], recorded_at__gte=late_from)
+    events = DeliveryEvent.objects.filter(message__in=list(ours)).exclude(late)
+    events.filter(occurred_at__lt=F("recorded_at") - PROMPT).update(recorded_at=F("occurred_at") + PROMPT)
+
+
+def set_back_changes() -> None:
     """What the reports brought about goes down in the history as of the time that they tell of."""
     ours = [contact.pk for contact in cast.contacts().values()]
     changes = Change.objects.filter(contact__in=ours)

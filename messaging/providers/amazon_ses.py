@@ -126,4 +126,4 @@ def _subscription(part: dict[str, Any]) -> Meaning | None:
 
 
 MEANINGS: Final = {"DeliveryDelay": _delay, "Complaint": _complaint, "Subscription": _subscription}
-provider = Provider(SLUG, "Amazon SES", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider(SLUG, "Amazon SES", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)

@@ -75,4 +75,4 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
     return bridge.meaning_of(Kind.UNSUBSCRIBED) if word == "unsubscribed" else bridge.plain(found, word)
 
 
-provider = Provider(SLUG, "Brevo", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read)
+provider = Provider(SLUG, "Brevo", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read, answer=200)

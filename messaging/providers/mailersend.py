@@ -64,4 +64,4 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
     return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
 
 
-provider = Provider(SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider(SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)

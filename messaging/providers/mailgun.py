@@ -83,4 +83,4 @@ def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | Non
     )
 
 
-provider = Provider(SLUG, "Mailgun", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider(SLUG, "Mailgun", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)

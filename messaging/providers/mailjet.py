@@ -70,4 +70,4 @@ def _bounce(error: str, *, is_hard: bool) -> Row:
     return row if row.says is Says.DEFERRED else Row(Says.SOFT, "unknown" if row.says is Says.DEAD else row.reason)
 
 
-provider = Provider(SLUG, "Mailjet", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read)
+provider = Provider(SLUG, "Mailjet", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read, answer=200)

@@ -69,4 +69,4 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
     )
 
 
-provider = Provider(SLUG, "Mailtrap", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider(SLUG, "Mailtrap", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)

@@ -94,4 +94,6 @@ def _row(word: str, description: str) -> Row | None:
     return {"deferral": Row(Says.DEFERRED), "reject": Row(Says.UNTRIED, "suppressed")}.get(word)
 
 
-provider = Provider(SLUG, "Mailchimp Transactional", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider(
+    SLUG, "Mailchimp Transactional", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200
+)

@@ -106,4 +106,4 @@ def _meaning(word: str, payload: dict[str, Any]) -> Meaning | None:
     return bridge.judged(FAILURES[word], payload.get("output"), note=note, provider_code=word)
 
 
-provider = Provider(SLUG, "Postal", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider(SLUG, "Postal", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)

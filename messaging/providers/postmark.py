@@ -64,4 +64,4 @@ def _subscription_change(item: dict[str, Any]) -> Meaning | None:
     return bridge.meaning_of(Kind.UNSUBSCRIBED) if item.get("SuppressionReason") == "ManualSuppression" else None
 
 
-provider = Provider(SLUG, "Postmark", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read)
+provider = Provider(SLUG, "Postmark", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read, answer=200)

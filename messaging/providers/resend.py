@@ -102,4 +102,6 @@ def _bounce(bounce: dict[str, Any]) -> Meaning | None:
     )
 
 
-provider = Provider(SLUG, "Resend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, headers=(ID,))
+provider = Provider(
+    SLUG, "Resend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, headers=(ID,), answer=200
+)

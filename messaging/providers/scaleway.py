@@ -91,4 +91,4 @@ def _meaning(item: dict[str, Any]) -> Meaning | None:
     )
 
 
-provider = Provider(SLUG, "Scaleway", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider(SLUG, "Scaleway", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)

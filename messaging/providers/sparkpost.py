@@ -76,4 +76,4 @@ def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | Non
     return bridge.judged(row, words, reply_code=reply_code, provider_code=bounce_class)
 
 
-provider = Provider(SLUG, "SparkPost", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read)
+provider = Provider(SLUG, "SparkPost", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read, answer=200)

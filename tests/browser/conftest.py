@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.apps import apps
+from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -20,24 +24,29 @@ SIZES = {"wide": (1440, 900), "middle": (768, 1024), "narrow": (390, 844)}
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = chromium.find()
     if path is None:
         pytest.skip("no Chromium here; name one: CHROMIUM=/path/to/chromium")
-    # Playwright's loop runs in this thread, and Django would take that for asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     calm = ["--disable-background-networking"] + (["--no-sandbox"] if os.geteuid() == 0 else [])
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's loop runs in this thread, and Django takes that for asynchronous code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=path, args=calm)
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def open_as(
-    transactional_db: None, django_db_serialized_rollback: None, browser: Browser, live_server: LiveServer
-) -> Iterator[Open]:
+def groups(transactional_db: None) -> None:
+    """As the migration makes them; a test before this one may have emptied the tables."""
+    migration = import_module("messaging.migrations.0003_groups")
+    migration.make_groups(apps, SimpleNamespace(connection=connection))
+
+
+@pytest.fixture
+def open_as(browser: Browser, live_server: LiveServer, groups: None) -> Iterator[Open]:
     """Opens a window in which somebody of the group is logged in; `options` are those of a Playwright context."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []

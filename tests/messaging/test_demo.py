@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import F
 from django.test import RequestFactory
 from pytest_django.live_server_helper import LiveServer
 
@@ -234,6 +235,7 @@ def test_the_demo_ends_as_it_is_told(played: str) -> None:
     assert Report.objects.filter(state=Report.State.UNREADABLE).count() == 1
     assert Report.objects.filter(state=Report.State.UNMATCHED).count() == 1
     check_late_ones()
+    check_times()
     check_log_ins()
     check_history()
 
@@ -241,6 +243,12 @@ def test_the_demo_ends_as_it_is_told(played: str) -> None:
 def check_late_ones() -> None:
     given_up = DeliveryEvent.objects.filter(kind=Kind.GAVE_UP).values("message")
     assert Message.objects.filter(pk__in=given_up, status=Status.DELIVERED).count() == 2
+
+
+def check_times() -> None:
+    """Given that all was told within seconds, only what is late in the story is recorded long after it happened."""
+    late = DeliveryEvent.objects.filter(recorded_at__gt=F("occurred_at") + timedelta(minutes=1))
+    assert set(late.values_list("message__contact__first_name", flat=True)) == {"Ingrid", "Jürgen"}
 
 
 def check_log_ins() -> None:

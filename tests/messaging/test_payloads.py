@@ -1,6 +1,11 @@
-"""Every payload of every provider reads as the file beside it says: payloads/<provider>/<case>.<ext>, .expected.json."""
+"""Every payload of every provider reads as the file beside it says: payloads/<provider>/<case>.<ext>, .expected.json.
+
+The headers that came with it, where `read` needs any, are in .headers.json.
+"""
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +19,8 @@ from messaging.statuses import Event, Kind
 from messaging.tokens import token_of
 
 PAYLOADS = Path(__file__).with_name("payloads")
-CASES = sorted(path for path in PAYLOADS.glob("*/*") if not path.name.endswith(".expected.json"))
+BESIDE = (".expected.json", ".headers.json")
+CASES = sorted(path for path in PAYLOADS.glob("*/*") if not path.name.endswith(BESIDE))
 RECEIVED_AT = datetime(2026, 11, 3, 12, tzinfo=UTC)
 NOT_REASONS = {"", "unsubscribe", "resubscribe"}
 
@@ -22,7 +28,9 @@ NOT_REASONS = {"", "unsubscribe", "resubscribe"}
 def raw_of(path: Path) -> Raw:
     body = path.read_text().replace("{{token}}", token_of(4711)).encode()
     content_type = "application/x-www-form-urlencoded" if path.suffix == ".form" else "application/json"
-    return Raw(body, content_type, f"/webhooks/{path.parent.name}/?message={token_of(4711)}", RECEIVED_AT)
+    beside = path.with_suffix(".headers.json")
+    headers = json.loads(beside.read_text()) if beside.exists() else {}
+    return Raw(body, content_type, f"/webhooks/{path.parent.name}/?message={token_of(4711)}", RECEIVED_AT, headers)
 
 
 def shown(event: Event, fields: dict[str, Any]) -> dict[str, Any]:
@@ -55,14 +63,12 @@ def test_what_is_read_is_in_our_words(path: Path) -> None:
 def test_a_truncated_payload_is_unreadable_or_read_in_part_but_never_a_fault(path: Path) -> None:
     raw = raw_of(path)
     for end in range(0, len(raw.body), max(1, len(raw.body) // 40)):
-        try:
-            providers()[path.parent.name].read(Raw(raw.body[:end], raw.content_type, raw.path, RECEIVED_AT))
-        except UnreadableError as error:
-            assert str(error)
+        with suppress(UnreadableError):
+            providers()[path.parent.name].read(replace(raw, body=raw.body[:end]))
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{}", b"[" * 100_000, b"null", b"\x00", "ä".encode("utf-16")])
 def test_nonsense_is_unreadable(body: bytes) -> None:
     for provider in providers().values():
-        with pytest.raises(UnreadableError):
+        with pytest.raises(UnreadableError, match=r"."):
             provider.read(Raw(body, "application/json", "/", RECEIVED_AT))

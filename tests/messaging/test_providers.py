@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.http import HttpRequest
 from django.test import RequestFactory, override_settings
+from pytest_django.fixtures import Settings
 
 from messaging.providers import providers
 from messaging.providers.base import ForgedError
@@ -63,20 +64,20 @@ def test_sendgrid_refuses_another_body_an_old_time_and_another_key(sendgrid_priv
 
 @pytest.mark.parametrize("slug", list(providers()))
 def test_a_provider_without_a_key_refuses_everything(slug: str, sendgrid_private_key: str) -> None:
-    with override_settings(SENDGRID_WEBHOOK_KEYS=[], TWILIO_AUTH_TOKENS=[]):
+    with override_settings(WEBHOOK_KEYS={}, TWILIO_AUTH_TOKENS=[]):
         assert not providers()[slug].is_set_up()
         with pytest.raises(ForgedError):
             providers()[slug].verify(signed_by(sendgrid_private_key))
 
 
 def test_sendgrid_takes_the_old_key_and_the_new_one_while_it_is_changed(
-    sendgrid_private_key: str, settings: object
+    sendgrid_private_key: str, settings: Settings
 ) -> None:
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     new = b64encode(
         public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     ).decode()
-    settings.SENDGRID_WEBHOOK_KEYS = [new, *settings.SENDGRID_WEBHOOK_KEYS]  # type: ignore[attr-defined]
+    settings.WEBHOOK_KEYS = {"sendgrid": [new, *settings.WEBHOOK_KEYS["sendgrid"]]}
 
     providers()["sendgrid"].verify(signed_by(sendgrid_private_key))
 

@@ -92,8 +92,8 @@ def cards(people: Container[str]) -> list[Card]:
 
 def page(card: Card, contact: Contact) -> str:
     """The page on which the card's point is to be seen."""
-    named = next((plan.name for plan in story().plans if plan.id == card.opens), None)
-    if message := Message.objects.filter(contact=contact, send_out__name=named).first():
+    named = [plan.name for plan in story().plans if plan.id == card.opens]
+    if message := Message.objects.filter(contact=contact, send_out__name__in=named).first():
         return message.get_absolute_url()
     return reverse(TABS[card.tab], args=[contact.guid])
 

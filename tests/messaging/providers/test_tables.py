@@ -1,0 +1,89 @@
+"""The code tables of SMS: in our words, each with its source, and hard only where the number is gone."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from messaging.bounces.reasons import HARD, REASONS
+from messaging.providers import tables as module
+from messaging.providers.tables import Outcome, decide, events_of, table_of, tables
+from messaging.statuses import CONSENTS, Event, Kind
+from tests.messaging.test_payloads import RECEIVED_AT
+
+NAMES = [
+    "amazon_sms", "bird", "elks", "gsm", "infobip", "link_mobility", "messagebird", "plivo", "sinch", "telnyx",
+    "twilio", "vonage",
+]  # fmt: skip
+NUMBER_IS_GONE = {"user_unknown", "address_moved", "domain_refuses_mail"}
+# Whose "hard" would block everybody at once.
+OUR_OWN_FAULT = {"sender_rejected", "policy", "rate_limited", "content_rejected", "spam_suspected", "suppressed"}
+ROWS = [
+    (f"{name}-{space}-{code}", outcome)
+    for name in NAMES
+    for space, table in tables(name).items()
+    for code, outcome in table.items()
+]
+
+
+@pytest.mark.parametrize(("row", "outcome"), ROWS, ids=[row for row, _ in ROWS])
+def test_every_row_is_in_our_words(row: str, outcome: Outcome) -> None:
+    assert outcome.kind not in CONSENTS | {Kind.GAVE_UP, Kind.OPENED, Kind.CLICKED}
+    assert outcome.reason == "" or outcome.reason in REASONS
+    assert outcome.kind in (Kind.ACCEPTED, Kind.DEFERRED, Kind.DELIVERED, Kind.UNTRACEABLE) or outcome.reason
+    assert (outcome.kind == Kind.HARD_BOUNCE) == (outcome.reason in NUMBER_IS_GONE)
+    assert outcome.kind != Kind.SOFT_BOUNCE or outcome.reason not in OUR_OWN_FAULT - {"rate_limited"}
+    assert (outcome.kind == Kind.EXPIRED) == (outcome.reason == "expired")
+    assert (outcome.wish == Kind.UNSUBSCRIBED) == (outcome.reason == "suppressed")
+
+
+def test_hard_reasons_of_a_number_are_hard() -> None:
+    assert NUMBER_IS_GONE < HARD
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_table_names_its_source_and_its_page(name: str) -> None:
+    text = Path(module.__file__).with_name(f"{name}.toml").read_text()
+
+    for space in tomllib.loads(text):
+        above = text.partition(f"[{space}]")[0].rpartition("\n\n")[2]
+        assert "#" in above, f"[{space}] names no source"
+
+
+def test_a_row_of_the_same_number_means_different_things_in_different_code_spaces() -> None:
+    fives = {
+        tables("gsm")["map"]["5"], tables("gsm")["smpp_state"]["5"], tables("vonage")["sms_codes"]["5"],
+        tables("infobip")["statuses"]["5"], tables("sinch")["codes"]["5"], tables("link_mobility")["codes"]["5"],
+    }  # fmt: skip
+
+    assert len(fives) == 6
+
+
+@pytest.mark.parametrize(
+    ("state", "coded", "found"),
+    [
+        (Outcome(Kind.FAILED, "unknown"), Outcome(Kind.HARD_BOUNCE, "user_unknown"), Kind.HARD_BOUNCE),
+        (Outcome(Kind.FAILED, "unknown"), Outcome(Kind.SOFT_BOUNCE, "network"), Kind.SOFT_BOUNCE),
+        (Outcome(Kind.FAILED, "unknown"), None, Kind.FAILED),
+        (Outcome(Kind.DELIVERED), Outcome(Kind.HARD_BOUNCE, "user_unknown"), Kind.DELIVERED),
+        (Outcome(Kind.DEFERRED), Outcome(Kind.HARD_BOUNCE, "user_unknown"), Kind.DEFERRED),
+        (Outcome(Kind.EXPIRED, "expired"), Outcome(Kind.SOFT_BOUNCE, "network"), Kind.EXPIRED),
+        (Outcome(Kind.UNTRACEABLE), Outcome(Kind.HARD_BOUNCE, "user_unknown"), Kind.UNTRACEABLE),
+    ],
+)
+def test_a_code_decides_only_where_the_state_is_vague(state: Outcome, coded: Outcome | None, found: Kind) -> None:
+    assert decide(state, coded).kind == found
+
+
+def test_what_went_well_needs_neither_code_nor_words() -> None:
+    event = Event("p", Kind.ACCEPTED, RECEIVED_AT, "1", provider_code="000", diagnostic="No error")
+
+    (well,), (ill,) = (events_of(Outcome(kind, ""), event) for kind in (Kind.DELIVERED, Kind.UNTRACEABLE))
+
+    assert (well.provider_code, well.diagnostic) == ("", "")
+    assert (ill.provider_code, ill.diagnostic) == ("000", "No error")
+
+
+def test_a_wrong_row_says_what_is_allowed() -> None:
+    with pytest.raises(ValueError, match="'hard' is no kind. Kinds are: accepted, "):
+        table_of({"1": ["hard", "user_unknown"]})

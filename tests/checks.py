@@ -72,7 +72,9 @@ def run(check: Check) -> None:
     say(f"── {check.name}")
     started = time.monotonic()
     command = [*until_parent_dies("TERM"), *check.command]
-    done = subprocess.run(command, cwd=BASE_DIR, env=os.environ | check.environment, check=False)
+    # Importing engage has set it here; pytest would read the settings before tests/conftest.py has made them readable.
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(command, cwd=BASE_DIR, env=inherited | check.environment, check=False)
     took = f"{time.monotonic() - started:.1f} s"
     if done.returncode:
         fail(f"{check.name} failed after {took}. Again with: make {check.group}")

@@ -44,10 +44,15 @@ def verify(request: HttpRequest) -> None:
 
 
 def _check(key: str, request: HttpRequest) -> None:
-    signed = f"{request.headers[ID]}.{request.headers[TIMESTAMP]}.".encode() + request.body
-    expected = b"v1," + base64.b64encode(hmac.digest(_secret(key), signed, "sha256"))
+    expected = signed_with(key, request.headers[ID], request.headers[TIMESTAMP], request.body)
     if not any(hmac.compare_digest(each.encode(), expected) for each in request.headers[SIGNATURES].split()):
         raise ValueError("another secret's signature")
+
+
+def signed_with(key: str, message_id: str, timestamp: str, body: bytes) -> bytes:
+    """One entry of svix-signature."""
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return b"v1," + base64.b64encode(hmac.digest(_secret(key), signed, "sha256"))
 
 
 def _secret(key: str) -> bytes:

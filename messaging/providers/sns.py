@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from http.client import HTTPException
 from re import Pattern
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -60,8 +61,11 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 def _get(url: str) -> bytes:
-    with build_opener(_NoRedirects).open(url, timeout=SECONDS_FOR_A_FETCH) as answer:
-        return bytes(answer.read(LONGEST_ANSWER))
+    try:
+        with build_opener(_NoRedirects).open(url, timeout=SECONDS_FOR_A_FETCH) as answer:
+            return bytes(answer.read(LONGEST_ANSWER))
+    except (HTTPException, ValueError) as error:
+        raise OSError(f"No answer by HTTP: {error}") from error
 
 
 # How this file reaches the outside world: a GET of an https address, its body, or OSError. Tests put theirs here.

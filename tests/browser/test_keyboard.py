@@ -112,11 +112,11 @@ def test_filters_stand_in_the_url_and_keep_the_focus(open_as: Open, anna: Contac
     page = open_as()
     page.goto(reverse("messaging:tab", args=[anna.guid]))
 
-    page.get_by_label("All", exact=True).focus()
+    page.get_by_role("radio", name="All").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(reverse("messaging:tab", args=[anna.guid]) + "?channel=sms")
-    expect(page.get_by_label("SMS", exact=True)).to_be_focused()
+    expect(page.get_by_role("radio", name="SMS")).to_be_focused()
     page.get_by_label("Status").select_option("failed")
     expect(page.locator(".message")).to_have_count(1)
     expect(page).to_have_url(reverse("messaging:tab", args=[anna.guid]) + "?channel=sms&status=failed")

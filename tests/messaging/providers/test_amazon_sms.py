@@ -1,4 +1,4 @@
-"""Amazon SMS: Amazon signs every message of SNS; that it is ours is said by its topic. The rest is in the tests of sns.py."""
+"""Amazon SMS: Amazon signs every message of SNS; its topic says that it is ours."""
 
 import json
 from base64 import b64encode
@@ -38,7 +38,8 @@ def signed(
     key: rsa.RSAPrivateKey = AMAZONS, *, topic: str = TOPIC, age: timedelta = timedelta(), **changed: str
 ) -> HttpRequest:
     message = {
-        "Type": "Notification", "MessageId": "22b80b92", "TopicArn": topic, "Message": '{"eventType": "TEXT_DELIVERED"}',
+        "Type": "Notification", "MessageId": "22b80b92", "TopicArn": topic,
+        "Message": '{"eventType": "TEXT_DELIVERED"}',
         "Timestamp": (datetime.now(UTC) - age).isoformat(), "SignatureVersion": "2",
         "SigningCertURL": "https://sns.eu-north-1.amazonaws.com/SimpleNotificationService-1.pem",
     }  # fmt: skip

@@ -33,8 +33,8 @@ def test_only_user_and_password_in_the_settings_are_taken(slug: str, headers: di
 
 
 def test_without_a_key_everything_is_refused(slug: str, settings: Settings) -> None:
-    for keys in ({}, {slug: []}, {slug: [":"]}):
-        settings.WEBHOOK_KEYS = keys
+    for keys in ([], [":"], ["engage"], ["engage:"]):
+        settings.WEBHOOK_KEYS = {slug: keys}
         assert not takes(slug, post(slug, b"{}", basic(":")))
     settings.WEBHOOK_KEYS = {}
     assert not providers()[slug].is_set_up()

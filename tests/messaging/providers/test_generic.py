@@ -1,4 +1,4 @@
-"""A gateway described by configuration: the documented example works, and what is wrong in a file is said at the start."""
+"""A gateway described by configuration: the documented example works, and a fault in a file is said at the start."""
 
 import json
 import os

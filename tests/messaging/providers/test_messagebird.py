@@ -33,7 +33,7 @@ def part(said: object) -> str:
 
 
 def jwt(key: str = KEY, *, url: str = f"{ADDRESS}?{QUERY}", body: bytes = b"", **claims: Any) -> dict[str, str]:
-    said = {"iss": "MessageBird", "nbf": ago(seconds=5), "exp": ago(seconds=-60), "jti": "1"}
+    said = {"iss": "MessageBird", "nbf": ago(seconds=5), "exp": ago(hours=-1), "jti": "1"}
     said |= {"url_hash": sha256(url.encode()).hexdigest()}
     said |= {"payload_hash": sha256(body).hexdigest()} if body else {}
     text = f"{part({'alg': 'HS256'})}.{part({**said, **claims})}"
@@ -54,7 +54,7 @@ def posted(headers: dict[str, str], body: bytes = b"id=1&status=sent") -> HttpRe
         (get("messagebird", QUERY.replace("delivered", "sent"), jwt()), False),
         (get("messagebird", QUERY, jwt(iss="Somebody")), False),
         (get("messagebird", QUERY, jwt(exp=ago(minutes=5))), False),
-        (get("messagebird", QUERY, jwt(nbf=ago(minutes=-5))), False),
+        (get("messagebird", QUERY, jwt(nbf=ago(hours=-1), exp=ago(hours=-2))), False),
         (get("messagebird", QUERY, jwt(exp=None)), False),
         (get("messagebird", QUERY, {}), False),
         (posted(jwt(url=ADDRESS, body=b"id=1&status=sent")), True),

@@ -85,5 +85,5 @@ def test_what_went_well_needs_neither_code_nor_words() -> None:
 
 
 def test_a_wrong_row_says_what_is_allowed() -> None:
-    with pytest.raises(ValueError, match="'hard' is no kind. Kinds are: accepted, "):
+    with pytest.raises(ValueError, match=r"'hard' is no kind\. Kinds are: accepted, "):
         table_of({"1": ["hard", "user_unknown"]})

@@ -106,7 +106,8 @@ class Block(models.Model):
     message_id = models.BigIntegerField(_("message"), null=True, blank=True)
     event_key = models.UUIDField(_("event"), null=True, blank=True)
     ended_at = models.DateTimeField(_("removed"), null=True, blank=True)
-    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    # Who once lifted a block or edited a contact cannot be deleted, only deactivated: history must not go nameless.
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     end_reason = models.TextField(_("why it was removed"), blank=True)
 
     class Meta:
@@ -139,7 +140,7 @@ class Change(models.Model):
     new = models.TextField(_("after"), blank=True)
     why = models.TextField(_("why"), blank=True)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     message_id = models.BigIntegerField(_("message"), null=True, blank=True)
 

@@ -53,6 +53,9 @@ class MessageAdmin(RecordAdmin[Message]):
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Message]":
         return super().get_queryset(request).select_related("send_out", "address", "contact")
 
+    def subtitle(self, row: Message) -> str:
+        return f"#{row.pk} · {row.title}"
+
     def tools(self, request: HttpRequest, row: Message) -> Iterable[Tool]:
         if row.contact:
             yield Tool(_("Contact card"), reverse("messaging:tab", args=[row.contact.guid]), "person")

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from contacts.addresses import display_mobile
 from contacts.models import Channel
 from messaging.bounces.reasons import reason_of
-from messaging.models import Message
+from messaging.models import DeliveryEvent, Message
 from messaging.providers import label_of
-from messaging.statuses import Status
+from messaging.statuses import CONSENTS, Kind, Status
 
 Text = str | Promise
 
@@ -81,7 +81,11 @@ def hint(message: Message, now: datetime | None = None) -> str:
     if status == Status.OPENED:
         return _("Probably automatic") if message.is_probably_automatic else ""
     if status == Status.EXPIRED:
-        return _("Not delivered within 48 hours")
+        return (
+            f"{_('The provider stopped trying')} · {message.code}"
+            if message.code
+            else _("Not delivered within 48 hours")
+        )
     if status in REASONED:
         parts = [reason_label(message), message.code, gives_up(message, now) if status == Status.DEFERRED else ""]
         return " · ".join(filter(None, parts))
@@ -114,9 +118,25 @@ def soon(at: datetime, left: timedelta) -> str:
 def in_time(left: timedelta) -> str:
     minutes = max(1, round(left / timedelta(minutes=1)))
     if minutes < 60:
-        return ngettext("in %(n)d min", "in %(n)d min", minutes) % {"n": minutes}
+        return _glued(ngettext("in %(n)d min", "in %(n)d min", minutes) % {"n": minutes})
     hours = round(minutes / 60)
-    return ngettext("in %(n)d h", "in %(n)d h", hours) % {"n": hours}
+    return _glued(ngettext("in %(n)d h", "in %(n)d h", hours) % {"n": hours})
+
+
+def _glued(text: str) -> str:
+    """On one line: a unit alone on the next one reads badly."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def event_name(event: DeliveryEvent, channel: str) -> str:
+    """What an event of the timeline is called; an SMS that waits on its way is not put off by anybody."""
+    if event.kind == Kind.DEFERRED and channel == Channel.SMS:
+        return _("On its way")
+    label = str(Kind(event.kind).label)
+    # Consent and our own giving up need no reason: it would say the same again.
+    if not event.reason or event.kind in CONSENTS or event.kind in (Kind.GAVE_UP, Kind.EXPIRED):
+        return label
+    return f"{label}: {reason_of(event.reason).label(channel)}"
 
 
 def display_address(message: Message) -> str:

@@ -36,7 +36,7 @@ def make_surroundings() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in foreign_variables():
         del os.environ[name]
-    os.environ["VAR_DIR"] = str(folder)
+    os.environ["VAR_DIR"] = os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)  # tmp_path lies there, and goes with it
     start_missing_servers(folder)
     keys.fill(folder)
 

@@ -19,9 +19,9 @@ NUMBERS = count(1)
 PROVIDERS = {Channel.EMAIL: "sendgrid", Channel.SMS: "twilio"}
 
 
-def make_user(group: str = "Marketers", username: str = "") -> User:
-    """Somebody of the group; without one somebody who may do nothing."""
-    user = User.objects.create_user(username or f"user{next(NUMBERS)}", password="a long password")
+def make_user(group: str = "Marketers", username: str = "", password: str | None = None) -> User:
+    """Somebody of the group (without one somebody who may do nothing); a password takes a while, so only if wanted."""
+    user = User.objects.create_user(username or f"user{next(NUMBERS)}", password=password)
     if group:
         user.groups.add(Group.objects.get(name=group))
     return user

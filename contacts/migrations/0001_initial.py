@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
                 ('new', models.TextField(blank=True, verbose_name='after')),
                 ('why', models.TextField(blank=True, verbose_name='why')),
                 ('message_id', models.BigIntegerField(blank=True, null=True, verbose_name='message')),
-                ('actor', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('actor', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='contacts.contact')),
             ],
             options={
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='removed')),
                 ('end_reason', models.TextField(blank=True, verbose_name='why it was removed')),
                 ('address', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='blocks', to='contacts.address')),
-                ('ended_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('ended_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'block',

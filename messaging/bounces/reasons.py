@@ -34,8 +34,9 @@ class Reason:
 
     def says(self, channel: str, address: str = "") -> str:
         """What happened, in one plain sentence."""
-        text = (channel == Channel.SMS and self.sms_says) or self.email_says
-        return str(text) % {"address": address or _("the address")}
+        is_sms = channel == Channel.SMS
+        text = (is_sms and self.sms_says) or self.email_says
+        return str(text) % {"address": address or (_("the number") if is_sms else _("the address"))}
 
     def advice(self, channel: str) -> str:
         """What to do about it, in plain words."""
@@ -57,7 +58,7 @@ _TABLE: Final = (
     Reason(
         "user_unknown", True,
         _("User unknown"), _("The receiving mail server says that %(address)s does not exist."), _NEW_ADDRESS,
-        _("Number not in use"), _("The network says that %(address)s is not a working mobile number."), _NEW_NUMBER,
+        _("Number not in use"), _("The network says that %(address)s is not in use."), _NEW_NUMBER,
     ),
     Reason(
         "domain_unknown", True,
@@ -166,7 +167,7 @@ _TABLE: Final = (
     Reason(
         "expired", False,
         _("Gave up in the queue"), _("Delivery was tried for as long as allowed, without success."), _NEXT,
-        _("Validity expired"), _("The message was not delivered within its validity of 48 hours."), _NEXT,
+        _("Validity expired"), _("The message was not delivered while it was valid, which is 48 hours at most."), _NEXT,
     ),
     Reason(
         "suppressed", False,

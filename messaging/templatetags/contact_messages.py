@@ -18,4 +18,9 @@ LATEST = 5
 def contact_year(context: RequestContext, contact: Contact) -> dict[str, Any]:
     """The last twelve months and the latest messages."""
     latest = list(messages_of(contact).order_by("-pk")[:LATEST])
-    return {"contact": contact, "year": year_of(contact) if latest else None, "latest": latest, "request": context["request"]}
+    return {
+        "contact": contact,
+        "year": year_of(contact) if latest else None,
+        "latest": latest,
+        "request": context["request"],
+    }

@@ -40,7 +40,7 @@ CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
 
 for plain in (
     explain.says, explain.advice, explain.hint, explain.reason_label, explain.gives_up, explain.display_address,
-    explain.provider_name, explain.status_label, explain.dialog_name, rows.is_live, rows.version_of, label_of,
+    explain.provider_name, explain.status_label, explain.dialog_name, explain.event_name, rows.is_live, rows.version_of, label_of,
 ):  # fmt: skip
     register.filter(plain.__name__, plain)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.apps import apps
+from django.conf import settings
 from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
@@ -16,9 +17,8 @@ from pytest_django.live_server_helper import LiveServer
 from contacts.models import Channel, Contact
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
 from tests import chromium
-from tests.factories import ago, hard_bounce, make_contact, make_message, make_user, said
+from tests.factories import ago, hard_bounce, log_in, make_contact, make_message, said
 
-PASSWORD = "a long password"
 POLICY = "Content Security Policy"
 SIZES = {"wide": (1440, 900), "middle": (768, 1024), "narrow": (390, 844)}
 
@@ -61,21 +61,14 @@ def open_as(browser: Browser, live_server: LiveServer, groups: None) -> Iterator
         page.on("console", lambda said: complaints.append(said.text) if POLICY in said.text else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         if group:
-            log_in(page, make_user(group).get_username())
+            cookie = log_in(group).cookies[settings.SESSION_COOKIE_NAME]
+            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
         return page
 
     yield open_as
     for context in contexts:
         context.close()
     assert not complaints
-
-
-def log_in(page: Page, username: str) -> None:
-    page.goto("/login/")
-    page.get_by_label("User name").fill(username)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/contacts/")
 
 
 def accessible(page: Page) -> None:

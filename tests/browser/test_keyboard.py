@@ -25,6 +25,7 @@ def test_slash_leads_to_the_search_which_finds_while_one_types(open_as: Open) ->
     make_contact("Bo", "Berg")
     make_contact("Cia", "Dahl")
     page = open_as()
+    page.goto("/contacts/")
 
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()

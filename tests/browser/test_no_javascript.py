@@ -17,6 +17,7 @@ def page(open_as: Open) -> Page:
 
 
 def test_from_the_search_to_the_card_and_its_tabs(page: Page, anna: Contact) -> None:
+    page.goto("/contacts/")
     page.get_by_role("searchbox").fill("070 123")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Anna Lindqvist").click()

@@ -81,7 +81,7 @@ def test_deferred_says_when_it_gives_up(marketer: Client, anna: Contact) -> None
     words = dialog(marketer, message)
 
     assert "The receiving side has put the message on hold." in words
-    assert re.search(r"Gives up unless it is delivered \(in 71 h\) \d+ \w+( \d{4})?, \d\d:\d\d:\d\d", words)
+    assert re.search(r"Gives up unless it is delivered \(in\s71\sh\) \d+ \w+( \d{4})?, \d\d:\d\d:\d\d", words)
 
 
 def test_events_that_changed_nothing_say_why(marketer: Client, anna: Contact) -> None:

@@ -120,7 +120,7 @@ def test_hints_say_what_matters(marketer: Client, anna: Contact) -> None:
     page = marketer.get(tab(anna)).content.decode()
 
     assert hint_of(page, bounced) == "User unknown · 550 5.1.1"
-    assert re.fullmatch(r"Mailbox full · 452 4.2.2 · gives up \w{3} \d\d:\d\d \(in 31 h\)", hint_of(page, on_hold))
+    assert re.fullmatch(r"Mailbox full · 452 4.2.2 · gives up \w{3} \d\d:\d\d \(in\xa031\xa0h\)", hint_of(page, on_hold))
     assert hint_of(page, opened) == "Probably automatic"
     assert hint_of(page, gave_up) == "Gave up after 72 hours"
     assert hint_of(page, expired) == "Not delivered within 48 hours"

@@ -8,13 +8,12 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import django
 from django.db import connection, connections
-from django.db.backends.utils import CursorWrapper
 
 from bench.figures import say
 from engage import embedded
@@ -93,9 +92,7 @@ def drop(database: str) -> None:
 
 
 def is_filled(database: str, holds: str) -> bool:
-    found = run(
-        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [database]
-    )
+    found = run("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [database])
     return found == [(holds,)]
 
 

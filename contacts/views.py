@@ -93,9 +93,7 @@ def lifted(request: HtmxRequest, contact: Contact, found: Block) -> HttpResponse
     response = render(
         request, "contacts/lifted.html", {"contact": contact, "lines": card.head_lines(contact), "notice": said}
     )
-    return trigger_client_event(
-        response, "block-lifted", {"focus": f"address-{found.address.channel}"}, after="settle"
-    )
+    return trigger_client_event(response, "block-lifted", {"focus": f"address-{found.address.channel}"}, after="settle")
 
 
 def too_late(request: HtmxRequest, contact: Contact, found: Block, status: int) -> HttpResponse:

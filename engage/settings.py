@@ -82,7 +82,7 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url_config(required("DATABASE_URL", "postgres://user:password@host:5432/name"))}
 if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
-    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgres://…); Engage runs on nothing else.")
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database, postgres://…; nothing else will do.")
 DATABASES["default"].update(CONN_MAX_AGE=env.int("CONN_MAX_AGE", default=300), CONN_HEALTH_CHECKS=True)
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -116,9 +116,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # What a provider proves itself with, <PROVIDER>_WEBHOOK_KEYS: a public key, a signing secret, or user:password, as
 # its page in docs/providers/ says. Without one it is refused; several, by comma, while one is being changed.
 WEBHOOK_KEYS = {
-    name.removesuffix("_WEBHOOK_KEYS").lower(): env.list(name)
-    for name in os.environ
-    if name.endswith("_WEBHOOK_KEYS")
+    name.removesuffix("_WEBHOOK_KEYS").lower(): env.list(name) for name in os.environ if name.endswith("_WEBHOOK_KEYS")
 }
 SENDGRID_WEBHOOK_KEYS = env.list("SENDGRID_WEBHOOK_KEYS", default=[])
 TWILIO_AUTH_TOKENS = env.list("TWILIO_AUTH_TOKENS", default=[])
@@ -195,5 +193,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"celery.beat": {"level": "WARNING"}, "celery.worker.strategy": {"level": "WARNING"}, "celery.app.trace": {"level": "WARNING"}},
+    "loggers": {name: {"level": "WARNING"} for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace")},
 }

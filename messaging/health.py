@@ -1,7 +1,7 @@
 """Is everything that Engage needs there and at work? What /readyz, /metrics and the provider page tell.
 
-The worker's heartbeat is a task that it runs, the beat's is left by the beat when it sends that task (engage/celery.py):
-so it can be told which of the two is missing.
+The worker's heartbeat is a task that it runs, the beat's is left by the beat when it sends that task: so it can be
+told which of the two is missing.
 """
 
 import time

@@ -59,7 +59,7 @@ class EngageCollector(Collector):
 
 def _checks() -> Iterable[Metric]:
     up = GaugeMetricFamily("engage_check", "1 if the check is good.", labels=["check"])
-    seconds = GaugeMetricFamily("engage_check_seconds", "Seconds since a heartbeat; lag of the inbox.", labels=["check"])
+    seconds = GaugeMetricFamily("engage_check_seconds", "Since a heartbeat; lag of the inbox.", labels=["check"])
     for check in health.checks():
         up.add_metric([check.name], float(check.is_good))
         if check.value is not None:

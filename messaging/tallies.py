@@ -97,5 +97,5 @@ def _failing() -> Iterable[Alarm]:
     lately = Tally.objects.filter(hour__gte=timezone.now() - timedelta(hours=2))
     for row in lately.values("provider").annotate(refused=Sum("refused")):
         if row["refused"] >= REFUSALS_THAT_ALARM:
-            says = _("%(count)d reports refused lately: signature missing or wrong. Compare the key with the provider's.")
+            says = _("%(count)d reports refused lately for their signature. Compare the key with the provider's.")
             yield Alarm(row["provider"], "refused", says % {"count": row["refused"]})

@@ -39,7 +39,8 @@ def moment(at: datetime | None) -> SafeString:
     if at is None:
         return SafeString("")
     return format_html(
-        '<time class="moment" datetime="{}" tabindex="0"><span class="ago">{}</span> <span class="exact">{}</span></time>',
+        '<time class="moment" datetime="{}" tabindex="0">'
+        '<span class="ago">{}</span> <span class="exact">{}</span></time>',
         at.isoformat(timespec="seconds"), ago(at), exact(at),
     )  # fmt: skip
 
@@ -61,7 +62,8 @@ def clock(at: datetime | None) -> SafeString:
         return SafeString("")
     local = timezone.localtime(at)
     pattern = "j M, H:i:s" if local.year == timezone.localtime().year else "j M Y, H:i:s"
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(timespec="milliseconds"), date_format(local, pattern))
+    stamp = at.isoformat(timespec="milliseconds")
+    return format_html('<time datetime="{}">{}</time>', stamp, date_format(local, pattern))
 
 
 @register.filter

@@ -1,7 +1,7 @@
 """Mailtrap's signed webhooks, normalised by django-anymail.
 
-Fields: Mailtrap's API documentation, "Webhooks", and "Statuses and events", "Bounce categorization"; signature: Mailtrap's
-own SDKs (header Mailtrap-Signature: HMAC-SHA256 of the body).
+Fields: Mailtrap's API documentation, "Webhooks", and "Statuses and events", "Bounce categorization"; signature:
+Mailtrap's own SDKs (header Mailtrap-Signature: HMAC-SHA256 of the body).
 """
 
 from functools import cache, partial

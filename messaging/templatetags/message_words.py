@@ -26,8 +26,11 @@ TOLD_LATE: Final = timedelta(minutes=1)
 
 # The rule that blocked an address, as a marketer reads it.
 RULES: Final[dict[str, str | Promise]] = {
-    ONE_HARD_BOUNCE: _("One hard bounce blocks an address for all send-outs: writing to a dead address harms the delivery to everybody else."),
-}  # fmt: skip
+    ONE_HARD_BOUNCE: _(
+        "One hard bounce blocks an address for all send-outs: writing to a dead address harms the delivery to everybody"
+        " else."
+    ),
+}
 # What made a person unsubscribed or subscribed; other reasons are people's own words.
 CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
     ("complaint", Channel.EMAIL): _("The person marked a message as spam."),
@@ -40,7 +43,8 @@ CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
 
 for plain in (
     explain.says, explain.advice, explain.hint, explain.reason_label, explain.gives_up, explain.display_address,
-    explain.provider_name, explain.status_label, explain.dialog_name, explain.event_name, rows.is_live, rows.version_of, label_of,
+    explain.provider_name, explain.status_label, explain.dialog_name, explain.event_name,
+    rows.is_live, rows.version_of, label_of,
 ):  # fmt: skip
     register.filter(plain.__name__, plain)
 

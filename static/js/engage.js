@@ -46,8 +46,9 @@
     }
   });
 
-  // The dialog opens with whatever is loaded into it, and gives the focus back to who opened it.
-  document.addEventListener("htmx:afterSwap", (event) => {
+  // The dialog opens with whatever is loaded into it (once htmx has taken hold of its form), and gives the focus back
+  // to who opened it.
+  document.addEventListener("htmx:afterSettle", (event) => {
     const dialog = at("dialog");
     if (event.detail.target?.id !== "dialog-content" || dialog.open || !event.detail.target.childElementCount) return;
     openerId = document.activeElement?.id ?? "";

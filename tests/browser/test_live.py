@@ -79,9 +79,10 @@ def test_the_later_of_two_administrators_sees_who_was_first(open_as: Open, anna:
     page = open_as("Administrators")
     page.goto(anna.get_absolute_url())
     page.get_by_role("link", name="Remove block").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
     blocks.lift(block_of(anna).pk, actor_id=make_user("Administrators", "eva").pk, reason="It works again")
 
-    dialog = page.get_by_role("dialog")
     dialog.get_by_label("Why do you remove it?").fill("Me, too")
     dialog.get_by_role("button", name="Remove block").click()
 

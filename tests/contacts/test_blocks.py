@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from contacts.blocks import AlreadyLiftedError, Ground, follow_up, lift
+from contacts.history import save_contact
 from contacts.models import Address, Block, Change, Contact
 from tests.messaging.conftest import make_contact
 
@@ -58,8 +59,6 @@ def test_what_bounced_before_the_lift_does_not_block_again_and_what_bounces_afte
 
 @pytest.mark.django_db
 def test_a_corrected_address_starts_clean() -> None:
-    from contacts.history import save_contact
-
     anna = make_contact()
     blocked(anna)
     anna.email = "right@example.org"
@@ -83,8 +82,7 @@ def test_of_two_administrators_at_once_one_lifts_and_the_other_is_told(django_us
             lift(block.pk, actor_id=admin.pk, reason=admin.username)
             told.append("lifted")
         except AlreadyLiftedError as error:
-            assert error.block is not None
-            told.append(f"was lifted by {error.block.ended_by}")
+            told.append(f"was lifted by {error.block and error.block.ended_by}")
         connection.close()
 
     threads = [Thread(target=run, args=[admin]) for admin in admins]

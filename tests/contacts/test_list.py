@@ -76,7 +76,7 @@ def test_search_keeps_the_words_in_field_and_next_page(marketer: Client, monkeyp
     page = marketer.get(LIST, {"q": "a&b"}).content.decode()
 
     assert 'value="a&amp;b"' in page
-    assert '?q=a%26b&amp;before=' in page
+    assert "?q=a%26b&amp;before=" in page
 
 
 def test_htmx_gets_the_results_alone_and_the_next_rows_alone(marketer: Client) -> None:

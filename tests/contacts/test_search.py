@@ -33,7 +33,9 @@ def test_finds_both(anna: Contact, typed: str) -> None:
     assert search.find(typed).count() == 2
 
 
-@pytest.mark.parametrize("typed", ["annb", "anna berg", "nn", "qv", "070 999", "+47 70", "a%a", "li_dq", "ann\\a", "anna@ 070"])
+@pytest.mark.parametrize(
+    "typed", ["annb", "anna berg", "nn", "qv", "070 999", "+47 70", "a%a", "li_dq", "ann\\a", "anna@ 070"]
+)
 def test_finds_nobody(anna: Contact, typed: str) -> None:
     assert not search.find(typed).exists()
 

@@ -10,7 +10,18 @@ from contacts import blocks
 from contacts.models import Channel, Contact
 from messaging.models import Message
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
-from tests.factories import ago, block_of, hard_bounce, htmx, log_in, make_contact, make_message, make_user, report, said
+from tests.factories import (
+    ago,
+    block_of,
+    hard_bounce,
+    htmx,
+    log_in,
+    make_contact,
+    make_message,
+    make_user,
+    report,
+    said,
+)
 
 
 @pytest.fixture

@@ -88,13 +88,17 @@ def test_time_is_relative_and_the_exact_one_is_reachable(marketer: Client, anna:
 
 
 @pytest.mark.parametrize(("channel", "status"), [(Channel.EMAIL, s) for s in EMAIL_STATUSES] + [(Channel.SMS, s) for s in SMS_STATUSES])  # fmt: skip
-def test_every_status_has_words_icon_and_colour(marketer: Client, anna: Contact, channel: Channel, status: Status) -> None:
+def test_every_status_has_words_icon_and_colour(
+    marketer: Client, anna: Contact, channel: Channel, status: Status
+) -> None:
     message = make_message(anna, channel=channel, status=status)
 
     row = row_of(marketer.get(tab(anna)).content.decode(), message)
 
     words = "Included in a control group" if status == Status.CONTROL_GROUP else str(status.label)
-    assert re.search(rf'class="pill {message.look}"><svg[^>]*><use href="[^"]*#{message.icon}"/></svg>{re.escape(words)}<', row)
+    assert re.search(
+        rf'class="pill {message.look}"><svg[^>]*><use href="[^"]*#{message.icon}"/></svg>{re.escape(words)}<', row
+    )
 
 
 @pytest.mark.parametrize("status", Status)
@@ -120,7 +124,9 @@ def test_hints_say_what_matters(marketer: Client, anna: Contact) -> None:
     page = marketer.get(tab(anna)).content.decode()
 
     assert hint_of(page, bounced) == "User unknown · 550 5.1.1"
-    assert re.fullmatch(r"Mailbox full · 452 4.2.2 · gives up \w{3} \d\d:\d\d \(in\xa031\xa0h\)", hint_of(page, on_hold))
+    assert re.fullmatch(
+        r"Mailbox full · 452 4.2.2 · gives up \w{3} \d\d:\d\d \(in\xa031\xa0h\)", hint_of(page, on_hold)
+    )
     assert hint_of(page, opened) == "Probably automatic"
     assert hint_of(page, gave_up) == "Gave up after 72 hours"
     assert hint_of(page, expired) == "Not delivered within 48 hours"
@@ -197,7 +203,10 @@ def test_costs_at_most_eight_queries(anna: Contact, django_assert_max_num_querie
 
 
 def test_a_row_asks_for_news_only_while_there_can_be_some(marketer: Client, anna: Contact) -> None:
-    live, old = make_message(anna, status=Status.UNKNOWN), make_message(anna, status=Status.UNKNOWN, sent_at=ago(days=8))
+    live, old = (
+        make_message(anna, status=Status.UNKNOWN),
+        make_message(anna, status=Status.UNKNOWN, sent_at=ago(days=8)),
+    )
     final = make_message(anna, status=Status.DELIVERED)
 
     page = marketer.get(tab(anna)).content.decode()

@@ -82,10 +82,14 @@ def test_what_came_in_one_batch_stands_in_the_order_in_which_it_happened() -> No
 
 @given(
     st.sampled_from(list(Channel)),
-    st.lists(st.tuples(st.sampled_from(list(Kind)), st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), max_size=8),
+    st.lists(
+        st.tuples(st.sampled_from(list(Kind)), st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), max_size=8
+    ),
 )
 def test_ends_where_the_fold_ends(channel: Channel, events: list[tuple[Kind, int, int, int]]) -> None:
-    said = {key_of(each): (each, recorded) for kind, at, recorded, number in events for each in [event(kind, at, number)]}
+    said = {
+        key_of(each): (each, recorded) for kind, at, recorded, number in events for each in [event(kind, at, number)]
+    }
 
     entries = timeline(channel, [row(each, recorded) for each, recorded in said.values()])
 

@@ -3,9 +3,9 @@
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -23,8 +23,7 @@ class AlreadyLiftedError(Exception):
         self.block = block
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(NamedTuple):
     """A proof for a block: an event that says that this address is dead. (The columns of sql.BLOCK, in order.)"""
 
     address_id: int
@@ -37,8 +36,7 @@ class Ground:
     diagnostic: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What an event says of a person's consent: taken back (complaint, unsubscribe) or given again.
 
     (The columns of sql.CONSENT, in order.)
@@ -60,7 +58,7 @@ def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish]) -> None:
     """
     if not grounds and not wishes:
         return
-    _lock(sorted({ground.address_id for ground in grounds} | {wish.address_id for wish in wishes}))
+    _lock({ground.address_id for ground in grounds} | {wish.address_id for wish in wishes})
     if grounds:
         _block(grounds)
     for channel in Channel:
@@ -97,17 +95,18 @@ def open_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
     return {found.address_id: found for found in Block.objects.filter(address_id__in=wanted, ended_at=None)}
 
 
-def _lock(address_ids: list[int]) -> None:
+def _lock(address_ids: Iterable[int]) -> None:
+    ids = sql.array(address_ids)
     with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK_ADDRESSES, [address_ids])
-        cursor.execute(sql.LOCK_HOLDERS, [address_ids, address_ids])
+        cursor.execute(sql.LOCK_ADDRESSES, [ids])
+        cursor.execute(sql.LOCK_HOLDERS, [ids, ids])
 
 
 def _block(grounds: Sequence[Ground]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql.BLOCK, sql.columns(map(astuple, grounds)))
+        cursor.execute(sql.BLOCK, sql.columns(grounds))
 
 
 def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql.CONSENT[channel], sql.columns(map(astuple, wishes)))
+        cursor.execute(sql.CONSENT[channel], sql.columns(wishes))

@@ -1,21 +1,32 @@
 """The set-based statements of contacts/blocks.py; each takes its arrays in the order of its columns."""
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from contacts.models import Channel
 
 
-def columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+def columns(rows: Iterable[Sequence[object]]) -> list[str]:
     """Rows turned into the arrays that a statement unnests. There must be at least one row."""
-    return [list(column) for column in zip(*rows, strict=True)]
+    return [array(column) for column in zip(*rows, strict=True)]
 
 
-LOCK_ADDRESSES: Final = "SELECT 1 FROM contacts_address WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+def array(values: Iterable[object]) -> str:
+    """The values as PostgreSQL writes an array (its manual: Array Input and Output Syntax); the statement casts it.
+
+    psycopg dumps a list element by element, which takes seven times as long, and longer than all else that we do.
+    """
+    quoted = [
+        "NULL" if value is None else '"' + str(value).replace("\\", r"\\").replace('"', r"\"") + '"' for value in values
+    ]
+    return "{" + ",".join(quoted) + "}"
+
+
+LOCK_ADDRESSES: Final = "SELECT 1 FROM contacts_address WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
 # Before any contact is changed for its email or for its mobile: two channels in turn would be two orders.
 LOCK_HOLDERS: Final = """
-SELECT 1 FROM contacts_contact WHERE email_address_id = ANY(%s) OR mobile_address_id = ANY(%s)
+SELECT 1 FROM contacts_contact WHERE email_address_id = ANY(%s::bigint[]) OR mobile_address_id = ANY(%s::bigint[])
 ORDER BY id FOR NO KEY UPDATE
 """
 

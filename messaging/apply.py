@@ -4,10 +4,8 @@ Everything is set-based, a handful of statements for any number of events. Rows 
 by every worker: events by key, messages by id, addresses by id, contacts by id.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -15,9 +13,9 @@ from django.db import connection
 
 from contacts.blocks import Ground, Wish, follow_up
 from contacts.models import Channel
-from contacts.sql import columns
+from contacts.sql import array, columns
 from messaging import sql
-from messaging.statuses import CONSENTS, GIVES_UP_AFTER, Event, Kind, Status, fold, key_of
+from messaging.statuses import CONSENTS, GIVES_UP_AFTER, READS, Event, Kind, Status, key_of, rank_of, status_of
 
 # The rule that blocks today; a block names it, so that later rules can be told from it.
 ONE_HARD_BOUNCE: Final = "one_hard_bounce"
@@ -57,9 +55,8 @@ def apply(said: Sequence[Said]) -> list[Said]:
     second call would take locks out of order.
     """
     matched, unmatched = _match(said)
-    fresh = _insert(matched) if matched else []
+    fresh = _record(matched) if matched else []
     if fresh:
-        _raise_messages(fresh)
         _follow_up(fresh)
     return unmatched
 
@@ -94,49 +91,27 @@ def _targets(ids: Sequence[int]) -> dict[int, Target]:
     if not ids:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(sql.MATCHED_MESSAGES, [list(set(ids))])
+        cursor.execute(sql.MATCHED_MESSAGES, [array(set(ids))])
         return {pk: Target(pk, Channel(channel), address_id) for pk, channel, address_id in cursor.fetchall()}
 
 
-def _insert(matched: Sequence[Matched]) -> list[Matched]:
-    """Record what is new, and return just that."""
-    once: dict[UUID, Matched] = {}
-    for each in matched:  # the first report of a fact is the one that counts, within a batch as between batches
-        once.setdefault(each.key, each)
+def _record(matched: Sequence[Matched]) -> list[Matched]:
+    """Keep what is new and raise its messages. Returns what was new."""
+    once = {each.key: each for each in matched}
     with connection.cursor() as cursor:
-        cursor.execute(sql.INSERT_EVENTS, columns(_event_row(each) for each in once.values()))
+        cursor.execute(sql.RECORD_EVENTS, columns(map(_row, once.values())))
         return [once[key] for (key,) in cursor.fetchall()]
 
 
-def _event_row(each: Matched) -> tuple[object, ...]:
-    event = each.event
+def _row(each: Matched) -> tuple[object, ...]:
+    """The event, and what it would make of its message if none were greater."""
+    event, channel = each.event, each.target.channel
+    status = status_of(event.kind, channel)
+    waits = GIVES_UP_AFTER[channel] if status == WAITED_FOR[channel] else None
     return (
-        each.key, each.target.id, each.report_id, event.provider, event.kind.value, event.occurred_at, event.reason,
+        each.key, each.target.id, each.report_id, event.provider, event.kind, event.occurred_at, event.reason,
         event.reply_code, event.status_code, event.provider_code, event.diagnostic, event.said_by, event.is_automatic,
-    )  # fmt: skip
-
-
-def _raise_messages(fresh: Sequence[Matched]) -> None:
-    by_message: dict[Target, list[Matched]] = defaultdict(list)
-    for each in fresh:
-        if each.event.kind not in CONSENTS:
-            by_message[each.target].append(each)
-    if not by_message:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(sql.RAISE_MESSAGES, columns(_message_row(*each) for each in by_message.items()))
-
-
-def _message_row(target: Target, news: Sequence[Matched]) -> tuple[object, ...]:
-    outcome = fold(target.channel, [each.event for each in news])
-    decisive = next(each.event for each in news if each.key == outcome.decided_by)
-    waits: timedelta | None = None
-    if outcome.status == WAITED_FOR[target.channel]:
-        waits = GIVES_UP_AFTER[target.channel]
-    return (
-        target.id, outcome.rank, outcome.decided_by, outcome.status.value, decisive.occurred_at, waits,
-        outcome.is_opened, outcome.is_opened_by_person,
-        decisive.reason, decisive.code, decisive.diagnostic, decisive.said_by,
+        rank_of(event.kind, event.occurred_at), status, event.code, event.kind in READS, waits,
     )  # fmt: skip
 
 

@@ -34,51 +34,61 @@ FROM unnest(%s::text[], %s::text[]) AS i(provider, provider_message_id)
 JOIN messaging_message m USING (provider_message_id, provider)
 """
 
-MATCHED_MESSAGES: Final = "SELECT id, channel, address_id FROM messaging_message WHERE id = ANY(%s)"
+MATCHED_MESSAGES: Final = "SELECT id, channel, address_id FROM messaging_message WHERE id = ANY(%s::bigint[])"
 
-# In the order of their keys, so that two workers with the same events wait for each other instead of dead-locking.
-INSERT_EVENTS: Final = """
-INSERT INTO messaging_deliveryevent (
-  key, message_id, report_id, provider, kind, occurred_at,
-  reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic)
-SELECT * FROM unnest(
-  %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],
-  %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[]) AS i(key)
-ORDER BY key
-ON CONFLICT (key) DO NOTHING
-RETURNING key
-"""
-
-# One statement compares and moves. The winner's facts replace the old ones; being opened is only ever added.
-RAISE_MESSAGES: Final = """
-WITH best AS (
-  SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::text[], %s::timestamptz[], %s::interval[],
-                       %s::boolean[], %s::boolean[], %s::text[], %s::text[], %s::text[], %s::text[])
-    AS b(message_id, rank, key, status, at, gives_up_after, is_opened, is_opened_by_person,
-         reason, code, diagnostic, said_by)
+# What is new rises to its message, and is returned. One statement compares and moves: the winner's facts replace the
+# old ones, being opened is only ever added. Events go in by key and messages are locked by id, so that two workers
+# wait for each other instead of dead-locking.
+RECORD_EVENTS: Final = """
+WITH said AS (
+  SELECT * FROM unnest(
+      %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],
+      %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[],
+      %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::interval[])
+    AS s(key, message_id, report_id, provider, kind, occurred_at,
+         reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic,
+         rank, status, code, is_read, gives_up_after)
+), fresh AS (
+  INSERT INTO messaging_deliveryevent (
+    key, message_id, report_id, provider, kind, occurred_at,
+    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic)
+  SELECT key, message_id, report_id, provider, kind, occurred_at,
+    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic
+  FROM said ORDER BY key
+  ON CONFLICT (key) DO NOTHING
+  RETURNING key
+), best AS (
+  SELECT DISTINCT ON (message_id) s.*,
+    bool_or(is_read) OVER (PARTITION BY message_id) AS is_opened,
+    bool_or(is_read AND NOT is_automatic) OVER (PARTITION BY message_id) AS is_opened_by_person
+  FROM said s JOIN fresh USING (key) WHERE rank > 0
+  ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
-  SELECT b.*, (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AND b.rank > 0 AS wins
+  SELECT b.*, (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AS wins
   FROM messaging_message m JOIN best b ON m.id = b.message_id
-  WHERE (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AND b.rank > 0
+  WHERE (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL
      OR b.is_opened AND NOT m.is_opened OR b.is_opened_by_person AND NOT m.is_opened_by_person
   ORDER BY m.id FOR NO KEY UPDATE OF m
+), raised AS (
+  UPDATE messaging_message m SET
+    status = CASE
+      WHEN m.channel = 'email' AND (m.is_opened OR r.is_opened)
+        AND CASE WHEN r.wins THEN r.status ELSE m.status END IN ('delivered', 'opened') THEN 'opened'
+      WHEN r.wins THEN r.status ELSE m.status END,
+    is_opened = m.is_opened OR r.is_opened,
+    is_opened_by_person = m.is_opened_by_person OR r.is_opened_by_person,
+    rank = CASE WHEN r.wins THEN r.rank ELSE m.rank END,
+    decided_by = CASE WHEN r.wins THEN r.key ELSE m.decided_by END,
+    status_at = CASE WHEN r.wins THEN r.occurred_at ELSE m.status_at END,
+    due_at = CASE
+      WHEN r.wins THEN COALESCE(m.due_at, COALESCE(m.sent_at, r.occurred_at) + r.gives_up_after) ELSE m.due_at END,
+    reason = CASE WHEN r.wins THEN r.reason ELSE m.reason END,
+    code = CASE WHEN r.wins THEN r.code ELSE m.code END,
+    diagnostic = CASE WHEN r.wins THEN r.diagnostic ELSE m.diagnostic END,
+    said_by = CASE WHEN r.wins THEN r.said_by ELSE m.said_by END
+  FROM raising r WHERE m.id = r.message_id
 )
-UPDATE messaging_message m SET
-  status = CASE
-    WHEN m.channel = 'email' AND (m.is_opened OR r.is_opened)
-      AND CASE WHEN r.wins THEN r.status ELSE m.status END IN ('delivered', 'opened') THEN 'opened'
-    WHEN r.wins THEN r.status ELSE m.status END,
-  is_opened = m.is_opened OR r.is_opened,
-  is_opened_by_person = m.is_opened_by_person OR r.is_opened_by_person,
-  rank = CASE WHEN r.wins THEN r.rank ELSE m.rank END,
-  decided_by = CASE WHEN r.wins THEN r.key ELSE m.decided_by END,
-  status_at = CASE WHEN r.wins THEN r.at ELSE m.status_at END,
-  due_at = CASE WHEN r.wins THEN COALESCE(m.due_at, COALESCE(m.sent_at, r.at) + r.gives_up_after) ELSE m.due_at END,
-  reason = CASE WHEN r.wins THEN r.reason ELSE m.reason END,
-  code = CASE WHEN r.wins THEN r.code ELSE m.code END,
-  diagnostic = CASE WHEN r.wins THEN r.diagnostic ELSE m.diagnostic END,
-  said_by = CASE WHEN r.wins THEN r.said_by ELSE m.said_by END
-FROM raising r WHERE m.id = r.message_id
+SELECT key FROM fresh
 """
 
 # What fell due, a chunk at a time; a row that a worker or another sweep holds is left for the next round.

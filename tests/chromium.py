@@ -41,7 +41,8 @@ def is_working(path: str) -> bool:
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         command = [path, *calm, *sandbox, f"--user-data-dir={profile}", "--dump-dom", "about:blank"]
         try:
-            return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+            homeless = os.environ | {"HOME": profile, "XDG_CONFIG_HOME": profile, "XDG_CACHE_HOME": profile}
+            return subprocess.run(command, env=homeless, capture_output=True, timeout=60, check=False).returncode == 0
         except (OSError, subprocess.TimeoutExpired):
             return False
 

@@ -36,7 +36,9 @@ def make_surroundings() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in foreign_variables():
         del os.environ[name]
-    os.environ["VAR_DIR"] = os.environ["PYTEST_DEBUG_TEMPROOT"] = str(folder)  # tmp_path lies there, and goes with it
+    # What pytest and Chromium write goes with it, too, and not into the home folder.
+    for name in ("VAR_DIR", "PYTEST_DEBUG_TEMPROOT", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        os.environ[name] = str(folder)
     start_missing_servers(folder)
     keys.fill(folder)
 

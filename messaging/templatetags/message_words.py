@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from contacts.addresses import display_mobile
 from contacts.models import Channel
 from messaging import explain, rows
 from messaging.apply import ONE_HARD_BOUNCE
@@ -66,9 +67,9 @@ def reason_words(slug: str, channel: str) -> str:
     return reason_of(slug).label(channel) if slug else ""
 
 
-@register.filter
-def reason_says(slug: str, channel: str) -> str:
-    return reason_of(slug).says(channel)
+@register.simple_tag
+def reason_says(slug: str, channel: str, address: str) -> str:
+    return reason_of(slug).says(channel, display_mobile(address) if channel == Channel.SMS else address)
 
 
 @register.filter

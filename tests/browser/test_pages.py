@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from contacts import blocks
 from contacts.models import Contact
@@ -103,7 +103,7 @@ def test_pages_instead_of_dialogs(open_as: Open, anna: Contact, scheme: str) -> 
 
 
 @schemes
-def test_log_in_and_lock_out(open_as: Open, scheme: str, settings: SettingsWrapper) -> None:
+def test_log_in_and_lock_out(open_as: Open, scheme: str, settings: Settings) -> None:
     settings.AXES_FAILURE_LIMIT = 2
     page = open_as(group="", size="narrow", color_scheme=scheme)
     page.goto("/login/")

@@ -5,11 +5,13 @@ import re
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
 from contacts import blocks, keyset
 from contacts.history import save_contact
 from contacts.models import Change, Channel, Contact
+from messaging.bounces.reasons import reason_of
 from messaging.statuses import Kind
 from tests.factories import ago, block_of, hard_bounce, htmx, log_in, make_contact, make_message, make_user, said
 
@@ -79,7 +81,7 @@ def test_blocked_address_says_so_and_why(marketer: Client, anna: Contact) -> Non
     assert re.search(rf'is-blocked"><bdi>{anna.email}</bdi>', page)
     assert "Blocked" in page
     assert re.search(r"Hard bounce <time[^>]*><span class=\"ago\">2 hours ago</span></time>\.", page)
-    assert "The receiving mail server says that the address does not exist." in page
+    assert escape(reason_of("user_unknown").says(Channel.EMAIL, anna.email)) in page
     assert f"Why is {anna.email} blocked?" in page
 
 
@@ -193,4 +195,4 @@ def test_sms_words_stand_beside_an_sms_block(marketer: Client, anna: Contact) ->
 
     page = marketer.get(anna.get_absolute_url()).content.decode()
 
-    assert "The network says that the address is not a working mobile number." in page
+    assert escape(reason_of("user_unknown").says(Channel.SMS, "+46 70 123 45 67")) in page

@@ -2,7 +2,7 @@
 
 # ruff: noqa: ARG002 -- Django's hooks hand over more than each of them needs
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -30,6 +30,7 @@ from contacts.admin_panels import (
     field_words,
     find_contacts,
     is_blocked,
+    note_blocks,
     shown_value,
     state_words,
     who,
@@ -55,9 +56,8 @@ class ContactAdmin(LargeTableAdmin[Contact]):
         (gettext_lazy("Kept by Engage"), {"fields": ("guid", "created", "changed")}),
     )
 
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Contact]":
-        states = {"is_email_blocked": is_blocked("email_address"), "is_mobile_blocked": is_blocked("mobile_address")}
-        return super().get_queryset(request).annotate(**states)
+    def complete(self, rows: Sequence[Contact]) -> None:
+        note_blocks(rows, "email_address_id", "mobile_address_id")
 
     def search(self, rows: "QuerySet[Contact, Any]", typed: str) -> "QuerySet[Contact, Any]":
         return rows.filter(find_contacts(typed))
@@ -110,14 +110,16 @@ class ContactAdmin(LargeTableAdmin[Contact]):
 
     @admin.display(description=gettext_lazy("email"))
     def email_shown(self, contact: Contact) -> SafeString:
-        is_blocked = getattr(contact, "is_email_blocked", False)
-        words = state_words(is_blocked=is_blocked, is_unsubscribed=not contact.accepts_email)
+        words = state_words(
+            is_blocked=is_blocked(contact, "email_address_id"), is_unsubscribed=not contact.accepts_email
+        )
         return format_html("{} {}", contact.email, words if contact.email else "")
 
     @admin.display(description=gettext_lazy("mobile"))
     def mobile_shown(self, contact: Contact) -> SafeString:
-        is_blocked = getattr(contact, "is_mobile_blocked", False)
-        words = state_words(is_blocked=is_blocked, is_unsubscribed=not contact.accepts_sms)
+        words = state_words(
+            is_blocked=is_blocked(contact, "mobile_address_id"), is_unsubscribed=not contact.accepts_sms
+        )
         return format_html("{} {}", display_mobile(contact.mobile_digits), words if contact.mobile else "")
 
     @admin.display(description=gettext_lazy("card"))
@@ -140,8 +142,8 @@ class AddressAdmin(RecordAdmin[Address]):
     search_help_text = gettext_lazy("An address in full (numbers as +46…), or what a contact is found by.")
     fields = ("value_shown", "channel", "state", "lifted")
 
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Address]":
-        return super().get_queryset(request).annotate(blocked=is_blocked("pk"))
+    def complete(self, rows: Sequence[Address]) -> None:
+        note_blocks(rows, "pk")
 
     def search(self, rows: "QuerySet[Address, Any]", typed: str) -> "QuerySet[Address, Any]":
         return rows.filter(pk__in=addresses_meant(typed))
@@ -158,7 +160,7 @@ class AddressAdmin(RecordAdmin[Address]):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, address: Address) -> object:
-        return or_dash(state_words(is_blocked=getattr(address, "blocked", False), is_unsubscribed=False))
+        return or_dash(state_words(is_blocked=is_blocked(address, "pk"), is_unsubscribed=False))
 
     @admin.display(description=gettext_lazy("block last removed"))
     def lifted(self, address: Address) -> object:

@@ -21,8 +21,8 @@ def fill(var: Path) -> None:
         private_key_file = demo / "sendgrid_private.pem"
         os.environ["SENDGRID_WEBHOOK_KEYS"] = public_half(kept(private_key_file, new_private_key))
         os.environ["DEMO_SENDGRID_KEY_FILE"] = str(private_key_file)
-    if not os.environ.get("TWILIO_AUTH_TOKENS"):
-        os.environ["TWILIO_AUTH_TOKENS"] = kept(demo / "twilio_auth_token", lambda: secrets.token_hex(16))
+    if not os.environ.get("TWILIO_WEBHOOK_KEYS"):
+        os.environ["TWILIO_WEBHOOK_KEYS"] = kept(demo / "twilio_auth_token", lambda: secrets.token_hex(16))
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:

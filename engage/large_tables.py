@@ -15,7 +15,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import capfirst
@@ -75,7 +75,10 @@ def newest_matching(rows: "QuerySet[Row, Any]", most: int, start: int | None = N
     whole table by number. So that walk is a short one, and what it does not find is left to the index of the text.
     """
     top = start or newest_number(rows.model) + 1
-    found = list(rows.filter(pk__lt=top, pk__gte=top - WALK).order_by("-pk")[:most])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_bitmapscan = off")  # the only scan that a GIN index knows
+        found = list(rows.filter(pk__lt=top, pk__gte=top - WALK).order_by("-pk")[:most])
+        cursor.execute("SET LOCAL enable_bitmapscan = on")
     if len(found) == most:
         return found
     by_text = (F("pk") + 0).desc()  # an order that the primary key's index cannot give
@@ -93,6 +96,7 @@ class UncountedPaginator(_Paginator):
 class KeysetList(ChangeList):
     """A page starts below the number in `p`; `older` is where the next one starts, None at the end."""
 
+    model_admin: "LargeTableAdmin[Any]"
     start: int | None
     older: int | None
     floor: int | None
@@ -110,11 +114,12 @@ class KeysetList(ChangeList):
             rows = rows.filter(pk__gte=self.floor)
         found = self._some(rows, self.list_per_page + 1)
         self.result_list = found[: self.list_per_page]
+        self.model_admin.complete(self.result_list)
         self.older = self._older(is_more=len(found) > self.list_per_page)
         self._say_nothing_of_totals(request)
 
     def _some(self, rows: "QuerySet[Any, Any]", most: int) -> list[Any]:
-        if self.query and getattr(self.model_admin, "searches_text", False):
+        if self.query and self.model_admin.searches_text:
             return newest_matching(rows, most, self.start)
         return list(rows[:most])
 
@@ -122,7 +127,7 @@ class KeysetList(ChangeList):
     def is_scan(self) -> bool:
         """Whether rows are picked by something that no index answers, and nothing that one does."""
         asked = {name.partition("__")[0] for name, value in self.get_filters_params().items() if any(value)}
-        return bool(asked) and not self.query and asked.isdisjoint(getattr(self.model_admin, "indexed_filters", ()))
+        return bool(asked) and not self.query and asked.isdisjoint(self.model_admin.indexed_filters)
 
     def _window_floor(self, start: int | None) -> int:
         top = newest_number(self.model) + 1
@@ -151,7 +156,7 @@ class KeysetList(ChangeList):
     @property
     def is_unasked(self) -> bool:
         """Nothing is shown before something is looked for."""
-        return getattr(self.model_admin, "needs_question", False) and not self.query
+        return self.model_admin.needs_question and not self.query
 
     @cached_property
     def about(self) -> int | None:
@@ -209,6 +214,9 @@ class LargeTableAdmin(_ModelAdmin[Row]):
         """The rows meant by what was typed, found by an index."""
         return rows.filter(pk=number_of(typed))
 
+    def complete(self, rows: Sequence[Row]) -> None:
+        """Look up at once what all the rows of a page need besides; a subquery in their own query may read too much."""
+
     def panels(self, request: HttpRequest, row: Row) -> Iterable[Panel]:
         return ()
 
@@ -228,6 +236,12 @@ class LargeTableAdmin(_ModelAdmin[Row]):
         if not typed:
             return (queryset.none() if self.needs_question else queryset), False
         return self.search(queryset, typed), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Row | None:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            self.complete([found])
+        return found
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         titled = {"title": capfirst(str(self.opts.verbose_name_plural))}

@@ -118,8 +118,6 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 WEBHOOK_KEYS = {
     name.removesuffix("_WEBHOOK_KEYS").lower(): env.list(name) for name in os.environ if name.endswith("_WEBHOOK_KEYS")
 }
-SENDGRID_WEBHOOK_KEYS = env.list("SENDGRID_WEBHOOK_KEYS", default=[])
-TWILIO_AUTH_TOKENS = env.list("TWILIO_AUTH_TOKENS", default=[])
 # A folder of SMS gateways described by configuration, one TOML file each (docs/providers/generic.md).
 GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # A longer report is kept, but not read before this is raised; one over four times as long is turned away.

@@ -97,7 +97,8 @@ def _targets(ids: Sequence[int]) -> dict[int, Target]:
 
 def _record(matched: Sequence[Matched]) -> list[Matched]:
     """Keep what is new and raise its messages. Returns what was new."""
-    once = {each.key: each for each in matched}
+    # The first report of a fact is the one that counts, within a batch as between batches.
+    once = {each.key: each for each in reversed(matched)}
     with connection.cursor() as cursor:
         cursor.execute(sql.RECORD_EVENTS, columns(map(_row, once.values())))
         return [once[key] for (key,) in cursor.fetchall()]

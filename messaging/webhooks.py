@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from messaging import reports
 from messaging.providers import providers
-from messaging.providers.base import ForgedError
+from messaging.providers.base import ForgedError, UncheckedError
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +17,15 @@ log = logging.getLogger(__name__)
 @csrf_exempt
 @login_not_required
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
-    """2xx once the report is committed; 403 if it is forged, 413 if it is too long, 404 if the provider is unknown."""
+    """2xx once the report is committed; 403 if it is forged, 413 if it is too long, 404 if the provider is unknown.
+
+    503 where the signature cannot be checked at the moment: the provider is to try again.
+    """
     found = providers().get(provider)
     if found is None:
         raise Http404
+    if request.method == found.probe:
+        return HttpResponse()
     if request.method not in found.methods:
         return HttpResponseNotAllowed(found.methods)
     try:
@@ -29,6 +34,9 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         reports.count_refusal(provider)
         log.warning("Refused a report of %s: %s", provider, error)
         return _plain("The signature of this report is wrong or missing.", status=403)
+    except UncheckedError as error:
+        log.warning("Could not check a report of %s: %s", provider, error)
+        return _plain("The signature cannot be checked now; try again.", status=503)
     except RequestDataTooBig:
         log.warning("Refused a report of %s: longer than REPORT_MAX_BYTES.", provider)
         return _plain("The report is too long.", status=413)

@@ -68,10 +68,10 @@ bring_up()
 
 @pytest.fixture(scope="session")
 def sendgrid_private_key() -> str:
-    """PEM; its public half is the one key in settings.SENDGRID_WEBHOOK_KEYS."""
+    """PEM; its public half is the one key in settings.WEBHOOK_KEYS."""
     return Path(os.environ["DEMO_SENDGRID_KEY_FILE"]).read_text()
 
 
 @pytest.fixture(scope="session")
 def twilio_auth_token() -> str:
-    return os.environ["TWILIO_AUTH_TOKENS"]
+    return os.environ["TWILIO_WEBHOOK_KEYS"]

@@ -35,9 +35,9 @@ def keys() -> Keys:
     private_key = Path(path).read_text(encoding="ascii")
     if sendgrid.public_key_of(private_key) not in settings.WEBHOOK_KEYS.get("sendgrid", ()):
         raise DemoError(_own_key("SendGrid", "SENDGRID_WEBHOOK_KEYS"))
-    tokens = [*settings.WEBHOOK_KEYS.get("twilio", ()), *settings.TWILIO_AUTH_TOKENS]
+    tokens = settings.WEBHOOK_KEYS.get("twilio", ())
     if not tokens:
-        raise DemoError("There is no Twilio token to sign with: set TWILIO_AUTH_TOKENS, or start with 'make run'.")
+        raise DemoError("There is no Twilio token to sign with: set TWILIO_WEBHOOK_KEYS, or start with 'make run'.")
     return Keys(private_key, tokens[0])
 
 

@@ -14,6 +14,10 @@ class ForgedError(Exception):
     """The request is not (provably) from the provider: signature wrong, missing, or no key set up."""
 
 
+class UncheckedError(Exception):
+    """Nothing speaks against the request, but it could not be checked now: the provider had better come back."""
+
+
 class UnreadableError(Exception):
     """The report cannot be read at all; the message says what is wrong with it."""
 
@@ -43,7 +47,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider. `verify` raises ForgedError; `read` raises UnreadableError, and nothing else that is its fault."""
+    """One provider.
+
+    `verify` raises ForgedError or UncheckedError; `read` raises UnreadableError, and nothing else that is its fault.
+    """
 
     slug: str
     label: str
@@ -55,6 +62,8 @@ class Provider:
     headers: tuple[str, ...] = ()
     # How it may report; what comes by GET is kept as the form that its query is.
     methods: tuple[str, ...] = ("POST",)
+    # The method by which it asks whether there is somebody at the address at all; answered with 200.
+    probe: str = ""
     # The status code that it takes for "received".
     answer: int = 204
     # Query parameters that hold a secret: they are not kept.

@@ -95,5 +95,12 @@ def _row(word: str, description: str) -> Row | None:
 
 
 provider = Provider(
-    SLUG, "Mailchimp Transactional", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200
+    SLUG,
+    "Mailchimp Transactional",
+    Channel.EMAIL,
+    partial(proof.has_keys, SLUG),
+    verify,
+    read,
+    probe="HEAD",
+    answer=200,
 )

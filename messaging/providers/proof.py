@@ -17,11 +17,6 @@ from django.http import HttpRequest
 
 from messaging.providers.base import ForgedError
 
-
-class UncheckedError(ForgedError):
-    """Nothing speaks against the request, but it could not be checked now: the provider had better come back."""
-
-
 # What checking a signature runs into where the request, or the key, is not what it should be.
 NOT_PROVED: Final = (
     AnymailWebhookValidationFailure, InvalidSignature, ValueError, TypeError, LookupError, AttributeError,

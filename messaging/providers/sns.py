@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.http import HttpRequest
 
 from messaging.providers import proof
-from messaging.providers.base import ForgedError
+from messaging.providers.base import ForgedError, UncheckedError
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def _check_signature(message: dict[str, str], house: House) -> None:
     try:
         certificate = certificate_at(url, house.authority_of(topic) if house.authority_of else None)
     except OSError as error:
-        raise proof.UncheckedError(f"The certificate cannot be fetched: {error}") from error
+        raise UncheckedError(f"The certificate cannot be fetched: {error}") from error
     except (ValueError, TypeError, InvalidSignature) as error:
         raise ForgedError("The certificate is none, or nobody we trust has issued it.") from error
     if not certificate.not_valid_before_utc <= datetime.now(UTC) <= certificate.not_valid_after_utc:

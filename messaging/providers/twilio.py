@@ -6,9 +6,10 @@ Parameters: Twilio documentation, "Outbound Message Status in Status Callbacks";
 
 import hmac
 from base64 import b64encode
+from functools import partial
+from typing import Final
 from urllib.parse import parse_qsl
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from contacts.models import Channel
@@ -19,21 +20,14 @@ from messaging.providers.signatures import public_url
 from messaging.providers.tables import decide, events_of, tables
 from messaging.statuses import Event, Kind
 
-
-def _tokens() -> list[str]:
-    """The auth tokens; TWILIO_AUTH_TOKENS is the older name of the variable."""
-    return [*proof.keys_of("twilio"), *settings.TWILIO_AUTH_TOKENS]
-
-
-def is_set_up() -> bool:
-    return bool(_tokens())
+SLUG: Final = "twilio"
 
 
 def verify(request: HttpRequest) -> None:
     """Raises ForgedError unless the request is signed for PUBLIC_URL with one of the auth tokens."""
     given = request.headers.get("X-Twilio-Signature", "").encode("utf-8", "replace")
     url, fields = public_url(request), _fields(request.body)
-    if not any(hmac.compare_digest(signature(token, url, fields).encode(), given) for token in _tokens()):
+    if not any(hmac.compare_digest(signature(token, url, fields).encode(), given) for token in proof.keys_of(SLUG)):
         raise ForgedError("No token in TWILIO_WEBHOOK_KEYS made this signature for this address (see PUBLIC_URL).")
 
 
@@ -76,4 +70,4 @@ def read(raw: Raw) -> Reading:
     return Reading(events_of(decide(state, tables("twilio")["codes"].get(code)), event))
 
 
-provider = Provider("twilio", "Twilio", Channel.SMS, is_set_up, verify, read)
+provider = Provider("twilio", "Twilio", Channel.SMS, partial(proof.has_keys, SLUG), verify, read)

@@ -62,4 +62,6 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
     return bridge.judged(row, found.mta_response, provider_code=code)
 
 
-provider = Provider(SLUG, "Unisender Go", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG, "Unisender Go", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, probe="GET", answer=200
+)

@@ -28,7 +28,7 @@ LAST_LINE = "Stop       Ctrl-C"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis")
 # What these tests or a developer's shell have set; a newcomer has none of it.
 OURS = ["DATABASE_URL", "REDIS_URL", "SECRET_KEY", "VAR_DIR", "PUBLIC_URL", "HOST", "DJANGO_SETTINGS_MODULE", "PYTHON"]
-OURS += ["SENDGRID_WEBHOOK_KEYS", "TWILIO_AUTH_TOKENS", "DEMO_SENDGRID_KEY_FILE", "DEMO_PASSWORD"]
+OURS += ["SENDGRID_WEBHOOK_KEYS", "TWILIO_WEBHOOK_KEYS", "DEMO_SENDGRID_KEY_FILE", "DEMO_PASSWORD"]
 OURS += ["MAKEFLAGS", "MAKELEVEL", "MFLAGS"]
 
 

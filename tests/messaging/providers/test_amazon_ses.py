@@ -8,8 +8,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from messaging.providers import providers, sns
-from messaging.providers.base import ForgedError
-from messaging.providers.proof import UncheckedError
+from messaging.providers.base import ForgedError, UncheckedError
 from tests.messaging.providers.asking import post, takes
 from tests.messaging.providers.topics import Internet, at, certificate, invitation, notice, posted, signed
 
@@ -117,7 +116,10 @@ def test_a_topic_that_is_not_ours_is_refused_though_amazon_signs_it(internet: In
     assert internet.asked == []
 
 
-@pytest.mark.parametrize("when", [at(hours=-25), at(hours=25), at(days=-3650), "yesterday", ""])
+STALE = {"a day old": at(hours=-25), "from tomorrow": at(hours=25), "ten years old": at(days=-3650), "no time": "then"}
+
+
+@pytest.mark.parametrize("when", [*STALE.values(), ""], ids=[*STALE, "empty"])
 def test_what_is_old_is_refused(when: str) -> None:
     message = signed(notice(TOPIC, CERTIFICATE, Timestamp=when), "amazon")
 

@@ -4,7 +4,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from messaging.providers import providers, sns
-from messaging.providers.proof import UncheckedError
+from messaging.providers.base import UncheckedError
 from tests.messaging.providers.asking import takes
 from tests.messaging.providers.topics import Internet, at, certificate, invitation, notice, posted, signed
 

@@ -1,4 +1,4 @@
-"""Twilio's auth tokens stand in TWILIO_WEBHOOK_KEYS; the older TWILIO_AUTH_TOKENS is still read."""
+"""Twilio signs the public address and every field with the account's auth token."""
 
 import pytest
 from django.http import HttpRequest
@@ -15,8 +15,7 @@ QUERY = "?message=4711-abc"
 
 @pytest.fixture(autouse=True)
 def keys(settings: Settings) -> None:
-    settings.WEBHOOK_KEYS = {"twilio": [KEY]}
-    settings.TWILIO_AUTH_TOKENS = [NEW_KEY]
+    settings.WEBHOOK_KEYS = {"twilio": [KEY, NEW_KEY]}
     settings.PUBLIC_URL = OUR_ADDRESS
 
 
@@ -41,7 +40,7 @@ def test_only_what_one_of_our_tokens_signed_is_taken(request_: HttpRequest, is_g
 
 
 def test_without_a_token_everything_is_refused(settings: Settings) -> None:
-    settings.WEBHOOK_KEYS, settings.TWILIO_AUTH_TOKENS = {}, []
+    settings.WEBHOOK_KEYS = {}
 
     assert not providers()["twilio"].is_set_up()
     assert not takes("twilio", signed(""))

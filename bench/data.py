@@ -4,7 +4,7 @@ Skewed as real lists are: of 5 million messages contact n has about 3,500 / sqrt
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Final
 
 from django.core.management import call_command
@@ -240,9 +240,9 @@ DOMAINS: Final = [
 ]
 
 
-def loaded(messages: int, contacts: int = CONTACTS, name: str = "engage") -> AbstractContextManager[Callable[[], None]]:
-    """A pristine database with these; what the block gets resets the working one to it."""
-    return place.pristine(name, lambda: fill(messages, contacts), f"{messages:,} messages, {contacts:,} contacts")
+def loaded(messages: int, contacts: int = CONTACTS) -> Callable[[], None]:
+    """Call what is returned to have a database with these, and nothing else, to work in."""
+    return place.pristine("engage", lambda: fill(messages, contacts), f"{messages:,} messages, {contacts:,} contacts")
 
 
 def fill(messages: int, contacts: int) -> None:

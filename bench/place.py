@@ -1,7 +1,7 @@
 """Where it is measured: a database of our own, filled once and copied afresh for every way of every round.
 
 On the embedded PostgreSQL, as `make run` starts it, with its data under var/bench; or on the server of DATABASE_URL,
-where the databases named below come and go and no other is touched.
+where databases called engage_bench… come and go and no other is touched.
 """
 
 import os
@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import django
@@ -22,22 +22,23 @@ from engage.bootstrap import BASE_DIR
 FOLDER: Final = BASE_DIR / "var" / "bench"
 # The one that is worked in; the others, named after what they hold, are only copied from.
 WORKING: Final = "engage_bench"
-# For the next run, which then need not load again: KEEP=1.
+# KEEP=1 leaves those behind, so that the next run need not load again.
 KEEP: Final = bool(os.environ.get("KEEP"))
 
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """Servers, settings and Django for the block. Removes everything afterwards."""
+    """Servers, settings and Django for the block. Removes everything before and after."""
     os.environ["VAR_DIR"] = str(FOLDER)
     remove_folder()
     try:
         with embedded.environment():
             use_database_of_our_own()
             try:
+                drop_all()
                 yield
             finally:
-                drop(WORKING)
+                drop_all()
     finally:
         remove_folder()
 
@@ -55,35 +56,42 @@ def use_database_of_our_own() -> None:
     django.setup()
 
 
-@contextmanager
-def pristine(name: str, fill: Callable[[], None], holds: str) -> Iterator[Callable[[], None]]:
-    """A database filled once; calling what the block gets resets the working one to a copy of it.
+def pristine(name: str, fill: Callable[[], None], holds: str) -> Callable[[], None]:
+    """A database filled once; what is returned resets the working one to a copy of it: no dead rows, nothing dirty.
 
-    `holds` tells one filling from another, should KEEP have left it behind.
+    `holds` tells one filling from another.
     """
     original = f"{WORKING}_{name}"
+
+    def reset() -> None:
+        drop(WORKING)
+        run(f"CREATE DATABASE {WORKING} TEMPLATE {original} STRATEGY FILE_COPY")
+
     if not is_filled(original, holds):
         started = time.monotonic()
-        drop(original)
         drop(WORKING)
+        drop(original)
         run(f"CREATE DATABASE {WORKING}")
         fill()
         connections.close_all()
         run(f"ALTER DATABASE {WORKING} RENAME TO {original}")
         run(f"COMMENT ON DATABASE {original} IS '{holds}'")
         say(f"{name}: {holds} loaded in {time.monotonic() - started:.0f} s, {size_of(original)}")
-    try:
-        yield lambda: copy(original)
-    finally:
-        if not KEEP:
-            drop(WORKING)
-            drop(original)
+    return reset
 
 
-def copy(original: str) -> None:
-    """The working database as it was filled: same files, no dead rows, a checkpoint behind it."""
-    drop(WORKING)
-    run(f"CREATE DATABASE {WORKING} TEMPLATE {original} STRATEGY FILE_COPY")
+def is_filled(database: str, holds: str) -> bool:
+    return run("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", database) == [(holds,)]
+
+
+def size_of(database: str) -> str:
+    return str(run("SELECT pg_size_pretty(pg_database_size(%s))", database)[0][0])
+
+
+def drop_all() -> None:
+    for (database,) in run("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", WORKING):
+        if database == WORKING or not KEEP:
+            drop(database)
 
 
 def drop(database: str) -> None:
@@ -91,17 +99,8 @@ def drop(database: str) -> None:
     run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 
-def is_filled(database: str, holds: str) -> bool:
-    found = run("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [database])
-    return found == [(holds,)]
-
-
-def size_of(database: str) -> str:
-    return str(run("SELECT pg_size_pretty(pg_database_size(%s))", [database])[0][0])
-
-
-def run(statement: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
-    """From outside of the working database, which must not be in use to be copied, renamed or dropped."""
+def run(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """From outside of the working database, which must not be in use while it is copied, renamed or dropped."""
     with connection._nodb_cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, parameters or None)
         return cursor.fetchall() if cursor.description else []

@@ -1,7 +1,6 @@
 """The yardstick: the same events applied by one plain statement on tables of its own (see yardstick.sql)."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +18,14 @@ TYPES: Final = {
 }  # fmt: skip
 
 
-def loaded(messages: int) -> AbstractContextManager[Callable[[], None]]:
+def loaded(messages: int) -> Callable[[], None]:
+    """Call what is returned to have a database with the yardstick's tables to work in."""
     return place.pristine("yardstick", lambda: fill(messages), f"{messages:,} messages, {CONTACTS:,} contacts")
+
+
+def apply(columns: list[list[object]]) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(APPLY, columns)
 
 
 def fill(messages: int) -> None:

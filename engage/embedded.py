@@ -104,7 +104,7 @@ def missing_servers(var: Path, *, durable: bool = True) -> Iterator["Server"]:
 
 
 class Server(ABC):
-    """One private server. Its lock is free exactly when none of its processes lives."""
+    """One private server. Its lock is taken while one of its processes lives or is being cleared away."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -119,6 +119,7 @@ class Server(ABC):
         # A folder, or where no socket can be in it a link to a temporary one.
         self.run = var / f"{self.name}.run"
         self.process: subprocess.Popen[bytes] | None = None
+        self.lock_held: int | None = None  # its descriptor, which the server holds, too
 
     @contextmanager
     def attached_or_running(self) -> Iterator[None]:
@@ -131,17 +132,15 @@ class Server(ABC):
 
     def start(self, *, attach: bool = False) -> None:
         """Start it and set its URL. Raises StartError where that fails, or where it runs already and `attach` is off"""
-        descriptor = self.take_lock(attach=attach)
-        if descriptor is not None:
+        self.lock_held = self.take_lock(attach=attach)
+        if self.lock_held is not None:
             try:
                 self.clear_leftovers()
-                self.launch(descriptor)
+                self.launch(self.lock_held)
                 self.wait_until_up()
             except BaseException:
                 self.stop()
                 raise
-            finally:
-                os.close(descriptor)  # from here on the server alone holds the lock
         scrub_environment()
         os.environ[self.variable] = self.url()
 
@@ -209,16 +208,15 @@ class Server(ABC):
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop it if we started it, and wait until it is gone."""
-        if self.process is None:
+        """Stop it if we started it. The lock goes last: whoever waits for it finds everything cleared away."""
+        if self.lock_held is None:
             return
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            self.process.send_signal(number)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(STOP_SECONDS)
-                break
-        self.process = None
+        if self.process is not None:
+            stop_process(self.process)
+            self.process = None
         self.clear_leftovers()
+        os.close(self.lock_held)
+        self.lock_held = None
 
 
 class Postgres(Server):
@@ -354,6 +352,15 @@ class Valkey(Server):
         }
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
         self.spawn([*until_parent_dies("INT"), binary, *arguments], lock)
+
+
+def stop_process(process: subprocess.Popen[bytes]) -> None:
+    """SIGINT is PostgreSQL's fast shutdown, and Valkey's ordinary one."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+            return
 
 
 def package_folder(package: str) -> Path:

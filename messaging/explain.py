@@ -157,4 +157,4 @@ def status_label(message: Message) -> str:
 
 def dialog_name(status: str) -> str:
     """What the dialog of a message with this status is called."""
-    return _("Bounce details") if status in BOUNCES else _("Delivery details")
+    return _("Bounce details") if status in REASONED else _("Delivery details")

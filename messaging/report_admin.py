@@ -207,9 +207,8 @@ def contents_panel(report: Report, contents: Contents) -> Panel:
     heads = [head(DeliveryEvent, "kind"), head(DeliveryEvent, "occurred_at"), _("Message"), _("Why"), _("Recorded")]
     rows = [told_row(report, told) for told in contents.told]
     note = " ".join(contents.problems[:10])
-    if contents.events > MOST_READ:
-        said = _("It has %(n)d; only the first %(most)d are shown.") % {"n": contents.events, "most": MOST_READ}
-        note = f"{note} {said}".strip()
+    if not contents.is_whole:
+        note = f"{note} {_('The report is long: only its beginning is read here.')}".strip()
     return Panel(_("Events, as the report reads today"), heads, rows, _("No event can be read out of it."), note)
 
 

@@ -3,6 +3,7 @@
 Events have no index on their report. But a report that is read again gives the same repeat-keys, and those have one.
 """
 
+import json
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,8 @@ from messaging.statuses import Event, key_of
 log = logging.getLogger(__name__)
 
 MOST: Final = 200
+# Reading takes about a millisecond for four facts, and a page should not take longer than a second.
+LONGEST_READ: Final = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +62,42 @@ class Told:
 
 @dataclass(slots=True)
 class Contents:
-    """The first events of a report; `events` says how many it has."""
+    """What the first facts of a report say; `is_whole` is off where it has more."""
 
     told: list[Told] = field(default_factory=list)
-    events: int = 0
+    is_whole: bool = True
     problems: list[str] = field(default_factory=list)
 
 
 def contents_of(report: Report) -> Contents:
-    reading = _read(report)
+    body = bytes(report.body)
+    beginning = body if len(body) <= LONGEST_READ else _beginning(body)
+    if beginning is None:
+        return Contents(is_whole=False)
+    reading = _read(report, beginning)
     by_key = {key_of(event): event for event in reading.events[:MOST]}
     recorded = _recorded(report, by_key)
     told = [Told(event, recorded.pop(key, None)) for key, event in by_key.items()]
     # Recorded from this report, but today it reads otherwise: the rules have changed since.
     told += [Told(None, event) for event in recorded.values() if event.report_id == report.pk]
-    return Contents(told, len(reading.events), reading.problems)
+    is_whole = beginning is body and len(reading.events) <= MOST
+    return Contents(told, is_whole, reading.problems)
 
 
-def _read(report: Report) -> Reading:
+def _beginning(body: bytes) -> bytes | None:
+    """Of a long list of facts a short one; None where it is no list, and so cannot be cut."""
+    try:
+        facts = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return json.dumps(facts[:MOST]).encode() if isinstance(facts, list) else None
+
+
+def _read(report: Report, body: bytes) -> Reading:
     provider = providers().get(report.provider)
     if provider is None:
         return Reading(problems=["No such provider."])
-    raw = Raw(bytes(report.body), report.content_type, report.path, report.received_at, report.headers)
+    raw = Raw(body, report.content_type, report.path, report.received_at, report.headers)
     try:
         return provider.read(raw)
     except UnreadableError as error:

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django_htmx.http import push_url, trigger_client_event
 
 from contacts import card
@@ -14,7 +15,7 @@ from contacts.models import Block, Channel
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 from messaging.filters import Filters
 from messaging.models import Message
-from messaging.rows import is_live, messages_of, version_of, with_names
+from messaging.rows import is_live, messages_of, row_of, rows_of, version_of, with_names
 from messaging.statuses import Kind, Status
 from messaging.timeline import timeline
 
@@ -25,7 +26,7 @@ CONSENT_LOST: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED})
 def messages_tab(request: HtmxRequest, guid: UUID) -> HttpResponse:
     contact, filters = card.find(guid), Filters.of(request.GET)
     found = page_of(filters.narrow(messages_of(contact)), request.GET.get("before", ""))
-    context = {"contact": contact, "filters": filters, "page": found}
+    context = {"contact": contact, "filters": filters, "page": found, "rows": rows_of(found.rows)}
     if is_partial(request) and request.htmx.target == "more":
         return render(request, "messaging/rows.html", {**context, "is_more": True})
     if not found.rows:
@@ -44,7 +45,7 @@ def row(request: HtmxRequest, pk: int) -> HttpResponse:
     is_news = request.GET.get("seen") != version_of(message)
     if not is_news and is_live(message):
         return HttpResponse(status=204)
-    response = render(request, "messaging/row_news.html", {"message": message, "is_news": is_news})
+    response = render(request, "messaging/row_news.html", {"row": row_of(message, timezone.now()), "is_news": is_news})
     return trigger_client_event(response, "status-changed") if is_news else response
 
 

@@ -1,6 +1,7 @@
 """How Engage writes what it shows: icons, times, initials, languages."""
 
 from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Final
 
 from django import template
@@ -10,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language_info, gettext, ngettext
+from django.utils.translation import get_language, get_language_info, gettext, ngettext
 
 from contacts.models import Contact
 
@@ -25,6 +26,7 @@ ZERO_WIDTH_NON_JOINER: Final = "\u200c"
 
 
 @register.simple_tag
+@cache
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of static/icons.svg; without a label it is mute, as the words beside it say the same."""
     address = f"{static('icons.svg')}#{name}"
@@ -68,7 +70,8 @@ def clock(at: datetime | None) -> SafeString:
 
 @register.filter
 def exact(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "j M Y, H:i T")
+    local = timezone.localtime(at)
+    return f"{day(local.date(), 'j M Y', get_language())}, {local:%H:%M} {local.tzname()}"
 
 
 def ago(at: datetime) -> str:
@@ -83,11 +86,14 @@ def ago(at: datetime) -> str:
         return ngettext("%(n)d hour ago", "%(n)d hours ago", age // HOUR) % {"n": age // HOUR}
     if age < WEEK:
         return ngettext("%(n)d day ago", "%(n)d days ago", age // DAY) % {"n": age // DAY}
-    return day(timezone.localtime(at).date(), timezone.localtime(now).date())
+    on, today = timezone.localtime(at).date(), timezone.localtime(now).date()
+    return day(on, "j M" if on.year == today.year else "j M Y", get_language())
 
 
-def day(on: date, today: date) -> str:
-    return date_format(on, "j M" if on.year == today.year else "j M Y")
+@lru_cache(maxsize=2_000)
+def day(on: date, pattern: str, language: str | None) -> str:  # noqa: ARG001 (is part of the cache's key)
+    """A day as the `language` in force writes it. A list of messages asks for two of each row, the same ones again."""
+    return date_format(on, pattern)
 
 
 @register.filter

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.addresses import display_mobile
 from contacts.models import Channel
-from messaging import explain, rows
+from messaging import explain
 from messaging.apply import ONE_HARD_BOUNCE
 from messaging.bounces.reasons import reason_of
-from messaging.models import DeliveryEvent, Message
+from messaging.models import DeliveryEvent
 from messaging.providers import label_of
 from messaging.statuses import LOOKS, Look, Status
 from messaging.timeline import Entry
@@ -43,17 +43,11 @@ CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
 }
 
 for plain in (
-    explain.says, explain.advice, explain.hint, explain.reason_label, explain.gives_up, explain.display_address,
+    explain.says, explain.advice, explain.reason_label, explain.gives_up, explain.display_address,
     explain.provider_name, explain.status_label, explain.dialog_name, explain.event_name,
-    rows.is_live, rows.version_of, label_of,
+    label_of,
 ):  # fmt: skip
     register.filter(plain.__name__, plain)
-
-
-@register.filter
-def needs_words(message: Message) -> bool:
-    """Whether an information icon stands beside the status."""
-    return message.status in explain.NEED_WORDS
 
 
 @register.filter

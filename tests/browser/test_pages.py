@@ -59,7 +59,7 @@ def test_every_dialog(open_as: Open, anna: Contact, scheme: str, size: str) -> N
 
     for name in (
         "Bounce details: Black week",
-        "Delivery details: On hold",
+        "Bounce details: On hold",
         "Why is anna@example.se blocked?",
         "Remove block",
     ):

@@ -8,7 +8,17 @@ from contacts.models import Block, Change
 from messaging.models import DeliveryEvent, Message
 from messaging.statuses import GIVES_UP_AFTER, READS, Event, Kind, Status, key_of, rank_of, status_of
 
-READ = ("channel", "status", "rank", "decided_by", "is_opened", "is_opened_by_person", "due_at", "sent_at", "contact_id")
+READ = (
+    "channel",
+    "status",
+    "rank",
+    "decided_by",
+    "is_opened",
+    "is_opened_by_person",
+    "due_at",
+    "sent_at",
+    "contact_id",
+)
 
 
 def apply(batch: Sequence[Event]) -> None:

@@ -81,7 +81,9 @@ def pristine(name: str, fill: Callable[[], None], holds: str) -> Callable[[], No
 
 
 def is_filled(database: str, holds: str) -> bool:
-    return run("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", database) == [(holds,)]
+    return run("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", database) == [
+        (holds,)
+    ]
 
 
 def size_of(database: str) -> str:

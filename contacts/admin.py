@@ -34,6 +34,7 @@ from contacts.admin_panels import (
     shown_value,
     state_words,
     who,
+    why_words,
 )
 from contacts.history import save_contact
 from contacts.models import Address, Block, Change, Contact
@@ -216,7 +217,7 @@ class ChangeAdmin(RecordAdmin[Change]):
     list_filter = ("kind",)
     list_select_related = ("contact", "actor")
     search_help_text = FOUND_BY
-    fields = ("when", "contact_link", "kind", "about", "old", "new", "why", "made_by")
+    fields = ("when", "contact_link", "kind", "about", "old", "new", "why_shown", "made_by")
 
     def search(self, rows: "QuerySet[Change, Any]", typed: str) -> "QuerySet[Change, Any]":
         return rows.filter(contact_id__in=[each.pk for each in contacts_meant(typed)])
@@ -247,7 +248,11 @@ class ChangeAdmin(RecordAdmin[Change]):
 
     @admin.display(description=gettext_lazy("why"))
     def why_short(self, change: Change) -> str:
-        return shortened(change.why, 60)
+        return shortened(why_words(change), 60)
+
+    @admin.display(description=gettext_lazy("why"))
+    def why_shown(self, change: Change) -> str:
+        return why_words(change)
 
     @admin.display(description=gettext_lazy("who"))
     def made_by(self, change: Change) -> SafeString:

@@ -143,7 +143,12 @@ def who(change: Change) -> SafeString:
     """The person, or the message whose report it was."""
     if change.message_id:
         return format_html("{} {}", _("Message"), link_to(MESSAGE, change.message_id))
-    return format_html("{}", change.actor or "–")
+    return format_html("{}", or_dash(change.actor))
+
+
+def why_words(change: Change) -> str:
+    """What a person wrote; of a report, its reason."""
+    return change.why.replace("_", " ") if change.message_id else change.why
 
 
 def field_words(change: Change) -> str:
@@ -170,7 +175,15 @@ def addresses_panel(contact: Contact, ids: Sequence[int]) -> Panel:
 def changes_panel(contact: Contact) -> Panel:
     changes = contact.changes.select_related("actor").order_by("-pk")[:LATEST]
     rows = [
-        [clock(each.at), Change.Kind(each.kind).label, field_words(each), each.old, each.new, each.why, who(each)]
+        [
+            clock(each.at),
+            Change.Kind(each.kind).label,
+            field_words(each),
+            each.old,
+            each.new,
+            why_words(each),
+            who(each),
+        ]
         for each in changes
     ]
     heads = [head(Change, name) for name in ("at", "kind", "field", "old", "new", "why")]

@@ -36,6 +36,8 @@ MOST_RELATED: Final = 100
 # Beyond this, how many there are is not looked at.
 MOST_COUNTED: Final = 1_000
 LARGEST_NUMBER: Final = 2**63 - 1
+# What stands where a value is missing.
+NOTHING: Final = "–"
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin
@@ -194,6 +196,7 @@ class LargeTableAdmin(_ModelAdmin[Row]):
     change_list_template = "admin/large_table.html"
     change_form_template = "admin/row.html"
     list_per_page = 50
+    empty_value_display = NOTHING
     ordering: ClassVar[tuple[str, ...]] = ("-pk",)
     sortable_by = ()
     # Django shows a search field where this is not empty; `search` does the looking up.
@@ -315,7 +318,7 @@ def _url_name(model: type[Model] | str) -> str:
 
 def or_dash(value: object) -> object:
     """Django's pages write an empty value of a method as "None"."""
-    return "–" if value in (None, "") else value
+    return NOTHING if value in (None, "") else value
 
 
 def shortened(text: str, length: int = 120) -> str:

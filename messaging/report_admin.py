@@ -24,6 +24,7 @@ from contacts.models import Channel
 from contacts.templatetags.looks import clock
 from engage.large_tables import (
     MOST_COUNTED,
+    NOTHING,
     Panel,
     RecordAdmin,
     Tool,
@@ -188,7 +189,7 @@ class ReportAdmin(RecordAdmin[Report]):
 
     @admin.display(description=gettext_lazy("error"))
     def error_shown(self, report: Report) -> object:
-        return format_html("<pre>{}</pre>", report.error) if report.error else "–"
+        return format_html("<pre>{}</pre>", report.error) if report.error else NOTHING
 
     @admin.display(description=gettext_lazy("size"))
     def size(self, report: Report) -> str:

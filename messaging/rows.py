@@ -84,3 +84,7 @@ def row_of(message: Message, now: datetime) -> Row:
         else "",
         sent_at=message.sent_at,
     )
+
+
+def news_of(message: Message) -> str:
+    return f"{reverse('messaging:row', args=[message.pk])}?seen={version_of(message)}"

@@ -5,11 +5,15 @@ import os
 import re
 import shutil
 import tempfile
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import django
 import pytest
+from django.apps import apps
 from django.conf import settings
+from django.db import connection
 
 from engage import bootstrap, embedded, keys
 
@@ -75,3 +79,10 @@ def sendgrid_private_key() -> str:
 @pytest.fixture(scope="session")
 def twilio_auth_token() -> str:
     return os.environ["TWILIO_WEBHOOK_KEYS"]
+
+
+@pytest.fixture
+def groups(transactional_db: None) -> None:
+    """As the migration makes them; a test before this one may have emptied the tables."""
+    migration = import_module("messaging.migrations.0003_groups")
+    migration.make_groups(apps, SimpleNamespace(connection=connection))

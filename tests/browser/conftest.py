@@ -2,15 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.apps import apps
 from django.conf import settings
-from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -37,13 +33,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=calm)
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def groups(transactional_db: None) -> None:
-    """As the migration makes them; a test before this one may have emptied the tables."""
-    migration = import_module("messaging.migrations.0003_groups")
-    migration.make_groups(apps, SimpleNamespace(connection=connection))
 
 
 @pytest.fixture

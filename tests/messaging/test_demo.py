@@ -219,9 +219,7 @@ def short_story(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def played(
-    transactional_db: None, django_db_serialized_rollback: None, live_server: LiveServer, worker: None, password: str
-) -> str:
+def played(groups: None, live_server: LiveServer, worker: None, password: str) -> str:
     return run(live_server.url)
 
 
@@ -280,7 +278,7 @@ def test_a_second_demo_changes_nothing_but_the_password(
     assert User.objects.get(username="marketer").check_password("another password")
 
 
-@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "worker", "password", "short_story")
+@pytest.mark.usefixtures("groups", "worker", "password", "short_story")
 def test_a_demo_that_was_killed_is_played_afresh_and_leaves_real_contacts_alone(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,7 +332,7 @@ def test_it_says_that_no_web_server_answers() -> None:
         run("http://127.0.0.1:1")
 
 
-@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password", "short_story")
+@pytest.mark.usefixtures("groups", "password", "short_story")
 def test_it_does_not_mix_with_real_contacts_unasked(live_server: LiveServer) -> None:
     make_contact()
 
@@ -343,7 +341,7 @@ def test_it_does_not_mix_with_real_contacts_unasked(live_server: LiveServer) -> 
     assert Contact.objects.count() == 1
 
 
-@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password", "short_story")
+@pytest.mark.usefixtures("groups", "password", "short_story")
 def test_it_says_that_no_worker_runs(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(play, "PATIENCE_SECONDS", 0.3)
 
@@ -351,7 +349,7 @@ def test_it_says_that_no_worker_runs(live_server: LiveServer, monkeypatch: pytes
         run(live_server.url)
 
 
-@pytest.mark.usefixtures("transactional_db", "django_db_serialized_rollback", "password", "short_story")
+@pytest.mark.usefixtures("groups", "password", "short_story")
 def test_it_says_that_the_web_server_has_other_keys(
     live_server: LiveServer, sendgrid_private_key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

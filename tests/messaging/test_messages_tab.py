@@ -109,7 +109,7 @@ def test_information_icon_stands_beside_what_needs_words(marketer: Client, anna:
     row = row_of(marketer.get(tab(anna)).content.decode(), message)
 
     assert ("details: Black week" in row) == (status not in fine)
-    assert ("Bounce details: " in row) == (status in {Status.HARD_BOUNCE, Status.SOFT_BOUNCE})
+    assert ("Delivery details: " in row) == (status in {Status.UNKNOWN, Status.UNTRACEABLE})
 
 
 def test_hints_say_what_matters(marketer: Client, anna: Contact) -> None:

@@ -108,6 +108,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "apply-what-was-left-behind": {"task": "messaging.tasks.apply_reports", "schedule": 5.0, "options": {"expires": 5}},
+    "tell-that-we-are-here": {"task": "messaging.tasks.heartbeat", "schedule": 15.0, "options": {"expires": 15}},
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
 }

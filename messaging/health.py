@@ -1,4 +1,4 @@
-"""Is everything that Engage needs there and at work? What /readyz, /metrics and the provider page tell.
+"""Is everything that Engage needs there and at work? What /readyz tells.
 
 The worker's heartbeat is a task that it runs, the beat's is left by the beat when it sends that task: so it can be
 told which of the two is missing.
@@ -25,12 +25,11 @@ LATE_AFTER_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must be so; `says` is for a person, `value` (seconds, where there is one) for a metric."""
+    """One thing that must be so; `says` is for a person."""
 
     name: str
     is_good: bool
     says: str
-    value: float | None = None
 
 
 def checks() -> list[Check]:
@@ -80,7 +79,7 @@ def _heartbeat(key: str) -> Callable[[str], Check]:
             return Check(name, False, _("Has not been seen yet."))
         silent = time.time() - last
         says = _("Last seen %(seconds)d seconds ago.") % {"seconds": silent}
-        return Check(name, silent <= SILENT_AFTER_SECONDS, says, silent)
+        return Check(name, silent <= SILENT_AFTER_SECONDS, says)
 
     return check
 
@@ -88,7 +87,7 @@ def _heartbeat(key: str) -> Callable[[str], Check]:
 def _lag(name: str) -> Check:
     lag = lag_seconds()
     says = _("The oldest report has waited for %(seconds)d seconds.") % {"seconds": lag} if lag else _("Nothing waits.")
-    return Check(name, lag <= LATE_AFTER_SECONDS, says, lag)
+    return Check(name, lag <= LATE_AFTER_SECONDS, says)
 
 
 CHECKS: Final[dict[str, Callable[[str], Check]]] = {

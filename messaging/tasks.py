@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from messaging import reports, retention, sweep
+from messaging import health, reports, retention, sweep
 
 
 @shared_task
@@ -18,3 +18,8 @@ def sweep_due() -> int:
 @shared_task
 def prune() -> dict[str, int]:
     return retention.prune()
+
+
+@shared_task
+def heartbeat() -> None:
+    health.worker_heartbeat()

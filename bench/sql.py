@@ -94,3 +94,13 @@ SELECT n, channel, CASE WHEN is_first THEN send_out_id END, contact_id,
   reason, code, diagnostic, CASE WHEN diagnostic = '' THEN '' ELSE 'mx1.example.net' END
 FROM settled JOIN meaning USING (status) ORDER BY n
 """
+
+_DUE: Final = "due_at <= now() AND status = CASE channel WHEN 'email' THEN 'deferred' ELSE 'unknown' END"
+COUNT_DUE: Final = f"SELECT count(*) FROM messaging_message WHERE {_DUE}"
+# The least that could be done to them: no event, no reason, nothing compared, in one go.
+GIVE_UP_PLAINLY: Final = f"""
+UPDATE messaging_message SET
+  status = CASE channel WHEN 'email' THEN 'soft_bounce' ELSE 'expired' END,
+  rank = (3::bigint << 55 | (extract(epoch FROM due_at) * 1000000)::bigint) << 3 | 1, due_at = NULL
+WHERE {_DUE}
+"""

@@ -42,15 +42,13 @@ def find_contacts(typed: str) -> Q:
     """The contacts meant by a GUID, a whole address, a number, or what the product's own search finds."""
     with suppress(ValueError):
         return Q(guid=UUID(typed))
+    numbered = Q(pk=number_of(typed))
     if exact := exact_addresses(typed):
-        return Q(email_address_id__in=exact) | Q(mobile_address_id__in=exact)
+        return numbered | Q(email_address_id__in=exact) | Q(mobile_address_id__in=exact)
     found = Q()
     for term in search.terms(typed):
         found &= term
-    number = number_of(typed)
-    if number:
-        return Q(pk=number) | found if found else Q(pk=number)
-    return found or Q(pk=None)
+    return numbered | found if found else numbered
 
 
 def exact_addresses(typed: str) -> list[int]:

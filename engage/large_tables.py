@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connection, transaction
 from django.db.models import F, Model, QuerySet
@@ -102,6 +101,7 @@ class KeysetList(ChangeList):
     start: int | None
     older: int | None
     floor: int | None
+    is_cut: bool
 
     def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any, Any]") -> list[Any]:
         return list(self.model_admin.get_ordering(request)) or ["-pk"]
@@ -118,6 +118,7 @@ class KeysetList(ChangeList):
         self.result_list = found[: self.list_per_page]
         self.model_admin.complete(self.result_list)
         self.older = self._older(is_more=len(found) > self.list_per_page)
+        self.is_cut = self.older is None and len(found) > self.list_per_page
         self._say_nothing_of_totals(request)
 
     def _some(self, rows: "QuerySet[Any, Any]", most: int) -> list[Any]:
@@ -136,7 +137,7 @@ class KeysetList(ChangeList):
         return max(0, min(start or top, top) - WINDOW)
 
     def _older(self, *, is_more: bool) -> int | None:
-        if is_more:
+        if is_more and not self.model_admin.needs_question:
             return int(self.result_list[-1].pk)
         return self.floor or None
 
@@ -210,7 +211,7 @@ class LargeTableAdmin(_ModelAdmin[Row]):
     indexed_filters: ClassVar[frozenset[str]] = frozenset()
     # Whether `search` picks rows by a text within them.
     searches_text: ClassVar[bool] = False
-    # Without a question, the list is empty: no index gives the newest rows.
+    # Without a question, the list is empty, and it has one page: no index gives all the rows in order.
     needs_question: ClassVar[bool] = False
 
     def search(self, rows: "QuerySet[Row, Any]", typed: str) -> "QuerySet[Row, Any]":
@@ -289,11 +290,6 @@ class RecordAdmin(LargeTableAdmin[Row]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return False
-
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        raise PermissionDenied
 
 
 def link_to(model: type[Model] | str, pk: object, text: object = "") -> SafeString:

@@ -207,7 +207,7 @@ class DeliveryEventAdmin(RecordAdmin[DeliveryEvent]):
     list_display = ("kind_shown", "recorded", "occurred", "message_link", "why", "provider_name", "report_link")
     list_select_related = ("message",)
     ordering = ("recorded_at", "occurred_at", "key")
-    list_per_page = MOST_RELATED
+    list_per_page = 500
     needs_question = True
     search_help_text = gettext_lazy("A message's number, token or provider's id; or an event's key.")
     fieldsets = (

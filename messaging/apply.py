@@ -4,7 +4,7 @@ Everything is set-based, a handful of statements for any number of events. Rows 
 by every worker: events by key, messages by id, addresses by id, contacts by id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -62,37 +62,40 @@ def apply(said: Sequence[Said]) -> list[Said]:
 
 
 def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
-    by_provider_id = _by_provider_id([each.event for each in said if each.event.message_id is None])
-    ids = [
-        each.event.message_id or by_provider_id.get((each.event.provider, each.event.provider_message_id))
-        for each in said
-    ]
-    targets = _targets([found for found in ids if found is not None])
+    by_id = _targets_by_id({each.event.message_id for each in said} - {None})
+    by_provider_id = _targets_by_provider_id([each.event for each in said if each.event.message_id is None])
     matched, unmatched = [], []
-    for each, message_id in zip(said, ids, strict=True):
-        target = targets.get(message_id) if message_id else None
+    for each in said:
+        event = each.event
+        if event.message_id is None:
+            target = by_provider_id.get((event.provider, event.provider_message_id))
+        else:
+            target = by_id.get(event.message_id)
         if target is None:
             unmatched.append(each)
         else:
-            matched.append(Matched(each.event, key_of(each.event), target, each.report_id))
+            matched.append(Matched(event, key_of(event), target, each.report_id))
     return matched, unmatched
 
 
-def _by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], int]:
+def _targets_by_id(ids: Set[int | None]) -> dict[int, Target]:
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.MESSAGES_BY_ID, [array(ids)])
+        return {pk: Target(pk, Channel(channel), address_id) for pk, channel, address_id in cursor.fetchall()}
+
+
+def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Target]:
     wanted = {(event.provider, event.provider_message_id) for event in events if event.provider_message_id}
     if not wanted:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
-        return {(provider, provider_id): pk for provider, provider_id, pk in cursor.fetchall()}
-
-
-def _targets(ids: Sequence[int]) -> dict[int, Target]:
-    if not ids:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(sql.MATCHED_MESSAGES, [array(set(ids))])
-        return {pk: Target(pk, Channel(channel), address_id) for pk, channel, address_id in cursor.fetchall()}
+        return {
+            (provider, provider_id): Target(pk, Channel(channel), address_id)
+            for provider, provider_id, pk, channel, address_id in cursor.fetchall()
+        }
 
 
 def _record(matched: Sequence[Matched]) -> list[Matched]:

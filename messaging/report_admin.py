@@ -158,6 +158,7 @@ class ReportAdmin(RecordAdmin[Report]):
         if self.has_replay_permission(request):
             yield Tool(_("Replay"), reverse("admin:messaging_report_replay", args=[row.pk]), "arrow", is_post=True)
         yield Tool(_("Download the body"), reverse("admin:messaging_report_body", args=[row.pk]))
+        yield Tool(_("Who replayed it"), reverse("admin:messaging_report_history", args=[row.pk]))
 
     def panels(self, request: HttpRequest, row: Report) -> Iterable[Panel]:
         if self.may_view(request, DeliveryEvent):
@@ -189,7 +190,7 @@ class ReportAdmin(RecordAdmin[Report]):
 
     @admin.display(description=gettext_lazy("error"))
     def error_shown(self, report: Report) -> object:
-        return format_html("<pre>{}</pre>", report.error) if report.error else NOTHING
+        return format_html('<pre tabindex="0">{}</pre>', report.error) if report.error else NOTHING
 
     @admin.display(description=gettext_lazy("size"))
     def size(self, report: Report) -> str:

@@ -28,13 +28,13 @@ FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %
 WHERE r.id = s.id
 """
 
+MESSAGES_BY_ID: Final = "SELECT id, channel, address_id FROM messaging_message WHERE id = ANY(%s::bigint[])"
+
 MESSAGES_BY_PROVIDER_ID: Final = """
-SELECT m.provider, m.provider_message_id, m.id
+SELECT provider, provider_message_id, m.id, m.channel, m.address_id
 FROM unnest(%s::text[], %s::text[]) AS i(provider, provider_message_id)
 JOIN messaging_message m USING (provider_message_id, provider)
 """
-
-MATCHED_MESSAGES: Final = "SELECT id, channel, address_id FROM messaging_message WHERE id = ANY(%s::bigint[])"
 
 # What is new rises to its message, and is returned. One statement compares and moves: the winner's facts replace the
 # old ones, being opened is only ever added. Events go in by key and messages are locked by id, so that two workers

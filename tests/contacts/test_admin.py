@@ -195,6 +195,14 @@ def test_support_finds_a_contact(typed: str) -> None:
     assert found.context["cl"].result_list == [anna]
 
 
+def test_a_contacts_number_is_found_though_it_looks_like_somebodys_mobile() -> None:
+    bo, anna = make_contact("Bo", mobile="070-123 45 67"), make_contact(id=701234567)
+
+    found = staff().get("/admin/contacts/contact/", {"q": "701234567"}).context["cl"].result_list
+
+    assert found == [anna, bo]
+
+
 @pytest.mark.parametrize("place", ["contacts/address", "contacts/block", "contacts/change"])
 @pytest.mark.parametrize("typed", ["anna@EXAMPLE.se", "lindqvist", "{guid}"])
 def test_support_finds_what_belongs_to_a_contact(place: str, typed: str) -> None:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from contacts.models import Channel, Contact
 from engage import large_tables
 from messaging import reports
+from messaging.admin import DeliveryEventAdmin
 from messaging.admin_words import NEED_A_LOOK
 from messaging.models import DeliveryEvent, Refusal, Report, SendOut
 from messaging.statuses import Kind
@@ -261,6 +262,16 @@ def test_events_are_listed_for_a_question_only(support: Client) -> None:
     assert [event.key for event in listed(support, "messaging/deliveryevent", q=str(key))] == [key]
 
 
+def test_more_events_than_fit_are_said_so(support: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DeliveryEventAdmin, "list_per_page", 1)
+    message = make_message(make_contact(), said(Kind.ACCEPTED), said(Kind.DELIVERED))
+
+    page = support.get("/admin/messaging/deliveryevent/", {"q": str(message.pk)}).content.decode()
+
+    assert "There are more than fit on this page." in page
+    assert 'rel="next"' not in page
+
+
 def test_every_event_has_its_page(support: Client) -> None:
     message = make_message(make_contact(), said(Kind.COMPLAINED, reason="complaint"), hard_bounce())
     report = applied(fact(message, "delivered"))
@@ -355,6 +366,8 @@ def test_a_report_is_replayed_and_what_was_recorded_stays(support: Client) -> No
     report.refresh_from_db()
     assert (report.state, DeliveryEvent.objects.count()) == ("applied", 1)
     assert LogEntry.objects.get().object_id == str(report.pk)
+    told = support.get(reverse("admin:messaging_report_history", args=[report.pk])).content.decode()
+    assert "Replayed." in told
 
 
 def test_many_reports_are_replayed_at_once(support: Client) -> None:

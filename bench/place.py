@@ -101,7 +101,7 @@ def drop(database: str) -> None:
     run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 
-def run(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+def run(statement: str, *parameters: str) -> list[tuple[Any, ...]]:
     """From outside of the working database, which must not be in use while it is copied, renamed or dropped."""
     with connection._nodb_cursor() as cursor:
         cursor.execute(statement, parameters or None)

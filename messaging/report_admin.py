@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import get_content_type_for_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +25,7 @@ from contacts.models import Channel
 from contacts.templatetags.looks import clock
 from engage.large_tables import (
     MOST_COUNTED,
+    MOST_RELATED,
     NOTHING,
     Panel,
     RecordAdmin,
@@ -158,11 +160,11 @@ class ReportAdmin(RecordAdmin[Report]):
         if self.has_replay_permission(request):
             yield Tool(_("Replay"), reverse("admin:messaging_report_replay", args=[row.pk]), "arrow", is_post=True)
         yield Tool(_("Download the body"), reverse("admin:messaging_report_body", args=[row.pk]))
-        yield Tool(_("Who replayed it"), reverse("admin:messaging_report_history", args=[row.pk]))
 
     def panels(self, request: HttpRequest, row: Report) -> Iterable[Panel]:
         if self.may_view(request, DeliveryEvent):
             yield contents_panel(row, contents_of(row))
+        yield replays_panel(row)
 
     @admin.display(description=gettext_lazy("number"))
     def number(self, report: Report) -> str:
@@ -203,6 +205,12 @@ class ReportAdmin(RecordAdmin[Report]):
             return format_html('<pre tabindex="0">{}</pre>', shown.text)
         url, rest = reverse("admin:messaging_report_body", args=[report.pk]), _("Cut here. Download the whole")
         return format_html('<pre tabindex="0">{}…</pre><a href="{}">{}</a>', shown.text, url, rest)
+
+
+def replays_panel(report: Report) -> Panel:
+    found = LogEntry.objects.filter(content_type=get_content_type_for_model(report), object_id=str(report.pk))
+    rows = [[clock(each.action_time), each.user] for each in found.select_related("user")[:MOST_RELATED]]
+    return Panel(_("Replays"), [_("When"), _("Who")], rows, _("Nobody has replayed it here."))
 
 
 def contents_panel(report: Report, contents: Contents) -> Panel:

@@ -1,6 +1,7 @@
 """Normalisation: what a person typed -> the one value that stands for the address."""
 
 import unicodedata
+from typing import Final
 
 import phonenumbers
 from django.conf import settings
@@ -9,6 +10,9 @@ from django.utils.translation import gettext as _
 from email_validator import EmailNotValidError, validate_email
 
 from contacts.models import Address, Channel
+
+# ITU-T E.164 6.1: a plus sign and at most 15 digits.
+LONGEST_E164: Final = 16
 
 
 def normalise_email(typed: str) -> str:
@@ -39,7 +43,10 @@ def normalise_mobile(typed: str, country: str = "") -> str:
             _("This number has too few or too many digits. Type it with its country code, such as +46 70 123 45 67."),
             code="mobile",
         )
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    if len(found) > LONGEST_E164:
+        raise ValidationError(_("This number has more than 15 digits."), code="mobile")
+    return found
 
 
 def display_mobile(e164: str) -> str:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from contacts import search
 from contacts.addresses import display_mobile, normalise_email, normalise_mobile
 from contacts.blocks import open_blocks
+from contacts.keyset import newest_matching
 from contacts.models import Address, Block, Change, Channel, Contact
 from contacts.templatetags.looks import clock, icon
 from engage.large_tables import (
@@ -24,7 +25,6 @@ from engage.large_tables import (
     head,
     link_to,
     more_than,
-    newest_matching,
     number_of,
     or_dash,
     shortened,

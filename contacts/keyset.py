@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db import connection, transaction
+from django.db.models import F, Model, QuerySet
 
 SIZE: Final = 50
 LARGEST: Final = 2**63 - 1
+# How many of the newest rows are walked through for a text, before its index is asked.
+WALK: Final = 20_000
 Row = TypeVar("Row", bound=Model)
 
 
@@ -19,10 +22,37 @@ class Page(Generic[Row]):
     is_first: bool
 
 
-def page_of(rows: "QuerySet[Row, Any]", before: str) -> Page[Row]:
-    """The newest SIZE of `rows` older than the one numbered `before`; anything that is no number: of all."""
+def page_of(rows: "QuerySet[Row, Any]", before: str, *, is_search: bool = False) -> Page[Row]:
+    """The newest SIZE of `rows` older than the one numbered `before`; anything that is no number: of all.
+
+    `is_search`: a text search picks the rows.
+    """
     cursor = int(before) if before.isascii() and before.isdigit() and int(before[:19]) <= LARGEST else None
-    older = rows if cursor is None else rows.filter(pk__lt=cursor)
-    found = list(older.order_by("-pk")[: SIZE + 1])
+    if is_search:
+        found = newest_matching(rows, SIZE + 1, cursor)
+    else:
+        older = rows if cursor is None else rows.filter(pk__lt=cursor)
+        found = list(older.order_by("-pk")[: SIZE + 1])
     has_more = len(found) > SIZE
     return Page(found[:SIZE], found[SIZE - 1].pk if has_more else None, cursor is None)
+
+
+def newest_number(model: type[Model]) -> int:
+    return model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def newest_matching(rows: "QuerySet[Row, Any]", most: int, start: int | None = None) -> list[Row]:
+    """The newest of those rows that a text search picks, below the number `start`.
+
+    PostgreSQL cannot foresee how many rows hold two texts at once. Where it guesses too many, it walks through the
+    whole table by number. So that walk is a short one, and what it does not find is left to the index of the text.
+    """
+    top = start or newest_number(rows.model) + 1
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_bitmapscan = off")  # the only scan that a GIN index knows
+        found = list(rows.filter(pk__lt=top, pk__gte=top - WALK).order_by("-pk")[:most])
+        cursor.execute("SET LOCAL enable_bitmapscan = on")
+    if len(found) == most:
+        return found
+    by_text = (F("pk") + 0).desc()  # an order that the primary key's index cannot give
+    return list(rows.filter(pk__lt=top).order_by(by_text)[:most])

@@ -18,7 +18,7 @@ from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 @page("contacts.view_contact")
 def contact_list(request: HtmxRequest) -> HttpResponse:
     query = request.GET.get("q", "").strip()
-    found = page_of(search.find(query), request.GET.get("before", ""))
+    found = page_of(search.find(query), request.GET.get("before", ""), is_search=bool(query))
     blocked = blocks.open_blocks([pk for row in found.rows for pk in (row.email_address_id, row.mobile_address_id)])
     rows = [(contact, card.lines_of(contact, blocked)) for contact in found.rows]
     context = {"q": query, "page": found, "rows": rows}

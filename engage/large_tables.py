@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
-from django.db import connection, transaction
-from django.db.models import F, Model, QuerySet
+from django.db import connection
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import capfirst
 from django.urls import reverse
@@ -24,12 +24,12 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
+from contacts.keyset import newest_matching, newest_number
+
 Row = TypeVar("Row", bound=Model)
 
 # How many numbers a filter without an index looks through for one page.
 WINDOW: Final = 100_000
-# How many of the newest rows are walked through for a text, before its index is asked.
-WALK: Final = 20_000
 # Rows of what belongs to something else, on its page.
 MOST_RELATED: Final = 100
 # Beyond this, how many there are is not looked at.
@@ -63,27 +63,6 @@ def number_of(typed: str) -> int | None:
 def up_to(rows: "QuerySet[Any, Any]", most: int = MOST_COUNTED) -> int:
     """How many there are; `most` where there are at least as many."""
     return rows.order_by()[:most].count()
-
-
-def newest_number(model: type[Model]) -> int:
-    return model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
-
-
-def newest_matching(rows: "QuerySet[Row, Any]", most: int, start: int | None = None) -> list[Row]:
-    """The newest of those rows that a text search picks, below the number `start`.
-
-    PostgreSQL cannot foresee how many rows hold two texts at once. Where it guesses too many, it walks through the
-    whole table by number. So that walk is a short one, and what it does not find is left to the index of the text.
-    """
-    top = start or newest_number(rows.model) + 1
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_bitmapscan = off")  # the only scan that a GIN index knows
-        found = list(rows.filter(pk__lt=top, pk__gte=top - WALK).order_by("-pk")[:most])
-        cursor.execute("SET LOCAL enable_bitmapscan = on")
-    if len(found) == most:
-        return found
-    by_text = (F("pk") + 0).desc()  # an order that the primary key's index cannot give
-    return list(rows.filter(pk__lt=top).order_by(by_text)[:most])
 
 
 class UncountedPaginator(_Paginator):

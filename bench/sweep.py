@@ -34,7 +34,7 @@ def measure(messages: int) -> Iterator[Figure]:
                 chunks += took
                 growth.append(grown)
             rates[way].append(swept / (time.perf_counter() - start))
-            if swept != due:
+            if not due <= swept <= due + 100:  # meanwhile the clock went on
                 raise AssertionError(f"{due} messages are due, {way} gave up on {swept}")
             say(f"round {number} of {ROUNDS}: {way} {rates[way][-1]:,.0f} messages/s, {due:,} due")
     detail = {

@@ -81,6 +81,7 @@ WITH said AS (
     decided_by = CASE WHEN r.wins THEN r.key ELSE m.decided_by END,
     status_at = CASE WHEN r.wins THEN r.occurred_at ELSE m.status_at END,
     due_at = CASE
+      WHEN r.wins AND r.kind = 'gave_up' THEN NULL
       WHEN r.wins THEN COALESCE(m.due_at, COALESCE(m.sent_at, r.occurred_at) + r.gives_up_after) ELSE m.due_at END,
     reason = CASE WHEN r.wins THEN r.reason ELSE m.reason END,
     code = CASE WHEN r.wins THEN r.code ELSE m.code END,
@@ -97,7 +98,8 @@ SELECT id, channel, status, due_at, diagnostic, said_by FROM messaging_message
 WHERE due_at <= %s ORDER BY due_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """
 
-CLEAR_DUE: Final = "UPDATE messaging_message SET due_at = NULL WHERE id = ANY(%s)"
+# Giving up has done so already for those that were waited for.
+CLEAR_DUE: Final = "UPDATE messaging_message SET due_at = NULL WHERE id = ANY(%s) AND due_at IS NOT NULL"
 
 PRUNE_REPORTS: Final = """
 DELETE FROM messaging_report WHERE id IN (

@@ -3,9 +3,11 @@
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import psutil
 from django.db import connection, transaction
 
 from bench import data, events, orm_loop, yardstick
@@ -41,16 +43,19 @@ def measure(messages: int) -> Iterator[Figure]:
     ]
     work = _enough_work(ways[0], messages)
     rates: dict[str, list[float]] = {way.name: [] for way in ways}
+    cpu: dict[str, list[float]] = {way.name: [] for way in ways}
     shares: list[float] = []
     for number in range(1, ROUNDS + 1):
         for way in ways if number % 2 else reversed(ways):
-            rates[way.name].append(_window(way, work))
+            rate, cpu_ms = _window(way, work)
+            rates[way.name].append(rate)
+            cpu[way.name].append(cpu_ms)
             say(f"round {number} of {ROUNDS}: {way.name} {rates[way.name][-1]:,.0f} events/s")
             if way.name == "engage":
                 shares.append(_hot_share())
     detail = {
         "messages": messages, "batch": events.BATCH, "events_in_a_window": len(work) * events.BATCH, "rounds": ROUNDS,
-        "events_per_second": medians(rates),
+        "events_per_second": medians(rates), "cpu_ms_per_batch": medians(cpu),
     }  # fmt: skip
     ours = rates["engage"]
     yield Figure("apply_vs_sql", median_ratio(ours, rates["yardstick"]), "ratio", detail | _all(rates, "yardstick"))
@@ -80,10 +85,11 @@ def _enough_work(fastest: Way, messages: int) -> list[list[Event]]:
     """Batches that keep the fastest way busy for a window; also the warm-up."""
     stream, work = events.batches(messages, seed=1), list[list[Event]]()
     fastest.reset()
+    connection.ensure_connection()
     spent = 0.0
     while spent < WINDOW_SECONDS * MARGIN:
         work.append(next(stream))
-        spent += _timed(fastest, work[-1])
+        spent += _timed(fastest, work[-1])[0]
     # Out of the sight of the garbage collector, which in the product has no such heap to go through.
     gc.collect()
     gc.freeze()
@@ -91,24 +97,34 @@ def _enough_work(fastest: Way, messages: int) -> list[list[Event]]:
     return work
 
 
-def _window(way: Way, work: Sequence[list[Event]]) -> float:
-    """Events per second, from the pristine state on."""
+def _window(way: Way, work: Sequence[list[Event]]) -> tuple[float, float]:
+    """Events per second, and milliseconds of processor time a batch, from the pristine state on."""
     way.reset()
     connection.ensure_connection()
-    spent, done = 0.0, 0
+    spent, cpu, done = 0.0, 0.0, 0
     for batch in work:
-        spent += _timed(way, batch)
-        done += len(batch)
+        seconds, cpu_seconds = _timed(way, batch)
+        spent, cpu, done = spent + seconds, cpu + cpu_seconds, done + 1
         if way.is_slow and spent >= WINDOW_SECONDS:
             break
-    return done / spent
+    return done * events.BATCH / spent, cpu * 1000 / done
 
 
-def _timed(way: Way, batch: list[Event]) -> float:
+def _timed(way: Way, batch: list[Event]) -> tuple[float, float]:
+    """Seconds by the clock, and of processor time."""
     prepared = way.prepare(batch)
-    start = time.perf_counter()
+    cpu, start = _cpu_seconds(), time.perf_counter()
     way.run(prepared)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, _cpu_seconds() - cpu
+
+
+def _cpu_seconds() -> float:
+    """Of this process and, if the server is on this machine, of our backend: steadier than the clock on a busy one."""
+    seconds = time.process_time()
+    with suppress(psutil.Error):
+        backend = psutil.Process(connection.connection.info.backend_pid).cpu_times()
+        seconds += backend.user + backend.system
+    return seconds
 
 
 def _hot_share() -> float:

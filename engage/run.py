@@ -189,15 +189,21 @@ class Service:
 
 
 def start_services(var: Path, running: ExitStack) -> list[Service]:
-    """Started so that they are stopped in this order: beat, web, worker."""
+    """Started so that they are stopped in this order: SMPP, beat, web, worker."""
     started = []
     with step("Starting worker, web server and beat"):
-        for name, command in (("worker", worker()), ("web", web()), ("beat", beat())):
+        for name, command in processes():
             service = start_service(name, command, var)
             running.callback(service.stop)
             started.append(service)
         wait_for_web(started)
     return started
+
+
+def processes() -> list[tuple[str, list[str]]]:
+    """What runs, by name; the SMPP client only where somebody has named an SMSC."""
+    smpp = [("smpp", ["manage.py", "smpp"])] if os.environ.get("SMPP_URLS", "").strip(" ,") else []
+    return [("worker", worker()), ("web", web()), ("beat", beat()), *smpp]
 
 
 def web() -> list[str]:

@@ -10,6 +10,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from messaging.smpp.connections import connections_of
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -111,6 +113,7 @@ CELERY_BEAT_SCHEDULE = {
     "tell-that-we-are-here": {"task": "messaging.tasks.heartbeat", "schedule": 15.0, "options": {"expires": 15}},
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
+    "watch-the-providers": {"task": "messaging.tasks.watch_providers", "schedule": 60.0, "options": {"expires": 60}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
@@ -121,6 +124,8 @@ WEBHOOK_KEYS = {
 }
 # A folder of SMS gateways described by configuration, one TOML file each (docs/providers/generic.md).
 GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
+# The SMSCs that `manage.py smpp` binds to, by comma: smpp://user:password@host:2775/name (docs/providers/smpp.md).
+SMPP_CONNECTIONS = connections_of(env.list("SMPP_URLS", default=[]))
 # A longer report is kept, but not read before this is raised; one over four times as long is turned away.
 REPORT_MAX_BYTES = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * REPORT_MAX_BYTES
@@ -131,6 +136,12 @@ UNMATCHED_RETRY_SECONDS = env.int("UNMATCHED_RETRY_SECONDS", default=24 * 3600)
 # How long raw reports and events are kept, days; 0 for ever. Messages keep status and bounce details.
 REPORT_RETENTION_DAYS = env.int("REPORT_RETENTION_DAYS", default=30)
 EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", default=400)
+# An alarm is raised where a provider has been silent for so long beyond its usual pauses, and where so many of its
+# reports were refused within an hour.
+SILENCE_MINUTES = env.int("SILENCE_MINUTES", default=60)
+REFUSALS_PER_HOUR = env.int("REFUSALS_PER_HOUR", default=10)
+# What Prometheus must send as Bearer token to read /metrics; without one there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 PHONE_REGION = env.str("PHONE_REGION", default="SE")
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]

@@ -22,14 +22,18 @@ from engage.large_tables import MOST_RELATED, Panel, RecordAdmin, Tool, head, li
 from messaging import explain
 from messaging.admin_words import FOUND_BY, ProviderFilter, code_of, pill, state_pill, status_pill, why_words
 from messaging.lookup import find_messages
-from messaging.models import DeliveryEvent, Message, Refusal, Report, SendOut
+from messaging.models import Alarm, DeliveryEvent, Message, Report, SendOut, Tally, UnlistedCode
 from messaging.providers import label_of
 from messaging.report_admin import ReportAdmin
 from messaging.statuses import LOOKS, Kind, status_of
+from messaging.tally_admin import AlarmAdmin, TallyAdmin, UnlistedCodeAdmin
 from messaging.timeline import Effect, Entry, timeline
 from messaging.tokens import token_of
 
-__all__ = ["DeliveryEventAdmin", "MessageAdmin", "RefusalAdmin", "ReportAdmin", "SendOutAdmin"]
+__all__ = [
+    "AlarmAdmin", "DeliveryEventAdmin", "MessageAdmin", "ReportAdmin", "SendOutAdmin", "TallyAdmin",
+    "UnlistedCodeAdmin",
+]  # fmt: skip
 
 
 @admin.register(Message)
@@ -259,8 +263,6 @@ class DeliveryEventAdmin(RecordAdmin[DeliveryEvent]):
         return or_dash(link_to(Report, event.report_id))
 
 
-@admin.register(Refusal)
-class RefusalAdmin(RecordAdmin[Refusal]):
-    list_display = ("day", "provider", "count", "last_at")
-    search_fields = ()
-    fields = ("day", "provider", "count", "last_at")
+admin.site.register(Tally, TallyAdmin)
+admin.site.register(UnlistedCode, UnlistedCodeAdmin)
+admin.site.register(Alarm, AlarmAdmin)

@@ -131,6 +131,8 @@ class Report(models.Model):
     events = models.PositiveIntegerField(_("events"), default=0, db_default=0)
     unmatched = models.PositiveIntegerField(_("events without a message"), default=0, db_default=0)
     error = models.TextField(_("error"), blank=True, db_default="")
+    # So that a report that is replayed or tried again does not count as a further one.
+    is_counted = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("report")
@@ -182,18 +184,71 @@ class DeliveryEvent(models.Model):
         return f"{self.kind} {self.key}"
 
 
-class Refusal(models.Model):
-    """How many reports of a provider we turned away on a day, since their signature was wrong or missing."""
+class Tally(models.Model):
+    """What came from a provider within an hour. A report counts in the hour in which it was received, and once."""
 
     provider = models.CharField(_("provider"), max_length=30)
-    day = models.DateField(_("day"))
-    count = models.PositiveIntegerField(_("refused reports"), default=0)
-    last_at = models.DateTimeField(_("last"), db_default=Now())
+    hour = models.DateTimeField(_("hour"))
+    reports = models.BigIntegerField(_("reports"), default=0, db_default=0)
+    events = models.BigIntegerField(_("events"), default=0, db_default=0)
+    unreadable = models.BigIntegerField(_("could not be read"), default=0, db_default=0)
+    # Of the reports that named no message of ours when they were first read, those that never did.
+    unmatched = models.BigIntegerField(_("waited for their message"), default=0, db_default=0)
+    set_aside = models.BigIntegerField(_("set aside"), default=0, db_default=0)
+    refused = models.BigIntegerField(_("refused"), default=0, db_default=0)
+    last_at = models.DateTimeField(_("last report"), null=True, blank=True)
+    refused_at = models.DateTimeField(_("last refusal"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("refused reports")
-        verbose_name_plural = _("refused reports")
-        constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "day"], name="refusal_once_a_day")]
+        verbose_name = _("reports of an hour")
+        verbose_name_plural = _("reports by the hour")
+        permissions: ClassVar = [("see_providers", "Can see how the providers are doing")]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "hour"], name="tally_once_an_hour")]
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.day}"
+        return f"{self.provider} {self.hour:%Y-%m-%d %H:00}"
+
+
+class UnlistedCode(models.Model):
+    """A code of a provider that our table for its code space lacks: it shows as the provider's own class."""
+
+    provider = models.CharField(_("provider"), max_length=30)
+    space = models.CharField(_("table"), max_length=40)
+    code = models.CharField(_("code"), max_length=60)
+    count = models.BigIntegerField(_("how often"), default=0, db_default=0)
+    first_at = models.DateTimeField(_("first seen"))
+    last_at = models.DateTimeField(_("last seen"))
+    report = models.ForeignKey(
+        Report, models.DO_NOTHING, verbose_name=_("latest report"), db_constraint=False, db_index=False
+    )
+
+    class Meta:
+        verbose_name = _("unlisted code")
+        verbose_name_plural = _("unlisted codes")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["provider", "space", "code"], name="unlisted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.space} {self.code}"
+
+
+class Alarm(models.Model):
+    """From when until when something was wrong with a provider's reports. Written by messaging/alarms.py alone."""
+
+    class Kind(models.TextChoices):
+        SILENT = "silent", _("Silent")
+        REFUSED = "refused", _("Signatures fail")
+
+    provider = models.CharField(_("provider"), max_length=30)
+    kind = models.CharField(_("kind"), max_length=7, choices=Kind)
+    started_at = models.DateTimeField(_("start"))
+    ended_at = models.DateTimeField(_("end"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("alarm")
+        verbose_name_plural = _("alarms")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider", "kind"], condition=Q(ended_at=None), name="alarm_once_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.kind}"

@@ -1,4 +1,4 @@
-"""A raw report made readable: decoded whatever it holds, indented where it is JSON, one line per field of a form."""
+"""A raw report made readable: decoded whatever it holds, JSON indented, a line for each field of a form or of a PDU."""
 
 import json
 import re
@@ -6,6 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
+
+from messaging.smpp.pdus import CONTENT_TYPE, lines_of
 
 # A longer body is shown as it came, without reading it: this is a page for a person.
 LONGEST_READ: Final = 1_000_000
@@ -27,6 +29,8 @@ def readable(body: bytes, content_type: str) -> Readable:
     """Never fails: what cannot be decoded shows as U+FFFD, what cannot be read as the text it is."""
     if len(body) > LONGEST_READ:
         return Readable(_visible(body[:LONGEST_SHOWN].decode("utf-8", "replace")), is_whole=False)
+    if content_type == CONTENT_TYPE and (lines := lines_of(body)):
+        return Readable(_visible(lines[:LONGEST_SHOWN]), is_whole=len(lines) <= LONGEST_SHOWN)
     text = body.decode("utf-8", "replace")
     told = _form(text) if content_type.partition(";")[0].strip().lower() == FORM else _json(text)
     shown = told if told is not None else text

@@ -5,10 +5,10 @@ Claim, apply and settle are one transaction: a worker killed at any line leaves 
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from django.conf import settings
@@ -19,11 +19,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from contacts.sql import columns
-from messaging import sql
+from messaging import sql, tallies
 from messaging.apply import Said, apply
 from messaging.models import Report
 from messaging.providers import providers
-from messaging.providers.base import Provider, Raw, UnreadableError
+from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError
 from messaging.statuses import Event, not_later_than
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,17 @@ class Result:
     events: int = 0
     unmatched: int = 0
     problems: list[str] = field(default_factory=list)
+    unlisted: list[Unlisted] = field(default_factory=list)
+
+
+class Kept(NamedTuple):
+    """A report as it is to be kept; the fields are those of Report."""
+
+    provider: str
+    body: bytes
+    content_type: str
+    path: str
+    headers: Mapping[str, str]
 
 
 def keep(provider: Provider, request: HttpRequest) -> None:
@@ -59,11 +70,19 @@ def keep(provider: Provider, request: HttpRequest) -> None:
         # Whole, since the path is cut where its column ends.
         body, content_type = path.partition("?")[2].encode(), FORM
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.KEEP_REPORT,
-            [provider.slug, body, _clean(content_type)[:200], _clean(path)[:500], _clean(json.dumps(headers))],
-        )
+        cursor.execute(sql.KEEP_REPORT, _row(Kept(provider.slug, body, content_type, path, headers)))
     nudge()
+
+
+def keep_all(kept: Iterable[Kept]) -> None:
+    """Commit these in one transaction. Once this returns, they cannot be lost; a worker is still to be nudged."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(sql.KEEP_REPORT, [_row(each) for each in kept])
+
+
+def _row(kept: Kept) -> tuple[str | bytes, ...]:
+    headers = _clean(json.dumps(dict(kept.headers)))
+    return kept.provider, kept.body, _clean(kept.content_type)[:200], _clean(kept.path)[:500], headers
 
 
 def _without(secrets: tuple[str, ...], path: str) -> str:
@@ -83,12 +102,6 @@ def nudge() -> None:
             apply_reports.delay()
     except Exception as error:  # noqa: BLE001 -- whatever ails the broker, the report is safe
         log.warning("The broker cannot be reached (%s); the beat will pick the report up.", type(error).__name__)
-
-
-def count_refusal(provider: str) -> None:
-    """One more report of this provider turned away today (UTC)."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.COUNT_REFUSAL, [provider])
 
 
 def apply_pending() -> int:
@@ -179,6 +192,7 @@ def _read(result: Result) -> list[Event]:
         return []
     result.events = len(reading.events)
     result.problems.extend(reading.problems)
+    result.unlisted.extend(reading.unlisted)
     return [_storable(event, report.received_at) for event in reading.events]
 
 
@@ -205,10 +219,12 @@ def _clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def _settle(results: Iterable[Result]) -> None:
+def _settle(results: Sequence[Result]) -> None:
     now = timezone.now()
+    settled = [_settled(result, now) for result in results]
     with connection.cursor() as cursor:
-        cursor.execute(sql.SETTLE_REPORTS, columns(_settled(result, now) for result in results))
+        cursor.execute(sql.SETTLE_REPORTS, columns(settled))
+    tallies.count([_counted(result, each[1]) for result, each in zip(results, settled, strict=True)])
 
 
 def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, int, int, str]:
@@ -221,3 +237,20 @@ def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, 
     elif result.problems:
         state = Report.State.UNREADABLE
     return report.pk, state, next_at, result.events, result.unmatched, _clean("\n".join(result.problems))[:5000]
+
+
+def _counted(result: Result, state: str) -> tallies.Counted:
+    report = result.report
+    is_first = not report.is_counted
+    return tallies.Counted(
+        report.provider,
+        report.pk,
+        report.received_at,
+        is_first,
+        events=result.events,
+        is_unreadable=bool(result.problems),
+        is_unmatched=bool(result.unmatched),
+        # A report that was replayed had been set aside before.
+        is_set_aside=state == Report.State.SET_ASIDE and (is_first or report.state == Report.State.UNMATCHED),
+        unlisted=result.unlisted,
+    )

@@ -7,8 +7,9 @@ INSERT INTO messaging_report (provider, body, content_type, path, headers) VALUE
 """
 
 COUNT_REFUSAL: Final = """
-INSERT INTO messaging_refusal AS r (provider, day, count) VALUES (%s, (now() AT TIME ZONE 'UTC')::date, 1)
-ON CONFLICT (provider, day) DO UPDATE SET count = r.count + 1, last_at = now()
+INSERT INTO messaging_tally AS t (provider, hour, refused, refused_at)
+VALUES (%s, date_trunc('hour', now(), 'UTC'), 1, now())
+ON CONFLICT (provider, hour) DO UPDATE SET refused = t.refused + 1, refused_at = now()
 """
 
 CLAIM_REPORTS: Final = """
@@ -22,7 +23,7 @@ SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM du
 SETTLE_REPORTS: Final = """
 UPDATE messaging_report r
 SET state = s.state, next_at = s.next_at, tries = r.tries + 1,
-    events = s.events, unmatched = s.unmatched, error = s.error
+    events = s.events, unmatched = s.unmatched, error = s.error, is_counted = true
 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %s::text[])
   AS s(id, state, next_at, events, unmatched, error)
 WHERE r.id = s.id
@@ -116,4 +117,48 @@ DELETE FROM messaging_deliveryevent WHERE ctid = ANY(ARRAY(
 LAG: Final = """
 SELECT COALESCE(EXTRACT(epoch FROM statement_timestamp() - min(next_at)), 0)
 FROM messaging_report WHERE next_at <= statement_timestamp()
+"""
+
+# Workers wait for each other at these rows, so they are written in order, and last in a batch.
+COUNT_REPORTS: Final = """
+INSERT INTO messaging_tally AS t (provider, hour, reports, events, unreadable, unmatched, set_aside, last_at)
+SELECT * FROM unnest(
+    %s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::timestamptz[]) AS c(provider, hour, reports, events, unreadable, unmatched, set_aside, last_at)
+ORDER BY provider, hour
+ON CONFLICT (provider, hour) DO UPDATE SET
+  reports = t.reports + excluded.reports, events = t.events + excluded.events,
+  unreadable = t.unreadable + excluded.unreadable, unmatched = t.unmatched + excluded.unmatched,
+  set_aside = t.set_aside + excluded.set_aside, last_at = GREATEST(t.last_at, excluded.last_at)
+"""
+
+# A provider that puts a number of its own into every code must not fill the table: beyond so many, no new ones.
+COUNT_UNLISTED: Final = """
+INSERT INTO messaging_unlistedcode AS u (provider, space, code, count, first_at, last_at, report_id)
+SELECT c.* FROM unnest(
+    %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::bigint[])
+  AS c(provider, space, code, count, first_at, last_at, report_id)
+WHERE (c.provider, c.space, c.code) IN (SELECT k.provider, k.space, k.code FROM messaging_unlistedcode k)
+   OR (SELECT count(*) FROM messaging_unlistedcode k WHERE k.provider = c.provider) < 500
+ORDER BY provider, space, code
+ON CONFLICT (provider, space, code) DO UPDATE SET
+  count = u.count + excluded.count, first_at = LEAST(u.first_at, excluded.first_at),
+  last_at = GREATEST(u.last_at, excluded.last_at), report_id = GREATEST(u.report_id, excluded.report_id)
+"""
+
+# By provider, over all hours: a few thousand rows for each provider and year.
+TOTALS: Final = """
+SELECT provider, sum(reports), sum(events), sum(unreadable), sum(unmatched), sum(set_aside), sum(refused), max(last_at)
+FROM messaging_tally GROUP BY provider ORDER BY provider
+"""
+
+# No more are counted than anybody would want to know.
+INBOX: Final = "SELECT count(*) FROM (SELECT 1 FROM messaging_report WHERE next_at <= statement_timestamp() LIMIT %s) r"
+OVERDUE: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM messaging_message WHERE due_at <= statement_timestamp() LIMIT %s) m"
+)
+
+RAISE_ALARM: Final = """
+INSERT INTO messaging_alarm (provider, kind, started_at) VALUES (%s, %s, %s)
+ON CONFLICT (provider, kind) WHERE ended_at IS NULL DO NOTHING
 """

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from messaging import health, reports, retention, sweep
+from messaging import alarms, health, reports, retention, sweep
 
 
 @shared_task
@@ -23,3 +23,8 @@ def prune() -> dict[str, int]:
 @shared_task
 def heartbeat() -> None:
     health.worker_heartbeat()
+
+
+@shared_task
+def watch_providers() -> int:
+    return alarms.watch()

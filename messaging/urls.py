@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from messaging import monitoring, views, webhooks
+from messaging import metrics, monitoring, provider_views, views, webhooks
 
 app_name = "messaging"
 urlpatterns = [
     path("contacts/<uuid:guid>/messages/", views.messages_tab, name="tab"),
     path("messages/<int:pk>/", views.details, name="details"),
     path("messages/<int:pk>/row/", views.row, name="row"),
+    path("providers/", provider_views.overview, name="providers"),
+    path("providers/<slug:slug>/test/", provider_views.test, name="test"),
+    path("metrics", metrics.metrics),
     path("healthz", monitoring.healthz),
     path("readyz", monitoring.readyz),
     path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),

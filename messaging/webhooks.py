@@ -7,9 +7,9 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 
-from messaging import reports
+from messaging import probe, reports, tallies
 from messaging.providers import providers
-from messaging.providers.base import ForgedError, UncheckedError
+from messaging.providers.base import ForgedError, Provider, UncheckedError
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +28,24 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         return HttpResponse()
     if request.method not in found.methods:
         return HttpResponseNotAllowed(found.methods)
+    return probe.answer(found, request) if probe.is_ours(request) else take(found, request)
+
+
+def take(provider: Provider, request: HttpRequest) -> HttpResponse:
     try:
-        found.verify(request)
+        provider.verify(request)
     except ForgedError as error:
-        reports.count_refusal(provider)
-        log.warning("Refused a report of %s: %s", provider, error)
+        tallies.count_refusal(provider.slug)
+        log.warning("Refused a report of %s: %s", provider.slug, error)
         return _plain("The signature of this report is wrong or missing.", status=403)
     except UncheckedError as error:
-        log.warning("Could not check a report of %s: %s", provider, error)
+        log.warning("Could not check a report of %s: %s", provider.slug, error)
         return _plain("The signature cannot be checked now; try again.", status=503)
     except RequestDataTooBig:
-        log.warning("Refused a report of %s: longer than REPORT_MAX_BYTES.", provider)
+        log.warning("Refused a report of %s: longer than REPORT_MAX_BYTES.", provider.slug)
         return _plain("The report is too long.", status=413)
-    reports.keep(found, request)
-    return HttpResponse(status=found.answer)
+    reports.keep(provider, request)
+    return HttpResponse(status=provider.answer)
 
 
 def _plain(text: str, status: int) -> HttpResponse:

@@ -84,5 +84,6 @@ def twilio_auth_token() -> str:
 @pytest.fixture
 def groups(transactional_db: None) -> None:
     """As the migration makes them; a test before this one may have emptied the tables."""
-    migration = import_module("messaging.migrations.0003_groups")
-    migration.make_groups(apps, SimpleNamespace(connection=connection))
+    here = SimpleNamespace(connection=connection)
+    import_module("messaging.migrations.0003_groups").make_groups(apps, here)
+    import_module("messaging.migrations.0005_tallies").grant(apps, here)

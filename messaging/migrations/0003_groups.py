@@ -13,7 +13,7 @@ GROUPS = {
     "Administrators": (*SEE, "contacts.lift_block"),
     "Support": (
         *SEE, "contacts.add_contact", "contacts.change_contact",
-        "messaging.view_report", "messaging.change_report", "messaging.view_refusal",
+        "messaging.view_report", "messaging.change_report",
     ),
 }
 

@@ -15,9 +15,9 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof, sns
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event, Kind
+from messaging.statuses import Kind
 
 SLUG: Final = "amazon_ses"
 AMAZON_HOST: Final = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
@@ -56,14 +56,14 @@ def read(raw: Raw) -> Reading:
     if envelope["Type"] != sns.NOTIFICATION or str(envelope.get("Message")).startswith(GREETING):
         return Reading()
     said = bridge.object_in(envelope.get("Message") or "", "mail")
-    return bridge.read_each([said], lambda item: _event(item, envelope, raw))
+    return bridge.read_each([said], lambda item: _told(item, envelope, raw))
 
 
-def _event(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> Told | None:
     word = item.get("eventType") or item["notificationType"]
     mail, part = item["mail"], item.get(PARTS.get(word, str(word).lower())) or {}
     found = _about_our_recipient(_reader().esp_to_anymail_events(item, envelope), mail)
-    return bridge.event_of(
+    return bridge.told_of(
         SLUG,
         found,
         _meaning(word, part, found),
@@ -97,15 +97,15 @@ def _meaning(word: str, part: dict[str, Any], found: AnymailTrackingEvent) -> Me
 
 def _bounce(part: dict[str, Any], recipient: str) -> Meaning | None:
     code = f"{part.get('bounceType')}/{part.get('bounceSubType')}"
-    table = bridge.table_of(__file__, "bounces")
-    row = table.get(code) or table.get(str(part.get("bounceType")), Row(Says.FAILED))
+    by_type = bridge.table_of(__file__, "bounces").get(str(part.get("bounceType")), Row(Says.FAILED))
+    row = bridge.row_of(__file__, "bounces", code, by_type)
     told = next(each for each in part["bouncedRecipients"] if each.get("emailAddress") == recipient)
     return bridge.judged(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=code)
 
 
 def _delay(part: dict[str, Any]) -> Meaning | None:
     delay_type = str(part.get("delayType") or "")
-    row = bridge.table_of(__file__, "delays").get(delay_type, Row(Says.DEFERRED))
+    row = bridge.row_of(__file__, "delays", delay_type, Row(Says.DEFERRED))
     told = (part.get("delayedRecipients") or [{}])[0]
     return bridge.judged(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=delay_type)
 

@@ -20,7 +20,7 @@ from anymail.signals import AnymailTrackingEvent
 from django.core.exceptions import ImproperlyConfigured
 
 from messaging.bounces.classify import Verdict, classify
-from messaging.providers.base import Raw, Reading, UnreadableError
+from messaging.providers.base import Raw, Reading, Unlisted, UnreadableError
 from messaging.statuses import Event, Kind
 from messaging.tokens import message_id_of
 
@@ -61,10 +61,14 @@ class Says(StrEnum):
 
 
 class Row(NamedTuple):
-    """What a provider's word means, and the reason where the mail server gave none that we know."""
+    """What a provider's word means, and the reason where the mail server gave none that we know.
+
+    `unlisted` is the word where no row of a table was found for it.
+    """
 
     says: Says
     reason: str = "unknown"
+    unlisted: Unlisted | None = None
 
 
 class Meaning(NamedTuple):
@@ -76,6 +80,14 @@ class Meaning(NamedTuple):
     status_code: str = ""
     provider_code: str = ""
     diagnostic: str = ""
+    unlisted: Unlisted | None = None
+
+
+class Told(NamedTuple):
+    """An item of a report, read."""
+
+    event: Event
+    unlisted: Unlisted | None = None
 
 
 @cache
@@ -83,6 +95,15 @@ def table_of(file: str, name: str) -> Mapping[str, Row]:
     """The table `name` of the TOML file beside the provider's `file`: its words, each with a Row."""
     table = tomllib.loads(Path(file).with_suffix(".toml").read_text(encoding="utf-8"))[name]
     return {word: Row(Says(says), reason) for word, (says, reason) in table.items()}
+
+
+def row_of(file: str, name: str, word: str, otherwise: Row) -> Row:
+    """The row of a word in the table `name`, or `otherwise`, which then says that the word is not listed."""
+    return row_in(table_of(file, name), name, word, otherwise)
+
+
+def row_in(table: Mapping[str, Row], name: str, word: str, otherwise: Row) -> Row:
+    return table.get(word) or otherwise._replace(unlisted=Unlisted(name, word) if word else None)
 
 
 def view_of(view: Callable[..., Any], **setup: object) -> Any:
@@ -121,17 +142,19 @@ def object_in(body: bytes | str, *needed: str) -> dict[str, Any]:
     return said
 
 
-def read_each(items: Iterable[Any], to_event: Callable[[Any], Event | None]) -> Reading:
-    """The events of the items; None is one that says nothing about a message, and a damaged one becomes a problem."""
+def read_each(items: Iterable[Any], read_one: Callable[[Any], Told | None]) -> Reading:
+    """What the items say; None is one that says nothing about a message, and a damaged one becomes a problem."""
     reading = Reading()
     for number, item in enumerate(items, 1):
         try:
-            event = to_event(item)
+            told = read_one(item)
         except DAMAGE as error:
             reading.problems.append(f"Event {number}: {type(error).__name__}: {error}"[:300])
         else:
-            if event is not None:
-                reading.events.append(event)
+            if told is not None:
+                reading.events.append(told.event)
+                if told.unlisted is not None:
+                    reading.unlisted.append(told.unlisted)
     return reading
 
 
@@ -164,14 +187,16 @@ def judged(
     if row.says is Says.NOTHING:
         return None
     if row.says is Says.UNTRIED:
-        return Meaning(Kind.SOFT_BOUNCE, row.reason, provider_code=provider_code, diagnostic=shown)
+        return Meaning(
+            Kind.SOFT_BOUNCE, row.reason, provider_code=provider_code, diagnostic=shown, unlisted=row.unlisted
+        )
     verdict = classify(text, reply_code=smtp_reply(reply_code), status_code=str(status_code or ""))
     kind = Kind.DEFERRED if row.says is Says.DEFERRED else _bounce(row.says, verdict)
     reason = verdict.reason
     # A dead address that did not come out as one is not told about in the words for dead addresses.
     if reason == "unknown" and (row.says is not Says.DEAD or kind == Kind.HARD_BOUNCE):
         reason = row.reason
-    return Meaning(kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown)
+    return Meaning(kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown, row.unlisted)
 
 
 def _bounce(says: Says, verdict: Verdict) -> Kind:
@@ -187,7 +212,7 @@ def smtp_reply(code: object) -> str:
     return text if len(text) == 3 and text.isdecimal() and text[0] in "245" else ""
 
 
-def event_of(
+def told_of(
     slug: str,
     found: AnymailTrackingEvent,
     meaning: Meaning | None,
@@ -198,11 +223,11 @@ def event_of(
     provider_message_id: str | None = None,
     occurred_at: datetime | None = None,
     is_automatic: bool = False,
-) -> Event | None:
+) -> Told | None:
     """Our event out of anymail's; None where there is no meaning for us in it. What is given here goes before."""
     if meaning is None:
         return None
-    return Event(
+    event = Event(
         provider=slug,
         kind=meaning.kind,
         occurred_at=_aware(occurred_at or found.timestamp) or raw.received_at,
@@ -217,6 +242,7 @@ def event_of(
         said_by=str(found.recipient or "").rpartition("@")[2],
         is_automatic=is_automatic,
     )
+    return Told(event, meaning.unlisted)
 
 
 def _message_named_by(found: AnymailTrackingEvent, tokens: Iterable[object]) -> int | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from django.http import HttpRequest
 
@@ -37,12 +38,35 @@ class Raw:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Unlisted(NamedTuple):
+    """A code that our table for its code space lacks; it fell to the provider's own class."""
+
+    space: str
+    code: str
+
+
 @dataclass(slots=True)
 class Reading:
-    """What a report says: its events, and what in it could not be read (the rest is applied all the same)."""
+    """What a report says: its events, and what in it could not be read (the rest is applied all the same).
+
+    `unlisted` are the codes that our tables lack, for support to see which.
+    """
 
     events: list[Event] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unlisted: list[Unlisted] = field(default_factory=list)
+
+    def add(self, other: "Reading") -> None:
+        self.events += other.events
+        self.problems += other.problems
+        self.unlisted += other.unlisted
+
+
+class Probe(NamedTuple):
+    """A request to our own webhook, made as the provider would make it (messaging/probe.py)."""
+
+    url: str
+    headers: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +92,7 @@ class Provider:
     answer: int = 204
     # Query parameters that hold a secret: they are not kept.
     secrets: tuple[str, ...] = ()
+    # Makes of our webhook's address a request without a body that `verify` takes; None where only the provider can.
+    sign: Callable[[str], Probe] | None = None
+    # Off for a gateway that a file in GATEWAYS_DIR describes.
+    is_built_in: bool = True

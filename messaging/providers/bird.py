@@ -18,7 +18,7 @@ from messaging.providers import proof
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
 from messaging.providers.signatures import OLDEST, among, public_url, same
-from messaging.providers.tables import Outcome, decide, events_of, tables
+from messaging.providers.tables import Outcome, coded, reading_of, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "bird"
@@ -65,17 +65,17 @@ def read(raw: Raw) -> Reading:
     """The events of one webhook; none where it is not about an SMS of ours. Raises UnreadableError."""
     said = object_of(raw.body)
     if isinstance(said.get("data"), dict) and said.get("type"):
-        return Reading(_of_bird_api(raw, said, said["data"]))
+        return _of_bird_api(raw, said, said["data"])
     if isinstance(said.get("payload"), dict) and said.get("event"):
-        return Reading(_of_channels_api(raw, said["payload"]) if said["event"] == OUTBOUND else [])
+        return _of_channels_api(raw, said["payload"]) if said["event"] == OUTBOUND else Reading()
     raise UnreadableError("Neither type and data nor event and payload: not a webhook of Bird.")
 
 
-def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> list[Event]:
+def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> Reading:
     kind, message = text_of(said["type"]), text_of(data.get("sms_id"))
     state, error = tables(SLUG)["events"].get(kind), data.get("error")
     if state is None:
-        return []
+        return Reading()
     if not message:
         raise UnreadableError("No sms_id.")
     code, detail = text_of(within(error, "code")), text_of(within(error, "carrier_error_code"))
@@ -90,10 +90,10 @@ def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> list[E
         diagnostic=text_of(within(error, "description")),
         said_by=text_of(data.get("carrier")) or text_of(data.get("to")),
     )
-    return events_of(decide(state, tables(SLUG)["errors"].get(code)), event)
+    return coded(state, event, "errors", tables(SLUG)["errors"], code)
 
 
-def _of_channels_api(raw: Raw, payload: dict[str, Any]) -> list[Event]:
+def _of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
     message, status = text_of(payload.get("id")), text_of(payload.get("status"))
     state = tables(SLUG)["channels_states"].get(status)
     if state is None or not message:
@@ -109,7 +109,7 @@ def _of_channels_api(raw: Raw, payload: dict[str, Any]) -> list[Event]:
         provider_code=code,
         diagnostic=text_of(payload.get("reason")),
     )
-    return events_of(decide(state, _failure(payload, code)), event)
+    return reading_of(state, event, "channels", code, _failure(payload, code))
 
 
 def _failure(payload: dict[str, Any], code: str) -> Outcome | None:

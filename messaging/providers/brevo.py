@@ -14,9 +14,9 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event, Kind
+from messaging.statuses import Kind
 
 SLUG: Final = "brevo"
 # The header that carries what we want back.
@@ -49,14 +49,14 @@ def read(raw: Raw) -> Reading:
     """One event, or a batch of them where the webhook was made with `batched`. Raises UnreadableError."""
     said = bridge.parsed(raw.body)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
-    return bridge.read_each(items, lambda item: _event(item, raw))
+    return bridge.read_each(items, lambda item: _told(item, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     # anymail would stumble over a header that is no JSON.
     custom = item.get(CUSTOM)
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event({k: v for k, v in item.items() if k != CUSTOM})
-    return bridge.event_of(
+    return bridge.told_of(
         SLUG,
         found,
         _meaning(found, item),
@@ -75,4 +75,13 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
     return bridge.meaning_of(Kind.UNSUBSCRIBED) if word == "unsubscribed" else bridge.plain(found, word)
 
 
-provider = Provider(SLUG, "Brevo", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG,
+    "Brevo",
+    Channel.EMAIL,
+    partial(proof.has_passwords, SLUG),
+    verify,
+    read,
+    answer=200,
+    sign=partial(proof.sign_with_password, SLUG),
+)

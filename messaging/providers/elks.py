@@ -44,4 +44,12 @@ def read(raw: Raw) -> Reading:
     return Reading(events_of(state, event))
 
 
-provider = Provider(SLUG, "46elks", Channel.SMS, partial(proof.has_passwords, SLUG), verify, read)
+provider = Provider(
+    SLUG,
+    "46elks",
+    Channel.SMS,
+    partial(proof.has_passwords, SLUG),
+    verify,
+    read,
+    sign=partial(proof.sign_with_password, SLUG),
+)

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,10 +20,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, json_of, message_of, object_of, since_1970, text_of, when, within
 from messaging.providers.signatures import same
-from messaging.providers.tables import Table, decide, events_of, table_of, tables
+from messaging.providers.tables import Table, reading_of, table_of, tables
 from messaging.statuses import Event, Kind
 
 # It is the name of a variable in the environment, too, and of a column of 30 characters.
@@ -87,6 +88,8 @@ def _described(slug: str, said: Mapping[str, Any]) -> Provider:
         methods=tuple(methods),
         answer=answer,
         secrets=(gateway.name,) if gateway.place == "address" else (),
+        sign=partial(sign, gateway),
+        is_built_in=False,
     )
 
 
@@ -96,7 +99,7 @@ def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
     if not fields.get("status") or not (fields.get("message_id") or fields.get("reference")):
         raise ValueError("[fields] must name the field of the status, and that of message_id or of reference.")
     statuses = table_of(_part(said, "statuses"))
-    return Gateway(slug, place, name, fields, statuses, _codes(said), _text(said, "reports", ""), _zone(said))
+    return Gateway(slug, place, name, fields, statuses, codes_in(said), _text(said, "reports", ""), _zone(said))
 
 
 def _authentication(said: Mapping[str, Any]) -> tuple[str, str]:
@@ -109,8 +112,8 @@ def _authentication(said: Mapping[str, Any]) -> tuple[str, str]:
     return place, name
 
 
-def _codes(said: Mapping[str, Any]) -> Table:
-    """The gateway's own rows, on top of those of a code space that it shares."""
+def codes_in(said: Mapping[str, Any]) -> Table:
+    """The gateway's own rows, on top of those of a code space that it shares. Raises ValueError with what to write."""
     spaces, like = tables("gsm"), _text(said, "codes_like", "")
     if like and like not in spaces:
         raise ValueError(f"codes_like must be one of: {', '.join(spaces)}.")
@@ -155,13 +158,22 @@ def verify(gateway: Gateway, request: HttpRequest) -> None:
     proof.check_signature(gateway.slug, lambda key: same(given, key))
 
 
+def sign(gateway: Gateway, url: str) -> Probe:
+    if gateway.place == "basic":
+        return proof.sign_with_password(gateway.slug, url)
+    key = proof.keys_of(gateway.slug)[0]
+    if gateway.place == "header":
+        return Probe(url, {gateway.name: key})
+    return Probe(f"{url}?{urlencode({gateway.name: key})}")
+
+
 def read(gateway: Gateway, raw: Raw) -> Reading:
     """The events of one request. Raises UnreadableError where nothing in it can be read."""
     reports = _reports(gateway, raw)
     reading = Reading()
     for number, report in enumerate(reports, 1):
         try:
-            reading.events += _events(gateway, raw, report)
+            reading.add(_events(gateway, raw, report))
         except UnreadableError as error:
             reading.problems.append(f"Report {number}: {error}")
     if not reading.events and reading.problems:
@@ -181,7 +193,7 @@ def _reports(gateway: Gateway, raw: Raw) -> list[Any]:
     return listed
 
 
-def _events(gateway: Gateway, raw: Raw, report: Any) -> list[Event]:
+def _events(gateway: Gateway, raw: Raw, report: Any) -> Reading:
     said = {name: _value(report, path) for name, path in gateway.fields.items()}
     status, code, message = said["status"], said.get("code", ""), said.get("message_id", "")
     state = gateway.statuses.get(status) or gateway.statuses.get(status.upper()) or gateway.statuses.get(status.lower())
@@ -201,7 +213,8 @@ def _events(gateway: Gateway, raw: Raw, report: Any) -> list[Event]:
         diagnostic=said.get("text", ""),
         said_by=said.get("recipient", ""),
     )
-    return events_of(decide(state, gateway.codes.get(code) or gateway.codes.get(code.lstrip("0"))), event)
+    found = gateway.codes.get(code) or gateway.codes.get(code.lstrip("0"))
+    return reading_of(state, event, "codes", code, found)
 
 
 def _value(report: Any, path: str) -> str:

@@ -11,9 +11,9 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import Provider, Raw, Reading, Unlisted, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
-from messaging.providers.tables import Outcome, decide, events_of, tables
+from messaging.providers.tables import Outcome, coded, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "infobip"
@@ -33,13 +33,13 @@ def read(raw: Raw) -> Reading:
     reading = Reading()
     for number, result in enumerate(results, 1):
         try:
-            reading.events += _events(raw, result)
+            reading.add(_events(raw, result))
         except UnreadableError as error:
             reading.problems.append(f"Report {number}: {error}")
     return reading
 
 
-def _events(raw: Raw, result: Any) -> list[Event]:
+def _events(raw: Raw, result: Any) -> Reading:
     status, error = text_of(within(result, "status", "id")), text_of(within(result, "error", "id"))
     message = text_of(within(result, "messageId"))
     if not message:
@@ -56,7 +56,10 @@ def _events(raw: Raw, result: Any) -> list[Event]:
         diagnostic=text_of(within(result, "error" if error not in ("", OK) else "status", "description")),
         said_by=text_of(within(result, "to")),
     )
-    return events_of(decide(_state(result, status), tables(SLUG)["errors"].get(error)), event)
+    reading = coded(_state(result, status), event, "errors", tables(SLUG)["errors"], error)
+    if status not in tables(SLUG)["statuses"]:
+        reading.unlisted.append(Unlisted("statuses", status))
+    return reading
 
 
 def _state(result: Any, status: str) -> Outcome:
@@ -68,4 +71,13 @@ def _state(result: Any, status: str) -> Outcome:
     return found
 
 
-provider = Provider(SLUG, "Infobip", Channel.SMS, partial(proof.has_passwords, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG,
+    "Infobip",
+    Channel.SMS,
+    partial(proof.has_passwords, SLUG),
+    verify,
+    read,
+    answer=200,
+    sign=partial(proof.sign_with_password, SLUG),
+)

@@ -6,15 +6,16 @@ LINK's support sets up carries user and password, or a key. LINK insists on 200,
 
 from functools import partial
 from typing import Final
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, when
 from messaging.providers.signatures import same
-from messaging.providers.tables import UNKNOWN, events_of, tables
+from messaging.providers.tables import UNKNOWN, coded, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "link_mobility"
@@ -29,6 +30,12 @@ def verify(request: HttpRequest) -> None:
         proof.check_password(request, SLUG)
     else:
         proof.check_signature(SLUG, lambda key: same(given, key))
+
+
+def sign(url: str) -> Probe:
+    if proof.has_passwords(SLUG):
+        return proof.sign_with_password(SLUG, url)
+    return Probe(f"{url}?{urlencode({KEY: proof.keys_of(SLUG)[0]})}")
 
 
 def read(raw: Raw) -> Reading:
@@ -48,7 +55,7 @@ def read(raw: Raw) -> Reading:
         diagnostic=fields.get("operatorResultCode", ""),
         said_by=fields.get("operator", ""),
     )
-    return Reading(events_of(tables(SLUG)["codes"].get(code, UNKNOWN), event))
+    return coded(UNKNOWN, event, "codes", tables(SLUG)["codes"])
 
 
 provider = Provider(
@@ -61,4 +68,5 @@ provider = Provider(
     methods=("GET", "POST"),
     answer=200,
     secrets=(KEY,),
+    sign=sign,
 )

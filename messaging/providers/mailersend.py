@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event, Kind
+from messaging.statuses import Kind
 
 SLUG: Final = "mailersend"
 
@@ -48,12 +48,12 @@ def read(raw: Raw) -> Reading:
     """The event of one webhook call; none where it is about an account and not a message. Raises UnreadableError."""
     item = bridge.object_in(raw.body, "type")
     is_about_a_message = str(item["type"]).startswith("activity.")
-    return bridge.read_each([item] if is_about_a_message else [], lambda each: _event(each, raw))
+    return bridge.read_each([item] if is_about_a_message else [], lambda each: _told(each, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
-    return bridge.event_of(SLUG, found, _meaning(found, item), raw)
+    return bridge.told_of(SLUG, found, _meaning(found, item), raw)
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:

@@ -16,9 +16,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import ForgedError, Provider, Raw, Reading
-from messaging.statuses import Event
 
 SLUG: Final = "mailgun"
 # Mailgun tries 7 times more, over 8 hours and 5 minutes ("How do webhooks work?").
@@ -41,13 +40,13 @@ def _view(key: str) -> Any:
 
 def read(raw: Raw) -> Reading:
     """The event of one webhook call. Raises UnreadableError."""
-    return bridge.read_each([bridge.object_in(raw.body, "event-data")], lambda item: _event(item, raw))
+    return bridge.read_each([bridge.object_in(raw.body, "event-data")], lambda item: _told(item, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
     told = item["event-data"]
-    return bridge.event_of(
+    return bridge.told_of(
         SLUG,
         found,
         _meaning(found, told),
@@ -71,9 +70,9 @@ def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | Non
     code, reason = str(status.get("code") or ""), str(told.get("reason") or "")
     own_codes = bridge.table_of(__file__, "codes")
     # "permanent" means only that Mailgun does not try again.
-    row = own_codes.get(code) or bridge.table_of(__file__, "reasons").get(reason, Row(Says.FAILED))
+    row = own_codes.get(code) or bridge.row_of(__file__, "reasons", reason, Row(Says.FAILED))
     if told.get("severity") == "temporary":
-        row = Row(Says.DEFERRED, row.reason)
+        row = row._replace(says=Says.DEFERRED)
     return bridge.judged(
         row,
         found.mta_response or found.description,

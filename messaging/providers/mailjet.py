@@ -14,9 +14,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event
 
 SLUG: Final = "mailjet"
 
@@ -35,12 +34,12 @@ def read(raw: Raw) -> Reading:
     """One event, or a list of them where the events are grouped. Raises UnreadableError."""
     said = bridge.parsed(raw.body)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
-    return bridge.read_each(items, lambda item: _event(item, raw))
+    return bridge.read_each(items, lambda item: _told(item, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item)
-    return bridge.event_of(
+    return bridge.told_of(
         SLUG,
         found,
         _meaning(found, item),
@@ -53,7 +52,7 @@ def _event(item: dict[str, Any], raw: Raw) -> Event | None:
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
     word, error = item["event"], str(item.get("error") or "")
     if word == "blocked":
-        row = bridge.table_of(__file__, "blocked").get(error, Row(Says.UNTRIED, "suppressed"))
+        row = bridge.row_of(__file__, "blocked", error, Row(Says.UNTRIED, "suppressed"))
     elif word == "bounce":
         row = _bounce(error, is_hard=item.get("hard_bounce") is True)
     else:
@@ -63,11 +62,22 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
 
 
 def _bounce(error: str, *, is_hard: bool) -> Row:
-    row = bridge.table_of(__file__, "bounces").get(error, Row(Says.FAILED))
+    row = bridge.row_of(__file__, "bounces", error, Row(Says.FAILED))
     if is_hard:
         # "True if the error was permanent": then greylisting is not tried again either.
-        return Row(Says.SOFT, row.reason) if row.says is Says.DEFERRED else row
-    return row if row.says is Says.DEFERRED else Row(Says.SOFT, "unknown" if row.says is Says.DEAD else row.reason)
+        return row._replace(says=Says.SOFT) if row.says is Says.DEFERRED else row
+    if row.says is Says.DEFERRED:
+        return row
+    return row._replace(says=Says.SOFT, reason="unknown" if row.says is Says.DEAD else row.reason)
 
 
-provider = Provider(SLUG, "Mailjet", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG,
+    "Mailjet",
+    Channel.EMAIL,
+    partial(proof.has_passwords, SLUG),
+    verify,
+    read,
+    answer=200,
+    sign=partial(proof.sign_with_password, SLUG),
+)

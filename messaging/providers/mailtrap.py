@@ -14,9 +14,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
-from messaging.statuses import Event
 
 SLUG: Final = "mailtrap"
 
@@ -43,21 +42,21 @@ def read(raw: Raw) -> Reading:
     items = bridge.object_in(raw.body, "events")["events"]
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
-    return bridge.read_each(items, lambda item: _event(item, raw))
+    return bridge.read_each(items, lambda item: _told(item, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     if item["event"].startswith("activity_log."):
         return None
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
-    return bridge.event_of(SLUG, found, _meaning(found, item), raw)
+    return bridge.told_of(SLUG, found, _meaning(found, item), raw)
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
     word, category = item["event"], str(item.get("bounce_category") or "")
     row = FAILURES.get(word)
     if word == "bounce":
-        row = bridge.table_of(__file__, "bounces").get(category, Row(Says.FAILED))
+        row = bridge.row_of(__file__, "bounces", category, Row(Says.FAILED))
     if row is None:
         return bridge.plain(found, word)
     return bridge.judged(

@@ -16,19 +16,20 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
-from messaging.statuses import Event, Kind
+from messaging.statuses import Kind
 
 SLUG: Final = "mandrill"
 FORM: Final = "application/x-www-form-urlencoded"
 
 # By the bounce's description, as in the page's samples; what is not here leaves it to the words.
 HARD_BOUNCES: Final = {
+    "general": Row(Says.FAILED),
     "bad_mailbox": Row(Says.DEAD, "user_unknown"),
     "invalid_domain": Row(Says.DEAD, "domain_unknown"),
 }
-SOFT_BOUNCES: Final = {"mailbox_full": Row(Says.SOFT, "mailbox_full")}
+SOFT_BOUNCES: Final = {"general": Row(Says.SOFT), "mailbox_full": Row(Says.SOFT, "mailbox_full")}
 # Changes of Mandrill's own lists, and mail to us.
 NO_MESSAGE_EVENTS: Final = frozenset({"whitelist", "blacklist", "allowlist", "denylist", "inbound"})
 
@@ -55,16 +56,16 @@ def read(raw: Raw) -> Reading:
     items = bridge.parsed(form.get("mandrill_events", [""])[0])
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
-    return bridge.read_each(items, lambda item: _event(item, raw))
+    return bridge.read_each(items, lambda item: _told(item, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     word = item.get("event") or item["type"]
     if word in NO_MESSAGE_EVENTS:
         return None
     found: AnymailTrackingEvent = _view("", "").mandrill_tracking_to_anymail_event(item)
     client = item.get("user_agent_parsed") or {}
-    return bridge.event_of(
+    return bridge.told_of(
         SLUG,
         found,
         _meaning(found, item, word),
@@ -87,10 +88,10 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any], word: str) -> Me
 
 def _row(word: str, description: str) -> Row | None:
     if word == "hard_bounce":
-        return HARD_BOUNCES.get(description, Row(Says.FAILED))
+        return bridge.row_in(HARD_BOUNCES, "hard_bounce", description, Row(Says.FAILED))
     if word == "soft_bounce":
         # Final: Mandrill has given up.
-        return SOFT_BOUNCES.get(description, Row(Says.SOFT))
+        return bridge.row_in(SOFT_BOUNCES, "soft_bounce", description, Row(Says.SOFT))
     return {"deferral": Row(Says.DEFERRED), "reject": Row(Says.UNTRIED, "suppressed")}.get(word)
 
 

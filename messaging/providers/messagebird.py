@@ -16,7 +16,7 @@ from messaging.providers import proof
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, text_of, when
 from messaging.providers.signatures import claims_of, public_url
-from messaging.providers.tables import Outcome, decide, events_of, tables
+from messaging.providers.tables import Outcome, events_of, reading_of, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "messagebird"
@@ -70,14 +70,15 @@ def read(raw: Raw) -> Reading:
         diagnostic=reason,
         said_by=text_of(fields.get("recipient")),
     )
-    return Reading(events_of(_outcome(state, reason.lower().replace(" ", "_"), code), event))
+    return _reading(state, reason.lower().replace(" ", "_"), event)
 
 
-def _outcome(state: Outcome, reason: str, code: str) -> Outcome:
+def _reading(state: Outcome, reason: str, event: Event) -> Reading:
     known = tables(SLUG)["reasons"].get(reason)
     if state.kind is Kind.EXPIRED and reason == NO_REPORT and known:
-        return known
-    return decide(state, tables("gsm")["map"].get(code) or known)
+        return Reading(events_of(known, event))
+    code = event.provider_code
+    return reading_of(state, event, "gsm map", code, tables("gsm")["map"].get(code) or known)
 
 
 provider = Provider(

@@ -18,7 +18,7 @@ from messaging.providers import proof
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, pairs_of, query_of
 from messaging.providers.signatures import among, public_url
-from messaging.providers.tables import decide, events_of, tables
+from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "plivo"
@@ -93,7 +93,7 @@ def read(raw: Raw) -> Reading:
         provider_code=code,
         said_by=fields.get("To", ""),
     )
-    return Reading(events_of(decide(state, tables(SLUG)["codes"].get(code)), event))
+    return coded(state, event, "codes", tables(SLUG)["codes"])
 
 
 provider = Provider(

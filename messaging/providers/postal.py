@@ -19,9 +19,9 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event, Kind
+from messaging.statuses import Kind
 
 SLUG: Final = "postal"
 SIGNATURE_256: Final = "X-Postal-Signature-256"
@@ -72,17 +72,17 @@ def read(raw: Raw) -> Reading:
     """The event of one webhook call; none where it is about a domain, a limit or incoming mail. UnreadableError."""
     item = bridge.object_in(raw.body, "event", "payload")
     items = [] if item["event"] in NO_MESSAGE_EVENTS else [item]
-    return bridge.read_each(items, lambda each: _event(each, raw))
+    return bridge.read_each(items, lambda each: _told(each, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     events: list[AnymailTrackingEvent] = _view("").parse_events(SimpleNamespace(body=raw.body))
     if not events:
         return None  # about incoming mail
     payload = item["payload"]
     message = payload.get("message") or payload["original_message"]
     at = payload.get("timestamp") or (payload.get("bounce") or {}).get("timestamp")
-    return bridge.event_of(
+    return bridge.told_of(
         SLUG,
         events[0],
         _meaning(item["event"], payload),

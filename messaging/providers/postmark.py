@@ -14,9 +14,9 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event, Kind
+from messaging.statuses import Kind
 
 SLUG: Final = "postmark"
 FAILURES: Final = frozenset({"Bounce", "SpamComplaint"})
@@ -34,12 +34,12 @@ def _reader() -> Any:
 
 def read(raw: Raw) -> Reading:
     """The event of one webhook call. Raises UnreadableError."""
-    return bridge.read_each([bridge.object_in(raw.body, "RecordType")], lambda item: _event(item, raw))
+    return bridge.read_each([bridge.object_in(raw.body, "RecordType")], lambda item: _told(item, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item)
-    return bridge.event_of(SLUG, found, _meaning(found, item), raw)
+    return bridge.told_of(SLUG, found, _meaning(found, item), raw)
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
@@ -50,7 +50,7 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
         return bridge.plain(found, record_type)
     if bounce_type == "SpamComplaint":
         return bridge.meaning_of(Kind.COMPLAINED)
-    row = bridge.table_of(__file__, "bounces").get(str(bounce_type), Row(Says.FAILED))
+    row = bridge.row_of(__file__, "bounces", str(bounce_type or ""), Row(Says.FAILED))
     return bridge.judged(row, found.mta_response, note=found.description, provider_code=str(bounce_type or ""))
 
 
@@ -64,4 +64,13 @@ def _subscription_change(item: dict[str, Any]) -> Meaning | None:
     return bridge.meaning_of(Kind.UNSUBSCRIBED) if item.get("SuppressionReason") == "ManualSuppression" else None
 
 
-provider = Provider(SLUG, "Postmark", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG,
+    "Postmark",
+    Channel.EMAIL,
+    partial(proof.has_passwords, SLUG),
+    verify,
+    read,
+    answer=200,
+    sign=partial(proof.sign_with_password, SLUG),
+)

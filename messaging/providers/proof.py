@@ -4,6 +4,7 @@ A provider's keys are those in settings.WEBHOOK_KEYS under its slug; any one of 
 without a gap.
 """
 
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
@@ -15,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from django.conf import settings
 from django.http import HttpRequest
 
-from messaging.providers.base import ForgedError
+from messaging.providers.base import ForgedError, Probe
 
 # What checking a signature runs into where the request, or the key, is not what it should be.
 NOT_PROVED: Final = (
@@ -52,6 +53,12 @@ def check_password(request: HttpRequest, slug: str) -> None:
     given = str(get_request_basic_auth(request) or "").encode("utf-8", "replace")
     if not any(compare_digest(each.encode("utf-8", "replace"), given) for each in _passwords(slug)):
         raise ForgedError(f"No user:password in {_variable(slug)} is that of this request.")
+
+
+def sign_with_password(slug: str, url: str) -> Probe:
+    """A request that `check_password` takes."""
+    key = _passwords(slug)[0].encode("utf-8", "replace")
+    return Probe(url, {"Authorization": f"Basic {b64encode(key).decode()}"})
 
 
 def _passwords(slug: str) -> list[str]:

@@ -18,9 +18,9 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event, Kind
+from messaging.statuses import Kind
 
 SLUG: Final = "resend"
 ID, TIMESTAMP, SIGNATURES = "svix-id", "svix-timestamp", "svix-signature"
@@ -71,15 +71,15 @@ def read(raw: Raw) -> Reading:
     """The event of one webhook call; none where it is about incoming mail, a contact or a domain. UnreadableError."""
     item = bridge.object_in(raw.body, "type")
     is_about_a_message = str(item["type"]).startswith("email.") and item["type"] != "email.received"
-    return bridge.read_each([item] if is_about_a_message else [], lambda each: _event(each, raw))
+    return bridge.read_each([item] if is_about_a_message else [], lambda each: _told(each, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     # The event's id comes as a header only.
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item, SimpleNamespace(headers=raw.headers))
     tags = item["data"].get("tags")
     token = tags.get(bridge.OUR_METADATA) if isinstance(tags, dict) else None
-    return bridge.event_of(SLUG, found, _meaning(found, item), raw, tokens=[token])
+    return bridge.told_of(SLUG, found, _meaning(found, item), raw, tokens=[token])
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
@@ -96,8 +96,8 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
 
 def _bounce(bounce: dict[str, Any]) -> Meaning | None:
     code = f"{bounce.get('type')}/{bounce.get('subType')}"
-    table = bridge.table_of(__file__, "bounces")
-    row = table.get(code) or table.get(str(bounce.get("type")), Row(Says.FAILED))
+    by_type = bridge.table_of(__file__, "bounces").get(str(bounce.get("type")), Row(Says.FAILED))
+    row = bridge.row_of(__file__, "bounces", code, by_type)
     words = bounce.get("diagnosticCode") or []
     return bridge.judged(
         row,

@@ -14,9 +14,9 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof, sns
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event, Kind
+from messaging.statuses import Kind
 
 SLUG: Final = "scaleway"
 
@@ -59,10 +59,10 @@ def read(raw: Raw) -> Reading:
         return Reading()
     item = bridge.object_in(envelope.get("Message") or "", "type")
     items = [] if item["type"] in NO_MESSAGE_EVENTS else [item]
-    return bridge.read_each(items, lambda each: _event(each, raw))
+    return bridge.read_each(items, lambda each: _told(each, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     headers = {str(each.get("key")).lower(): each.get("value") for each in item.get("email_headers") or []}
     found = AnymailTrackingEvent(
         event_type=item["type"],
@@ -73,7 +73,7 @@ def _event(item: dict[str, Any], raw: Raw) -> Event | None:
         metadata=bridge.object_of(headers.get("x-metadata")),
         esp_event=item,
     )
-    return bridge.event_of(SLUG, found, _meaning(item), raw, tokens=[headers.get("message-id")])
+    return bridge.told_of(SLUG, found, _meaning(item), raw, tokens=[headers.get("message-id")])
 
 
 def _meaning(item: dict[str, Any]) -> Meaning | None:

@@ -15,9 +15,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event
 
 SLUG: Final = "sendgrid"
 # A signature covers its own time; SendGrid tries for 24 hours, so what is older is a replay.
@@ -41,12 +40,12 @@ def _view(key: str) -> Any:
 
 def read(raw: Raw) -> Reading:
     """The events of one posted batch. Raises UnreadableError where the whole is no batch of events."""
-    return bridge.read_each(bridge.list_in(raw), lambda item: _event(item, raw))
+    return bridge.read_each(bridge.list_in(raw), lambda item: _told(item, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
-    return bridge.event_of(
+    return bridge.told_of(
         SLUG,
         found,
         _meaning(found, item),

@@ -16,7 +16,7 @@ from messaging.providers import proof
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when
 from messaging.providers.signatures import OLDEST, same
-from messaging.providers.tables import decide, events_of, tables
+from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "sinch"
@@ -42,9 +42,9 @@ def read(raw: Raw) -> Reading:
     """The events of one report. Raises UnreadableError."""
     report = object_of(raw.body)
     if report.get("type") == PER_RECIPIENT:
-        return Reading(_events(raw, report, report))
+        return _events(raw, report, report)
     if report.get("type") == PER_BATCH:
-        return Reading(_events(raw, report, _only_status(report)))
+        return _events(raw, report, _only_status(report))
     raise UnreadableError(f"Unknown type {text_of(report.get('type'))!r}: not an SMS delivery report.")
 
 
@@ -57,7 +57,7 @@ def _only_status(report: dict[str, Any]) -> dict[str, Any]:
     return statuses[0]
 
 
-def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> list[Event]:
+def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> Reading:
     batch, status, code = (text_of(each) for each in (report.get("batch_id"), said.get("status"), said.get("code")))
     state = tables(SLUG)["statuses"].get(status.lower())
     if state is None or not batch:
@@ -73,7 +73,7 @@ def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> list[Even
         provider_code=code,
         said_by=text_of(report.get("recipient")),
     )
-    return events_of(decide(state, tables(SLUG)["codes"].get(code)), event)
+    return coded(state, event, "codes", tables(SLUG)["codes"])
 
 
 provider = Provider(SLUG, "Sinch", Channel.SMS, partial(proof.has_keys, SLUG), verify, read)

@@ -14,9 +14,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Event
 
 SLUG: Final = "sparkpost"
 
@@ -43,16 +42,16 @@ def _reader() -> Any:
 
 def read(raw: Raw) -> Reading:
     """The events of one batch; none where it is the empty one that tries the webhook. Raises UnreadableError."""
-    return bridge.read_each(bridge.list_in(raw), lambda item: _event(item, raw))
+    return bridge.read_each(bridge.list_in(raw), lambda item: _told(item, raw))
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     event_class, told, whole = _reader().unwrap_event(item)
     if told is None:
         return None
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(event_class, told, whole)
     client = told.get("user_agent_parsed") or {}
-    return bridge.event_of(
+    return bridge.told_of(
         SLUG,
         found,
         _meaning(found, told),
@@ -67,8 +66,8 @@ def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | Non
     row = Row(Says.DEFERRED) if word == "delay" else UNTRIED.get(word)
     if word in BOUNCES:
         # Not in the table: the classes that anymail takes for a person's wish, such as to be unsubscribed.
-        row = bridge.table_of(__file__, "bounces").get(bounce_class)
-        row = Row(Says.FAILED) if row is None and found.event_type == "bounced" else row
+        row = bridge.row_of(__file__, "bounces", bounce_class, Row(Says.FAILED))
+        row = None if row.unlisted and found.event_type != "bounced" else row
     if row is None:
         return bridge.plain(found, word)
     reply_code = "" if row.says is Says.UNTRIED else told.get("error_code")
@@ -76,4 +75,13 @@ def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | Non
     return bridge.judged(row, words, reply_code=reply_code, provider_code=bounce_class)
 
 
-provider = Provider(SLUG, "SparkPost", Channel.EMAIL, partial(proof.has_passwords, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG,
+    "SparkPost",
+    Channel.EMAIL,
+    partial(proof.has_passwords, SLUG),
+    verify,
+    read,
+    answer=200,
+    sign=partial(proof.sign_with_password, SLUG),
+)

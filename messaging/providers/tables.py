@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from messaging.bounces.reasons import HARD, REASONS
+from messaging.providers.base import Reading, Unlisted
 from messaging.statuses import CONSENTS, Event, Kind
 
 
@@ -74,3 +75,16 @@ def events_of(outcome: Outcome, event: Event) -> list[Event]:
         return [replace(found, provider_code="", diagnostic="")]
     wish = [replace(found, kind=outcome.wish, reason=WISHES[outcome.wish])] if outcome.wish else []
     return [found, *wish]
+
+
+def coded(state: Outcome, event: Event, space: str, codes: Table, code: str | None = None) -> Reading:
+    """What a state comes to with a code (`provider_code`, unless told): one that `codes` lacks changes nothing."""
+    code = event.provider_code if code is None else code
+    return reading_of(state, event, space, code, codes.get(code))
+
+
+def reading_of(state: Outcome, event: Event, space: str, code: str, found: Outcome | None) -> Reading:
+    """The same, where the code has been looked up already. A code that was asked and is not listed is noted."""
+    # Noughts say that there is no error.
+    is_missed = bool(code.strip("0")) and found is None and state.kind in VAGUE
+    return Reading(events_of(decide(state, found), event), unlisted=[Unlisted(space, code)] if is_missed else [])

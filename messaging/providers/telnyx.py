@@ -16,7 +16,7 @@ from messaging.providers import proof
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
 from messaging.providers.signatures import OLDEST
-from messaging.providers.tables import decide, events_of, tables
+from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "telnyx"
@@ -41,10 +41,10 @@ def read(raw: Raw) -> Reading:
     data = object_of(raw.body).get("data")
     if not isinstance(data, dict) or not data.get("event_type"):
         raise UnreadableError("No data with an event_type: not a webhook of Telnyx.")
-    return Reading(_events(raw, data, data.get("payload"))) if data["event_type"] in OURS else Reading()
+    return _events(raw, data, data.get("payload")) if data["event_type"] in OURS else Reading()
 
 
-def _events(raw: Raw, data: dict[str, Any], payload: Any) -> list[Event]:
+def _events(raw: Raw, data: dict[str, Any], payload: Any) -> Reading:
     to, error = _first(within(payload, "to")), _first(within(payload, "errors"))
     status, message = text_of(to.get("status")), text_of(within(payload, "id"))
     state = tables(SLUG)["statuses"].get(status)
@@ -62,7 +62,7 @@ def _events(raw: Raw, data: dict[str, Any], payload: Any) -> list[Event]:
         diagnostic=text_of(error.get("detail")) or text_of(error.get("title")),
         said_by=text_of(to.get("phone_number")),
     )
-    return events_of(decide(state, tables(SLUG)["codes"].get(code)), event)
+    return coded(state, event, "codes", tables(SLUG)["codes"])
 
 
 def _first(found: object) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of
 from messaging.providers.signatures import public_url
-from messaging.providers.tables import decide, events_of, tables
+from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "twilio"
@@ -35,6 +35,10 @@ def signature(token: str, url: str, fields: list[tuple[str, str]]) -> str:
     """X-Twilio-Signature of a form posted to `url`."""
     said = url + "".join(name + value for name, value in sorted(set(fields)))
     return b64encode(hmac.digest(token.encode(), said.encode("utf-8", "replace"), "sha1")).decode()
+
+
+def sign(url: str) -> Probe:
+    return Probe(url, {"X-Twilio-Signature": signature(proof.keys_of(SLUG)[0], url, [])})
 
 
 def _fields(body: bytes) -> list[tuple[str, str]]:
@@ -67,7 +71,7 @@ def read(raw: Raw) -> Reading:
         diagnostic=form.get("ErrorMessage", ""),
         said_by=form.get("To", ""),
     )
-    return Reading(events_of(decide(state, tables("twilio")["codes"].get(code)), event))
+    return coded(state, event, "codes", tables("twilio")["codes"])
 
 
-provider = Provider("twilio", "Twilio", Channel.SMS, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider("twilio", "Twilio", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, sign=sign)

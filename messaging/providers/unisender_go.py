@@ -14,9 +14,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says
+from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
-from messaging.statuses import Event
 
 SLUG: Final = "unisender_go"
 ABOUT_A_MESSAGE: Final = "transactional_email_status"
@@ -34,7 +33,7 @@ def _view(key: str) -> Any:
 
 def read(raw: Raw) -> Reading:
     """The events of one call, in either of the two formats. Raises UnreadableError."""
-    return bridge.read_each(_items(bridge.object_in(raw.body, "auth")), lambda item: _event(item, raw))
+    return bridge.read_each(_items(bridge.object_in(raw.body, "auth")), lambda item: _told(item, raw))
 
 
 def _items(said: dict[str, Any]) -> list[Any]:
@@ -47,9 +46,9 @@ def _items(said: dict[str, Any]) -> list[Any]:
         raise UnreadableError(f"Not a list of events by user: {type(error).__name__}: {error}") from error
 
 
-def _event(item: dict[str, Any], raw: Raw) -> Event | None:
+def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
-    return bridge.event_of(SLUG, found, _meaning(found, item), raw, repeat_id=bridge.fingerprint({**item, "auth": ""}))
+    return bridge.told_of(SLUG, found, _meaning(found, item), raw, repeat_id=bridge.fingerprint({**item, "auth": ""}))
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
@@ -58,7 +57,7 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
         return bridge.judged(Row(Says.DEFERRED), found.mta_response, provider_code=code)
     if word != "hard_bounced":
         return bridge.plain(found, word)
-    row = bridge.table_of(__file__, "failures").get(code, Row(Says.FAILED))
+    row = bridge.row_of(__file__, "failures", code, Row(Says.FAILED))
     return bridge.judged(row, found.mta_response, provider_code=code)
 
 

@@ -25,7 +25,7 @@ from messaging.providers.reading import (
     within,
 )
 from messaging.providers.signatures import OLDEST, claims_of, same
-from messaging.providers.tables import decide, events_of, tables
+from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "vonage"
@@ -76,13 +76,13 @@ def read(raw: Raw) -> Reading:
     """The events of one receipt or status. Raises UnreadableError."""
     fields = fields_of(raw.body, raw.path)
     if fields.get("message_uuid"):
-        return Reading(_of_messages_api(raw, object_of(raw.body)))
+        return _of_messages_api(raw, object_of(raw.body))
     if fields.get("messageId"):
-        return Reading(_of_sms_api(raw, fields))
+        return _of_sms_api(raw, fields)
     raise UnreadableError("No messageId and no message_uuid: not a delivery receipt.")
 
 
-def _of_sms_api(raw: Raw, fields: dict[str, str]) -> list[Event]:
+def _of_sms_api(raw: Raw, fields: dict[str, str]) -> Reading:
     status, code = fields.get("status", "").lower(), fields.get("err-code", "")
     state = tables(SLUG)["sms_states"].get(status)
     if state is None:
@@ -98,10 +98,10 @@ def _of_sms_api(raw: Raw, fields: dict[str, str]) -> list[Event]:
         provider_code=code,
         said_by=fields.get("msisdn", ""),
     )
-    return events_of(decide(state, tables(SLUG)["sms_codes"].get(code)), event)
+    return coded(state, event, "sms_codes", tables(SLUG)["sms_codes"])
 
 
-def _of_messages_api(raw: Raw, status: dict[str, Any]) -> list[Event]:
+def _of_messages_api(raw: Raw, status: dict[str, Any]) -> Reading:
     said, code = text_of(status.get("status")).lower(), text_of(within(status, "error", "title"))
     state = tables(SLUG)["messages_states"].get(said)
     if state is None:
@@ -118,7 +118,7 @@ def _of_messages_api(raw: Raw, status: dict[str, Any]) -> list[Event]:
         diagnostic=text_of(within(status, "error", "detail")),
         said_by=text_of(status.get("to")),
     )
-    return events_of(decide(state, tables(SLUG)["messages_codes"].get(code)), event)
+    return coded(state, event, "messages_codes", tables(SLUG)["messages_codes"])
 
 
 provider = Provider(

@@ -70,8 +70,16 @@
 
   // Nobody looks at a hidden page, so its rows need not ask for news.
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.target.matches(".message")) event.preventDefault();
+    if (document.hidden && event.target.matches(".message, .pulse")) event.preventDefault();
     at("trouble").textContent = "";
+  });
+
+  // What somebody is in, or has opened, stays as it is until they have left it.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const part = event.target;
+    if (part.matches(".live") && (part.contains(document.activeElement) || part.querySelector("details[open]"))) {
+      event.preventDefault();
+    }
   });
 
   // Logged out meanwhile: the answer is the log-in page, which belongs in the whole window.
@@ -83,7 +91,7 @@
   });
 
   const trouble = (name) => (event) => {
-    if (!event.target.matches(".message")) at("trouble").textContent = at("trouble").dataset[name];
+    if (!event.target.matches(".message, .pulse")) at("trouble").textContent = at("trouble").dataset[name];
   };
   document.addEventListener("htmx:sendError", trouble("offline"));
   document.addEventListener("htmx:timeout", trouble("offline"));

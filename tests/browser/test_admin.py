@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LISTS = [
     *(f"contacts/{model}" for model in ("contact", "address", "block", "change")),
-    *(f"messaging/{model}" for model in ("message", "sendout", "report", "deliveryevent", "refusal")),
+    *(
+        f"messaging/{model}"
+        for model in ("message", "sendout", "report", "deliveryevent", "tally", "unlistedcode", "alarm")
+    ),
 ]
 # Ways of Django's own widgets that are not ours to mend.
 DJANGOS_OWN = {"aria-prohibited-attr"}

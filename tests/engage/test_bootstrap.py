@@ -74,6 +74,16 @@ def test_a_redis_out_of_reach_is_refused(url: str) -> None:
         run.check_redis(url)
 
 
+@pytest.mark.parametrize(("urls", "runs"), [(None, False), ("", False), (" ", False), ("smpp://u:p@host/name", True)])
+def test_the_smpp_client_runs_where_an_smsc_is_named(
+    urls: str | None, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SMPP_URLS", raising=False)
+    if urls is not None:
+        monkeypatch.setenv("SMPP_URLS", urls)
+    assert ("smpp" in dict(run.processes())) == runs
+
+
 def test_the_password_can_be_read_aloud_and_passes_the_validators() -> None:
     password = run.readable_password()
     assert re.fullmatch(r"([a-z]{4}-){3}\d\d", password)

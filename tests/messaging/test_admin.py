@@ -18,7 +18,7 @@ from engage import large_tables
 from messaging import reports
 from messaging.admin import DeliveryEventAdmin
 from messaging.admin_words import NEED_A_LOOK
-from messaging.models import DeliveryEvent, Refusal, Report, SendOut
+from messaging.models import DeliveryEvent, Report, SendOut, Tally
 from messaging.statuses import Kind
 from messaging.tokens import token_of
 from tests.factories import ago, hard_bounce, make_contact, make_message, said
@@ -29,13 +29,13 @@ pytestmark = pytest.mark.django_db
 
 LARGE: Final = ("message", "deliveryevent", "report")
 LISTS: Final = [
-    *(f"messaging/{model}" for model in ("message", "sendout", "report", "deliveryevent", "refusal")),
+    *(f"messaging/{model}" for model in ("message", "sendout", "report", "deliveryevent", "tally")),
     *(f"contacts/{model}" for model in ("contact", "address", "block", "change")),
 ]
 QUESTIONS: Final = [
     *((place, {}) for place in LISTS),
     *((place, {"q": "7"}) for place in LISTS),
-    *((place, {"q": "anna@example.se"}) for place in LISTS if place != "messaging/refusal"),
+    *((place, {"q": "anna@example.se"}) for place in LISTS if place != "messaging/tally"),
     *(("messaging/report", {"state": state}) for state in (*NEED_A_LOOK, "inbox")),
     ("messaging/report", {"provider": "sendgrid"}),
     ("messaging/report", {"provider": "sendgrid", "state": "unreadable"}),
@@ -81,7 +81,7 @@ def fill(number: int) -> None:
     for _ in range(number):
         message = make_message(make_contact(mobile=f"+46701{number:02}{Contact.objects.count():04}"), hard_bounce())
         applied(fact(message, "delivered"))
-    Refusal.objects.create(provider=f"p{number}", day=timezone.now())
+    Tally.objects.create(provider=f"p{number}", hour=timezone.now())
     SendOut.objects.create(name="Letter", channel=Channel.EMAIL)
 
 
@@ -403,7 +403,7 @@ def test_nobody_makes_changes_or_removes_what_happened(enter: Any) -> None:
         message.send_out,
         message.events.get(),
         applied("nonsense"),
-        Refusal.objects.create(provider="p", day=timezone.now()),
+        Tally.objects.create(provider="p", hour=timezone.now()),
     ]
     client = enter()
 
@@ -439,5 +439,6 @@ def test_the_lists_name_what_support_asks_for_most_first(support: Client) -> Non
     apps = support.get("/admin/").context["app_list"]
 
     assert [model["object_name"] for app in apps for model in app["models"]] == [
-        "Contact", "Address", "Block", "Change", "Message", "SendOut", "Report", "DeliveryEvent", "Refusal",
+        "Contact", "Address", "Block", "Change", "Message", "SendOut", "Report", "DeliveryEvent", "Tally",
+        "UnlistedCode", "Alarm",
     ]  # fmt: skip

@@ -25,7 +25,7 @@ from messaging.demo import cast, play, preconditions, sendgrid, twilio
 from messaging.demo.post import Keys, Said, callback_of, event_of
 from messaging.demo.script import Person, Plot, Scene, Story, story
 from messaging.demo.stage import Part
-from messaging.models import DeliveryEvent, Message, Refusal, Report
+from messaging.models import DeliveryEvent, Message, Report, Tally
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.statuses import CONSENTS, EMAIL_STATUSES, SMS_STATUSES, Event, Kind, Outcome, Status, fold, key_of
@@ -229,7 +229,7 @@ def test_the_demo_ends_as_it_is_told(played: str) -> None:
     for channel, statuses in ((Channel.EMAIL, EMAIL_STATUSES), (Channel.SMS, SMS_STATUSES)):
         shown = set(Message.objects.filter(channel=channel).values_list("status", flat=True))
         assert shown == {status.value for status in statuses}
-    assert set(Refusal.objects.values_list("provider", "count")) == {("sendgrid", 1), ("twilio", 1)}
+    assert set(Tally.objects.values_list("provider", "refused")) == {("sendgrid", 1), ("twilio", 1)}
     assert Report.objects.filter(state=Report.State.UNREADABLE).count() == 1
     assert Report.objects.filter(state=Report.State.UNMATCHED).count() == 1
     check_late_ones()

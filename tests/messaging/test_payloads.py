@@ -1,9 +1,11 @@
 """Every payload of every provider reads as the file beside it says: payloads/<provider>/<case>.<ext>, .expected.json.
 
-The headers that came with it, where `read` needs any, are in .headers.json.
+The headers that came with it, where `read` needs any, are in .headers.json. What is binary stands as .hex, with
+comments.
 """
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,7 +28,8 @@ NOT_REASONS = {"", "unsubscribe", "resubscribe"}
 
 
 def raw_of(path: Path) -> Raw:
-    body = path.read_text().replace("{{token}}", token_of(4711)).encode()
+    text = path.read_text().replace("{{token}}", token_of(4711))
+    body = bytes.fromhex(re.sub("#.*", "", text)) if path.suffix == ".hex" else text.encode()
     content_type = "application/x-www-form-urlencoded" if path.suffix == ".form" else "application/json"
     beside = path.with_suffix(".headers.json")
     headers = json.loads(beside.read_text()) if beside.exists() else {}

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.raw import FORM, LONGEST_READ, LONGEST_SHOWN, readable
+from messaging.smpp.pdus import CONTENT_TYPE
+from tests.messaging.smpp.pdus import RECEIPTED_MESSAGE_ID, data_sm
 
 
 @pytest.mark.parametrize(
@@ -19,13 +21,22 @@ from messaging.raw import FORM, LONGEST_READ, LONGEST_SHOWN, readable
         (b"[" * 100_000, "application/json", "[" * LONGEST_SHOWN),
         ("a\u202eb\u200bc\0".encode(), "text/plain", "a⟨RIGHT-TO-LEFT OVERRIDE⟩b⟨ZERO WIDTH SPACE⟩c⟨U+0000⟩"),
         (b"", "", ""),
+        (
+            data_sm({RECEIPTED_MESSAGE_ID: b"4711\0", 0x1401: b"\xff"}),
+            CONTENT_TYPE,
+            (
+                "command: data_sm\nsource_addr: 46701234567\ndestination_addr: Engage\nesm_class: 0x04\ndata_coding: 0\n"
+                "short_message: \nreceipted_message_id: 34 37 31 31 00\n0x1401: ff"
+            ),
+        ),
+        (b"no PDU", CONTENT_TYPE, "no PDU"),
     ],
 )
 def test_it_shows_what_is_there(body: bytes, content_type: str, shown: str) -> None:
     assert readable(body, content_type).text == shown
 
 
-@given(st.binary(max_size=300), st.sampled_from(["application/json", FORM, "", "text/plain"]))
+@given(st.binary(max_size=300), st.sampled_from(["application/json", FORM, "", "text/plain", CONTENT_TYPE]))
 def test_nothing_that_arrives_breaks_the_page(body: bytes, content_type: str) -> None:
     shown = readable(body, content_type)
 

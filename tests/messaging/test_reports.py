@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from contacts.models import Block, Change, Channel
 from messaging import reports
-from messaging.models import DeliveryEvent, Message, Refusal, Report
+from messaging.models import DeliveryEvent, Message, Report, Tally
 from messaging.providers.twilio import signature
 from messaging.statuses import Kind
 from messaging.tokens import token_of
@@ -94,7 +94,7 @@ def test_a_forged_report_is_refused_counted_and_not_kept(provider: str) -> None:
         assert answer.status_code == 403
 
     assert not Report.objects.exists()
-    assert [refusal.count for refusal in Refusal.objects.filter(provider=provider)] == [2]
+    assert [tally.refused for tally in Tally.objects.filter(provider=provider)] == [2]
 
 
 def test_other_methods_and_unknown_providers_are_turned_away() -> None:

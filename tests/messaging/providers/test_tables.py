@@ -12,7 +12,7 @@ from messaging.statuses import CONSENTS, Event, Kind
 from tests.messaging.test_payloads import RECEIVED_AT
 
 NAMES = [
-    "amazon_sms", "bird", "elks", "gsm", "infobip", "link_mobility", "messagebird", "plivo", "sinch", "telnyx",
+    "amazon_sms", "bird", "elks", "gsm", "infobip", "link_mobility", "messagebird", "plivo", "sinch", "smpp", "telnyx",
     "twilio", "vonage",
 ]  # fmt: skip
 NUMBER_IS_GONE = {"user_unknown", "address_moved", "domain_refuses_mail"}

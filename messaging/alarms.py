@@ -1,0 +1,106 @@
+"""Alarms about what providers report, or rather do not: one for silence, one for signatures that fail.
+
+A beat task looks every minute. An alarm starts and ends by one conditional statement each, so however many workers
+look, each start and each end is written to the log once.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from messaging import health, rhythm, sql
+from messaging.models import Alarm, Tally
+from messaging.providers import providers
+from messaging.tallies import hour_of
+
+log = logging.getLogger(__name__)
+
+HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of one provider: the hours in which it reported, its last report, refusals in the last hour."""
+
+    hours: frozenset[datetime] = frozenset()
+    last_at: datetime | None = None
+    refused: float = 0
+
+
+def watch(now: datetime | None = None) -> int:
+    """Start and end alarms. Returns how many are on."""
+    now = now or timezone.now()
+    # What waits in the inbox is not counted yet. So silence is judged as of when the oldest of it came.
+    told_until = now - timedelta(seconds=health.lag_seconds())
+    failing = {alarm.provider for alarm in current() if alarm.kind == Alarm.Kind.REFUSED}
+    wanted = {
+        (slug, kind)
+        for slug, seen in look(now).items()
+        if slug in providers() and providers()[slug].is_set_up()
+        for kind in kinds_of(seen, told_until, is_failing=slug in failing)
+    }
+    _end(wanted, now)
+    _start(wanted, now)
+    return len(wanted)
+
+
+def current() -> list[Alarm]:
+    """The alarms that are on, by provider."""
+    return list(Alarm.objects.filter(ended_at=None).order_by("provider", "kind"))
+
+
+def kinds_of(seen: Seen, told_until: datetime, *, is_failing: bool) -> Iterable[Alarm.Kind]:
+    """Which alarms a provider gives reason for. `is_failing`: its signatures did before; that ends at half as many."""
+    overdue = rhythm.overdue(seen.hours, seen.last_at, told_until) if seen.last_at else None
+    if overdue is not None and overdue >= timedelta(minutes=settings.SILENCE_MINUTES):
+        yield Alarm.Kind.SILENT
+    if seen.refused >= settings.REFUSALS_PER_HOUR / (2 if is_failing else 1):
+        yield Alarm.Kind.REFUSED
+
+
+def look(now: datetime) -> dict[str, Seen]:
+    """What the tallies of the last four weeks say, by provider."""
+    rows: dict[str, list[Tally]] = {}
+    for tally in Tally.objects.filter(hour__gt=hour_of(now) - rhythm.WINDOW - HOUR, hour__lte=now):
+        rows.setdefault(tally.provider, []).append(tally)
+    return {slug: _seen(tallies, now) for slug, tallies in rows.items()}
+
+
+def _seen(tallies: Iterable[Tally], now: datetime) -> Seen:
+    reporting = [tally for tally in tallies if tally.reports]
+    last = max((tally.last_at for tally in reporting if tally.last_at), default=None)
+    this_hour = hour_of(now)
+    # Of the hour before, the part that lies within the last sixty minutes.
+    parts = {this_hour: 1.0, this_hour - HOUR: 1 - (now - this_hour) / HOUR}
+    refused = sum(tally.refused * parts.get(tally.hour, 0) for tally in tallies)
+    return Seen(frozenset(tally.hour for tally in reporting), last, refused)
+
+
+def _start(wanted: Iterable[tuple[str, str]], now: datetime) -> None:
+    for slug, kind in sorted(wanted):
+        with connection.cursor() as cursor:
+            cursor.execute(sql.RAISE_ALARM, [slug, kind, now])
+            is_new = cursor.rowcount == 1
+        if is_new:
+            log.warning("Alarm: %s: %s", slug, SAYS[Alarm.Kind(kind)])
+
+
+def _end(wanted: Iterable[tuple[str, str]], now: datetime) -> None:
+    for alarm in current():
+        if (alarm.provider, alarm.kind) in wanted:
+            continue
+        if Alarm.objects.filter(pk=alarm.pk, ended_at=None).update(ended_at=now):
+            log.warning("Alarm over: %s: %s", alarm.provider, SAYS[Alarm.Kind(alarm.kind)])
+
+
+# For the log, which is not translated.
+SAYS: Final = {
+    Alarm.Kind.SILENT: "it normally reports at this time, and has not.",
+    Alarm.Kind.REFUSED: "the signatures of its reports fail again and again.",
+}

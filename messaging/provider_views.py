@@ -1,0 +1,78 @@
+"""The page Providers: how each of them is doing, what to paste there, and a test report."""
+
+from typing import Any, Final
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts.pages import HtmxRequest, is_partial, page
+from messaging import health, probe
+from messaging.providers import providers
+from messaging.standing import Standing, standings
+from messaging.statuses import Look
+
+CHECK_NAMES: Final = {
+    "database": gettext_lazy("Database"),
+    "broker": gettext_lazy("Broker"),
+    "worker": gettext_lazy("Worker"),
+    "beat": gettext_lazy("Beat"),
+    "lag": gettext_lazy("Queue"),
+}
+
+
+@page("messaging.see_providers")
+def overview(request: HtmxRequest) -> HttpResponse:
+    """All of it; for HTMX what changes. The alarms only where they are others than those `?seen=`."""
+    context = context_of(request)
+    if not is_partial(request):
+        return render(request, "messaging/providers.html", context)
+    is_news = request.GET.get("seen") != context["seen"]
+    return render(request, "messaging/providers_news.html", {**context, "is_news": is_news})
+
+
+@page("messaging.see_providers", methods=("POST",))
+def test(request: HtmxRequest, slug: str) -> HttpResponse:
+    """Send a test report to our own webhook, and say what became of it."""
+    provider = providers().get(slug)
+    if provider is None or not provider.methods or not provider.is_set_up():
+        raise Http404
+    result = probe.send(provider)
+    tested = {"slug": slug, "provider": provider, "result": result, "look": PROBE_LOOKS[result.outcome]}
+    if is_partial(request):
+        return render(request, "messaging/probe.html", {"tested": tested})
+    return render(request, "messaging/providers.html", {**context_of(request), "tested": tested})
+
+
+def context_of(request: HtmxRequest) -> dict[str, Any]:
+    set_up, others = standings()
+    checks = [(CHECK_NAMES[check.name], check) for check in health.checks()]
+    alarms = [(each, alarm) for each in set_up for alarm in each.alarms]
+    return {
+        "set_up": set_up,
+        "others": others,
+        "checks": checks,
+        "alarms": alarms,
+        "seen": ".".join(str(alarm.pk) for _each, alarm in alarms),
+        "unwell": unwell(set_up, checks),
+        # Support staff may follow the figures to the rows behind them.
+        "may_see_reports": request.user.is_staff and request.user.has_perm("messaging.view_report"),
+        "may_see_codes": request.user.is_staff and request.user.has_perm("messaging.view_unlistedcode"),
+        "may_see_hours": request.user.is_staff and request.user.has_perm("messaging.view_tally"),
+    }
+
+
+def unwell(set_up: list[Standing], checks: list[tuple[Any, health.Check]]) -> str:
+    """What the title of the page begins with where something is wrong."""
+    is_wrong = any(each.alarms for each in set_up) or not all(check.is_good for _name, check in checks)
+    return _("Warning") if is_wrong else ""
+
+
+PROBE_LOOKS: Final = {
+    probe.Outcome.PROVED: (Look.GOOD, "check"),
+    probe.Outcome.REACHED: (Look.GOOD, "check"),
+    probe.Outcome.REFUSED: (Look.BAD, "lock"),
+    probe.Outcome.ELSEWHERE: (Look.BAD, "cross"),
+    probe.Outcome.UNREACHABLE: (Look.BAD, "cross"),
+}

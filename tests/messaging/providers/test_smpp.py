@@ -1,0 +1,156 @@
+"""The adapter: ids, codes and dates as set for the connection; SMS that people send; and no way in over HTTP."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from messaging.models import Report
+from messaging.providers import providers, smpp
+from messaging.providers.base import Raw, Reading, UnreadableError
+from messaging.smpp.connections import Connection
+from messaging.statuses import Event
+from tests.messaging.smpp import pdus
+from tests.messaging.test_payloads import RECEIVED_AT
+
+
+def reading(pdu: bytes, name: str = "telia") -> Reading:
+    return providers()["smpp"].read(Raw(pdu, "application/x-smpp-pdu", "/telia", RECEIVED_AT, {"connection": name}))
+
+
+def event(pdu: bytes) -> Event:
+    (found,) = reading(pdu).events
+    return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "HEAD"])
+def test_nothing_comes_in_over_http(method: str, settings: Settings) -> None:
+    settings.SMPP_CONNECTIONS = {"telia": Connection("telia")}
+
+    answer = Client().generic(method, "/webhooks/smpp/", pdus.deliver_sm(), "application/x-smpp-pdu")
+
+    assert answer.status_code == 405
+    assert not Report.objects.exists()
+
+
+def test_it_is_set_up_once_an_smsc_is_named(settings: Settings) -> None:
+    assert not providers()["smpp"].is_set_up()
+    settings.SMPP_CONNECTIONS = {"telia": Connection("telia")}
+    assert providers()["smpp"].is_set_up()
+
+
+def test_ids_and_dates_are_read_as_the_connection_says(settings: Settings) -> None:
+    zone = ZoneInfo("Europe/Stockholm")
+    settings.SMPP_CONNECTIONS = {"telia": Connection("telia", ids="hex", receipt_ids="decimal", zone=zone)}
+
+    found = event(pdus.receipt("0012345678"))
+
+    assert found.provider_message_id == settings.SMPP_CONNECTIONS["telia"].submitted_id("bc614e")
+    assert found.occurred_at.isoformat() == "2026-11-03T10:42:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("codes", "error", "kind"),
+    [
+        ("", "001", "failed"),
+        ("map", "001", "hard_bounce"),
+        ("map", "1", "hard_bounce"),
+        ("map", "027", "soft_bounce"),
+        ("map", "000", "failed"),
+        ("map", "999", "failed"),
+        ("own", "007", "hard_bounce"),
+        ("own", "001", "failed"),
+    ],
+)
+def test_a_number_means_what_the_connection_says_and_else_nothing(
+    codes: str, error: str, kind: str, settings: Settings, tmp_path: Path
+) -> None:
+    own = tmp_path / "telia.toml"
+    own.write_text('[codes]\n007 = ["hard_bounce", "user_unknown"]\n')
+    settings.SMPP_CONNECTIONS = {"telia": Connection("telia", codes=str(own) if codes == "own" else codes)}
+
+    assert event(pdus.receipt("4711", "UNDELIV", error)).kind == kind
+
+
+def test_a_code_that_no_table_lists_is_noted(settings: Settings) -> None:
+    settings.SMPP_CONNECTIONS = {"telia": Connection("telia", codes="map")}
+
+    assert reading(pdus.receipt("4711", "UNDELIV", "999")).unlisted == [("telia", "999")]
+    assert not reading(pdus.receipt("4711", "DELIVRD", "999")).unlisted
+
+
+@pytest.mark.parametrize("codes", ["no_such_space", "/nowhere.toml"])
+def test_codes_that_are_not_there_stop_the_start(codes: str, settings: Settings) -> None:
+    settings.SMPP_CONNECTIONS = {"telia": Connection("telia", codes=codes)}
+
+    with pytest.raises(ImproperlyConfigured, match=f"telia: codes={codes}"):
+        smpp.check_codes()
+
+
+def test_the_same_receipt_twice_is_one_fact_and_a_later_state_another() -> None:
+    once, again = event(pdus.receipt("4711", sequence=1)), event(pdus.receipt("4711", sequence=9))
+    other = event(pdus.receipt("4711", "UNDELIV"))
+
+    assert once.repeat_id == again.repeat_id != other.repeat_id
+
+
+def test_an_sms_that_somebody_sent_says_nothing_of_our_messages() -> None:
+    assert reading(pdus.deliver_sm("STOP", esm_class=0)) == Reading()
+
+
+def test_a_person_cannot_write_a_receipt_but_an_smsc_may_leave_it_unmarked(settings: Settings) -> None:
+    pdu = pdus.deliver_sm(esm_class=0)
+    with pytest.raises(UnreadableError, match="receipts=unmarked"):
+        reading(pdu)
+
+    settings.SMPP_CONNECTIONS = {"telia": Connection("telia", receipts="unmarked")}
+    assert event(pdu).kind == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("pdu", "says"),
+    [
+        (pdus.deliver_sm("stat:DELIVRD err:000"), "No id"),
+        (pdus.deliver_sm("id:4711 stat:FUNNY"), "Unknown state: message_state '', stat 'FUNNY'"),
+        (
+            pdus.deliver_sm("", tlvs={pdus.RECEIPTED_MESSAGE_ID: b"4711\0", pdus.MESSAGE_STATE: b"\xc8"}),
+            "message_state '200'",
+        ),
+        (pdus.pdu(0x15), "neither deliver_sm nor data_sm"),
+        (pdus.deliver_sm()[:-1], "not one whole PDU"),
+    ],
+)
+def test_what_cannot_be_read_says_why(pdu: bytes, says: str) -> None:
+    with pytest.raises(UnreadableError) as unread:
+        reading(pdu)
+
+    assert says in str(unread.value)
+
+
+@given(st.binary(max_size=200), st.sampled_from([pdus.DELIVER_SM, pdus.DATA_SM]))
+def test_any_octets_are_read_or_unreadable(body: bytes, command: int) -> None:
+    for pdu in (body, pdus.pdu(command, body), pdus.pdu(command, pdus.deliver_sm()[16:40] + body)):
+        try:
+            found = reading(pdu)
+        except UnreadableError:
+            continue
+        assert all(each.provider == "smpp" for each in found.events)
+
+
+@given(
+    st.binary(max_size=100),
+    st.integers(0, 255),
+    st.dictionaries(st.sampled_from([0x1E, 0x423, 0x424, 0x427]), st.binary(max_size=8)),
+)
+def test_any_receipt_is_read_or_unreadable(text: bytes, esm_class: int, tlvs: dict[int, bytes]) -> None:
+    try:
+        found = reading(pdus.deliver_sm(b"id:1 " + text, esm_class=esm_class, tlvs=tlvs))
+    except UnreadableError:
+        return
+    assert all(each.provider_message_id.startswith("telia/") for each in found.events)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Final
 
 from django.contrib.auth.models import Group, User
@@ -31,6 +32,7 @@ WHERE n >= %s AND n < %s ORDER BY md5(c.id::text) LIMIT %s
 def measure(messages: int) -> Iterator[Figure]:
     data.loaded(messages)()
     call_command("collectstatic", "--no-input", verbosity=0)
+    import_module("engage.wsgi")  # as the web server does, with what follows for the garbage collector
     client = administrator()
     ordinary, heavy = pages_of(A_PAGE, MANY, ORDINARY), pages_of(MANY, 10**9, HEAVY)
     say(f"{len(ordinary)} contacts with {A_PAGE} messages and more, {len(heavy)} with {MANY} and more")

@@ -1,8 +1,14 @@
 """The WSGI application that the web server runs."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
 application = get_wsgi_application()
+
+# What is loaded by now stays for good. The collector need not walk through it again and again: that took 80 ms at a
+# time, in the middle of somebody's page.
+gc.collect()
+gc.freeze()

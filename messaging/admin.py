@@ -47,7 +47,18 @@ class MessageAdmin(RecordAdmin[Message]):
         (gettext_lazy("Message"), {"fields": ("subject_shown", "send_out_link", "address_shown", "contact_link")}),
         (
             gettext_lazy("Sending"),
-            {"fields": ("provider_name", "provider_message_id", "token", "created", "sent", "due")},
+            {
+                "fields": (
+                    "provider_name",
+                    "provider_message_id",
+                    "token",
+                    "parts",
+                    "parts_arrived",
+                    "created",
+                    "sent",
+                    "due",
+                )
+            },
         ),
     )
 
@@ -140,7 +151,8 @@ def contact_of(message: Message) -> object:
 def events_panel(message: Message, events: list[DeliveryEvent]) -> Panel:
     heads = [head(DeliveryEvent, name) for name in ("recorded_at", "occurred_at", "kind")]
     heads += [_("Effect"), _("Why"), head(DeliveryEvent, "diagnostic"), _("From")]
-    rows = [event_row(message, entry) for entry in timeline(Channel(message.channel), events)]
+    entries = timeline(Channel(message.channel), events, message.parts)
+    rows = [event_row(message, entry) for entry in entries]
     note = more_than() if len(events) == MOST_RELATED else ""
     return Panel(_("Events, as recorded"), heads, rows, _("Nothing was reported about this message yet."), note)
 

@@ -89,6 +89,9 @@ def hint(message: Message, now: datetime | None = None) -> str:
     if status in REASONED:
         parts = [reason_label(message), message.code, gives_up(message, now) if status == Status.DEFERRED else ""]
         return " · ".join(filter(None, parts))
+    if status == Status.UNKNOWN and message.parts_arrived:
+        counts = {"arrived": message.parts_arrived, "parts": message.parts}
+        return _("%(arrived)d of %(parts)d parts arrived") % counts
     return str(HINTS.get(status, ""))
 
 

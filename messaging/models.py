@@ -56,6 +56,11 @@ class Message(models.Model):
     status_at = models.DateTimeField(_("status since"), null=True, blank=True)
     is_opened = models.BooleanField(_("opened"), default=False, db_default=False)
     is_opened_by_person = models.BooleanField(_("opened by a person"), default=False, db_default=False)
+    # A long SMS travels in parts: how many were handed over, and how many are known to have arrived.
+    # Not "positive": its CHECK would have PostgreSQL read the whole table under lock in the migration.
+    parts = models.SmallIntegerField(_("parts"), default=1, db_default=1)
+    parts_arrived = models.SmallIntegerField(_("parts arrived"), default=0, db_default=0, editable=False)
+    parts_arrived_at = models.DateTimeField(_("last part arrived"), null=True, blank=True, editable=False)
     reason = models.CharField(_("reason"), max_length=40, blank=True, db_default="")
     code = models.CharField(_("code"), max_length=60, blank=True, db_default="")
     diagnostic = models.TextField(_("the server's own words"), blank=True, db_default="")
@@ -104,6 +109,24 @@ class Message(models.Model):
     def is_probably_automatic(self) -> bool:
         """Opened, but by nobody that we know to be a person."""
         return self.status == Status.OPENED and not self.is_opened_by_person
+
+
+class Part(models.Model):
+    """A further name of a message: the id that its gateway gave one of its parts. Written when it is handed over."""
+
+    message = models.ForeignKey(Message, models.DO_NOTHING, db_constraint=False, db_index=False)
+    provider = models.CharField(_("provider"), max_length=30)
+    provider_message_id = models.CharField(_("provider's message id"), max_length=255)
+
+    class Meta:
+        verbose_name = _("part of a message")
+        verbose_name_plural = _("parts of messages")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["provider_message_id", "provider"], name="part_by_provider_id")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.provider_message_id}"
 
 
 class Report(models.Model):

@@ -29,17 +29,25 @@ FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %
 WHERE r.id = s.id
 """
 
-MESSAGES_BY_ID: Final = "SELECT id, channel, address_id FROM messaging_message WHERE id = ANY(%s::bigint[])"
+MESSAGES_BY_ID: Final = "SELECT id, channel, address_id, parts FROM messaging_message WHERE id = ANY(%s::bigint[])"
 
+# A long SMS goes by several ids where the gateway gives each of its parts one.
 MESSAGES_BY_PROVIDER_ID: Final = """
-SELECT provider, provider_message_id, m.id, m.channel, m.address_id
-FROM unnest(%s::text[], %s::text[]) AS i(provider, provider_message_id)
-JOIN messaging_message m USING (provider_message_id, provider)
+WITH said AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS i(provider, provider_message_id)),
+named AS (
+  SELECT provider, provider_message_id, m.id
+  FROM said JOIN messaging_message m USING (provider_message_id, provider)
+  UNION
+  SELECT provider, provider_message_id, p.message_id
+  FROM said JOIN messaging_part p USING (provider_message_id, provider)
+)
+SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts
+FROM named n JOIN messaging_message m ON m.id = n.id
 """
 
 # What is new rises to its message, and is returned. One statement compares and moves: the winner's facts replace the
-# old ones, being opened is only ever added. Events go in by key and messages are locked by id, so that two workers
-# wait for each other instead of dead-locking.
+# old ones, being opened is only ever added, arrived parts are counted. Events go in by key and messages are locked by
+# id, so that two workers wait for each other instead of dead-locking.
 RECORD_EVENTS: Final = """
 WITH said AS (
   SELECT * FROM unnest(
@@ -61,46 +69,75 @@ WITH said AS (
 ), best AS (
   SELECT DISTINCT ON (message_id) s.*,
     bool_or(is_read) OVER (PARTITION BY message_id) AS is_opened,
-    bool_or(is_read AND NOT is_automatic) OVER (PARTITION BY message_id) AS is_opened_by_person
+    bool_or(is_read AND NOT is_automatic) OVER (PARTITION BY message_id) AS is_opened_by_person,
+    count(*) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived,
+    max(occurred_at) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived_at
   FROM said s JOIN fresh USING (key) WHERE rank > 0
   ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
-  SELECT b.*, (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AS wins
+  SELECT b.*, (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AS wins,
+    b.arrived > 0 AND m.parts_arrived + b.arrived >= m.parts AND greatest(m.rank, b.rank) < %s AS is_whole
   FROM messaging_message m JOIN best b ON m.id = b.message_id
   WHERE (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL
-     OR b.is_opened AND NOT m.is_opened OR b.is_opened_by_person AND NOT m.is_opened_by_person
+     OR b.is_opened AND NOT m.is_opened OR b.is_opened_by_person AND NOT m.is_opened_by_person OR b.arrived > 0
   ORDER BY m.id FOR NO KEY UPDATE OF m
 ), raised AS (
   UPDATE messaging_message m SET
     status = CASE
+      WHEN r.is_whole THEN 'delivered'
       WHEN m.channel = 'email' AND (m.is_opened OR r.is_opened)
         AND CASE WHEN r.wins THEN r.status ELSE m.status END IN ('delivered', 'opened') THEN 'opened'
       WHEN r.wins THEN r.status ELSE m.status END,
     is_opened = m.is_opened OR r.is_opened,
     is_opened_by_person = m.is_opened_by_person OR r.is_opened_by_person,
-    rank = CASE WHEN r.wins THEN r.rank ELSE m.rank END,
-    decided_by = CASE WHEN r.wins THEN r.key ELSE m.decided_by END,
-    status_at = CASE WHEN r.wins THEN r.occurred_at ELSE m.status_at END,
+    parts_arrived = m.parts_arrived + r.arrived,
+    parts_arrived_at = greatest(m.parts_arrived_at, r.arrived_at),
+    rank = CASE WHEN r.is_whole THEN %s WHEN r.wins THEN r.rank ELSE m.rank END,
+    decided_by = CASE WHEN r.is_whole THEN %s WHEN r.wins THEN r.key ELSE m.decided_by END,
+    status_at = CASE
+      WHEN r.is_whole THEN greatest(m.parts_arrived_at, r.arrived_at)
+      WHEN r.wins THEN r.occurred_at ELSE m.status_at END,
     due_at = CASE
       WHEN r.wins AND r.kind = 'gave_up' THEN NULL
       WHEN r.wins THEN COALESCE(m.due_at, COALESCE(m.sent_at, r.occurred_at) + r.gives_up_after) ELSE m.due_at END,
-    reason = CASE WHEN r.wins THEN r.reason ELSE m.reason END,
-    code = CASE WHEN r.wins THEN r.code ELSE m.code END,
-    diagnostic = CASE WHEN r.wins THEN r.diagnostic ELSE m.diagnostic END,
-    said_by = CASE WHEN r.wins THEN r.said_by ELSE m.said_by END
+    reason = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.reason ELSE m.reason END,
+    code = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.code ELSE m.code END,
+    diagnostic = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.diagnostic ELSE m.diagnostic END,
+    said_by = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.said_by ELSE m.said_by END
   FROM raising r WHERE m.id = r.message_id
 )
 SELECT key FROM fresh
 """
 
-# What fell due, a chunk at a time; a row that a worker or another sweep holds is left for the next round.
-CLAIM_DUE: Final = """
-SELECT id, channel, status, due_at, diagnostic, said_by FROM messaging_message
-WHERE due_at <= %s ORDER BY due_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+# What fell due, a chunk at a time: those still waited for get their event and their status, and all of them leave the
+# list. Only messages that nobody holds are taken (the next round takes the others), so this waits for no worker; and a
+# message that is still waited for has no event as great as this one (statuses.MEANING), so there is nothing to compare.
+GIVE_UP: Final = """
+WITH due AS (
+  SELECT m.id, due_at, diagnostic, said_by, w.given_up, w.given_up IS NOT NULL AS is_late,
+    (%s + (extract(epoch FROM due_at) * 1000000)::bigint * %s) AS rank,
+    encode(substring(sha256(convert_to(%s || m.id, 'UTF8')) FOR 16), 'hex')::uuid AS key
+  FROM messaging_message m
+  LEFT JOIN unnest(%s::text[], %s::text[], %s::text[]) AS w(channel, waiting, given_up)
+    ON w.channel = m.channel AND w.waiting = m.status
+  WHERE due_at <= %s ORDER BY due_at, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
+), recorded AS (
+  INSERT INTO messaging_deliveryevent (key, message_id, provider, kind, occurred_at, reason, diagnostic, said_by)
+  SELECT key, id, %s, %s, due_at, %s, diagnostic, said_by FROM due WHERE is_late ORDER BY key
+  ON CONFLICT (key) DO NOTHING
+), given_up AS (
+  UPDATE messaging_message m SET
+    due_at = NULL,
+    status = CASE WHEN is_late THEN d.given_up ELSE m.status END,
+    rank = CASE WHEN is_late THEN d.rank ELSE m.rank END,
+    decided_by = CASE WHEN is_late THEN d.key ELSE m.decided_by END,
+    status_at = CASE WHEN is_late THEN d.due_at ELSE m.status_at END,
+    reason = CASE WHEN is_late THEN %s ELSE m.reason END,
+    code = CASE WHEN is_late THEN '' ELSE m.code END
+  FROM due d WHERE m.id = d.id
+)
+SELECT count(*), count(*) FILTER (WHERE is_late) FROM due
 """
-
-# Giving up has done so already for those that were waited for.
-CLEAR_DUE: Final = "UPDATE messaging_message SET due_at = NULL WHERE id = ANY(%s) AND due_at IS NOT NULL"
 
 PRUNE_REPORTS: Final = """
 DELETE FROM messaging_report WHERE id IN (

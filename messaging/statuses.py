@@ -5,10 +5,10 @@ order of arrival nor repeats can change it. Everything here is pure.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -39,6 +39,7 @@ class Kind(TextChoices):
     DEFERRED = "deferred", _("Deferred")
     GAVE_UP = "gave_up", _("Gave up")
     UNTRACEABLE = "untraceable", _("No status available")
+    PART_ARRIVED = "part_arrived", _("A part arrived")
     DELIVERED = "delivered", _("Delivered")
     OPENED = "opened", _("Opened")
     CLICKED = "clicked", _("Clicked")
@@ -63,6 +64,7 @@ class Meaning(NamedTuple):
 MEANING: Final[dict[Kind, Meaning]] = {
     Kind.ACCEPTED: Meaning(1, 0, Status.UNKNOWN, Status.UNKNOWN),
     Kind.DEFERRED: Meaning(2, 0, Status.DEFERRED, Status.UNKNOWN),
+    Kind.PART_ARRIVED: Meaning(2, 1, Status.UNKNOWN, Status.UNKNOWN),
     Kind.UNTRACEABLE: Meaning(3, 0, Status.UNKNOWN, Status.UNTRACEABLE),
     Kind.GAVE_UP: Meaning(3, 1, Status.SOFT_BOUNCE, Status.EXPIRED),
     Kind.DELIVERED: Meaning(4, 0, Status.DELIVERED, Status.DELIVERED),
@@ -142,10 +144,29 @@ def rank_of(kind: Kind, occurred_at: datetime) -> int:
     return (meaning.tier << TIME_BITS | microseconds) << SEVERITY_BITS | meaning.severity
 
 
+# The place of an SMS whose every part arrived: a final word, yet below any that was said of the message or of one of
+# its parts, since one failed part decides. No event says it, so it has a key of its own.
+WHOLE_RANK: Final = rank_of(Kind.DELIVERED, EPOCH)
+WHOLE_KEY: Final = UUID(int=0)
+
+
+def of_message(event: Event, parts: int) -> Event:
+    """The event as it is about a message of so many parts: the only part is the message."""
+    return replace(event, kind=Kind.DELIVERED) if event.kind == Kind.PART_ARRIVED and parts <= 1 else event
+
+
 def key_of(event: Event) -> UUID:
-    """The repeat-key: the same fact reported twice gets the same key, whichever worker computes it."""
-    said = f"{event.provider}\0{event.repeat_id}\0{event.kind}"
-    return UUID(bytes=blake2b(said.encode("utf-8", "replace"), digest_size=16).digest())
+    """The repeat-key: the same fact reported twice gets the same key, whichever worker computes it.
+
+    The first half of a SHA-256, which PostgreSQL can work out as well (sql.GIVE_UP).
+    """
+    said = key_prefix(event.provider, event.kind) + event.repeat_id
+    return UUID(bytes=sha256(said.encode("utf-8", "replace")).digest()[:16])
+
+
+def key_prefix(provider: str, kind: Kind) -> str:
+    """What stands before the repeat_id; a provider's slug and a kind have no slash in them."""
+    return f"{provider}/{kind}/"
 
 
 def not_later_than(limit: datetime, occurred_at: datetime) -> datetime:
@@ -163,14 +184,15 @@ class Outcome(NamedTuple):
     decided_by: UUID | None
 
 
-def fold(channel: Channel, events: Iterable[Event]) -> Outcome:
-    """The status of a message about which `events` were reported, in whatever order and however often.
+def fold(channel: Channel, events: Iterable[Event], parts: int = 1) -> Outcome:
+    """The status of a message of `parts` parts about which `events` were reported, in any order and however often.
 
     What messaging/apply.py does in SQL must come to the same; tests/messaging/test_laws.py proves it.
     """
     best: tuple[int, UUID | None, Status] = (0, None, Status.WAITING)
     is_opened = is_opened_by_person = False
-    for event in events:
+    arrived: set[UUID] = set()
+    for event in (of_message(event, parts) for event in events):
         status = status_of(event.kind, channel)
         if status is None:
             continue
@@ -179,6 +201,10 @@ def fold(channel: Channel, events: Iterable[Event]) -> Outcome:
         rank, key = rank_of(event.kind, event.occurred_at), key_of(event)
         if best[1] is None or (rank, key) > (best[0], best[1]):
             best = (rank, key, status)
+        if event.kind == Kind.PART_ARRIVED:
+            arrived.add(key)
+    if arrived and len(arrived) >= parts and best[0] < WHOLE_RANK:
+        best = (WHOLE_RANK, WHOLE_KEY, Status.DELIVERED)
     rank, decided_by, status = best
     if status == Status.DELIVERED and is_opened and channel == Channel.EMAIL:
         status = Status.OPENED

@@ -6,15 +6,16 @@ in which it happened.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
 from messaging.models import DeliveryEvent
-from messaging.statuses import CONSENTS, MEANING, READS, Kind, Status, rank_of, status_of
+from messaging.statuses import CONSENTS, MEANING, READS, WHOLE_KEY, WHOLE_RANK, Kind, Status, rank_of, status_of
 
 FINAL_TIER: Final = MEANING[Kind.DELIVERED].tier
 
@@ -35,6 +36,14 @@ class Entry:
     note: str | Promise = ""
 
 
+class Known(NamedTuple):
+    """The greatest that was known at a time: its place in the order, what it says, and when it happened."""
+
+    place: tuple[int, object]
+    kind: Kind
+    occurred_at: datetime
+
+
 OLDER: Final = _("Older than what was known already, so it changed nothing.")
 TOO_LATE: Final = _("The final word was known already, so it changed nothing.")
 OVERTAKEN: Final = _("A real report had come already, so giving up changed nothing.")
@@ -45,18 +54,23 @@ CONSENT: Final = _("This changes the person's consent, not what became of the me
 OVERRULED: Final = _("A real report came later and counts instead.")
 
 
-def timeline(channel: Channel, events: Iterable[DeliveryEvent]) -> list[Entry]:
+def timeline(channel: Channel, events: Iterable[DeliveryEvent], parts: int = 1) -> list[Entry]:
     """Every event with its effect. The last entry's status is what `statuses.fold` makes of them all."""
     entries: list[Entry] = []
-    best: DeliveryEvent | None = None
-    is_opened, before = False, Status.WAITING
+    best: Known | None = None
+    arrived, is_opened, before = 0, False, Status.WAITING
     for event in sorted(events, key=_in_order):
-        is_best = event.kind not in CONSENTS and (best is None or _place(event) > _place(best))
+        known = Known(_place(event), Kind(event.kind), event.occurred_at)
+        if event.kind == Kind.PART_ARRIVED:
+            arrived += 1
+            if arrived >= parts and (best is None or best.place[0] < WHOLE_RANK):
+                known = Known((WHOLE_RANK, WHOLE_KEY), Kind.DELIVERED, event.occurred_at)
+        is_best = event.kind not in CONSENTS and (best is None or known.place > best.place)
         was_opened = is_opened
         is_opened = is_opened or event.kind in READS
         if is_best:
-            entries = _overrule(entries, event)
-            best = event
+            entries = _overrule(entries, known)
+            best = known
         after = _shown(best, channel, is_opened=is_opened)
         effect = _effect(is_best=is_best, is_change=after != before)
         note = "" if effect != Effect.NOTHING else _why_not(event, best, is_news=is_opened and not was_opened)
@@ -73,8 +87,8 @@ def _place(event: DeliveryEvent) -> tuple[int, object]:
     return rank_of(Kind(event.kind), event.occurred_at), event.key
 
 
-def _shown(best: DeliveryEvent | None, channel: Channel, *, is_opened: bool) -> Status:
-    status = status_of(Kind(best.kind), channel) if best else None
+def _shown(best: Known | None, channel: Channel, *, is_opened: bool) -> Status:
+    status = status_of(best.kind, channel) if best else None
     if status == Status.DELIVERED and is_opened and channel == Channel.EMAIL:
         return Status.OPENED
     return status or Status.WAITING
@@ -86,9 +100,9 @@ def _effect(*, is_best: bool, is_change: bool) -> Effect:
     return Effect.CONFIRMED if is_best else Effect.NOTHING
 
 
-def _overrule(entries: list[Entry], event: DeliveryEvent) -> list[Entry]:
+def _overrule(entries: list[Entry], known: Known) -> list[Entry]:
     """Our own giving up was right when it was recorded, and is no longer: say so beside it."""
-    if MEANING[Kind(event.kind)].tier < FINAL_TIER:
+    if MEANING[known.kind].tier < FINAL_TIER:
         return entries
     return [
         Entry(entry.event, entry.effect, entry.status, OVERRULED)
@@ -98,12 +112,12 @@ def _overrule(entries: list[Entry], event: DeliveryEvent) -> list[Entry]:
     ]
 
 
-def _why_not(event: DeliveryEvent, best: DeliveryEvent | None, *, is_news: bool) -> str | Promise:
+def _why_not(event: DeliveryEvent, best: Known | None, *, is_news: bool) -> str | Promise:
     if event.kind in CONSENTS or best is None:
         return CONSENT
     if is_news:
         return OPENED_ONLY
-    mine, theirs = MEANING[Kind(event.kind)].tier, MEANING[Kind(best.kind)].tier
+    mine, theirs = MEANING[Kind(event.kind)].tier, MEANING[best.kind].tier
     if event.kind == Kind.GAVE_UP and mine < theirs:
         return OVERTAKEN
     if mine < theirs:

@@ -53,7 +53,7 @@ def row(request: HtmxRequest, pk: int) -> HttpResponse:
 def details(request: HtmxRequest, pk: int) -> HttpResponse:
     """What became of a message, why, and what follows."""
     message = get_object_or_404(with_names().select_related("contact"), pk=pk)
-    entries = timeline(Channel(message.channel), message.events.all())
+    entries = timeline(Channel(message.channel), message.events.all(), message.parts)
     context = {
         "message": message,
         "contact": message.contact,

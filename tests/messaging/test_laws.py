@@ -21,6 +21,7 @@ kinds = st.sampled_from(list(Kind))
 # Few times, so that ties are common.
 times = st.integers(0, 4).map(lambda hours: START + timedelta(hours=hours))
 channels = st.sampled_from(list(Channel))
+parts = st.sampled_from([1, 2, 3])
 
 
 @st.composite
@@ -33,24 +34,24 @@ def events(draw: st.DrawFn, messages: int = 1) -> list[tuple[int, Event]]:
     ]
 
 
-@given(events(), channels, st.randoms())
+@given(events(), channels, parts, st.randoms())
 def test_fold_does_not_depend_on_order_or_repeats(
-    said: list[tuple[int, Event]], channel: Channel, random: object
+    said: list[tuple[int, Event]], channel: Channel, count: int, random: object
 ) -> None:
     facts = [event for _, event in said]
     shuffled = [*facts, *facts]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
-    assert fold(channel, shuffled) == fold(channel, facts)
+    assert fold(channel, shuffled, count) == fold(channel, facts, count)
 
 
-@given(events(), events(), channels)
+@given(events(), events(), channels, parts)
 def test_fold_of_all_is_at_least_the_fold_of_a_part(
-    some: list[tuple[int, Event]], more: list[tuple[int, Event]], channel: Channel
+    some: list[tuple[int, Event]], more: list[tuple[int, Event]], channel: Channel, count: int
 ) -> None:
     part, whole = [event for _, event in some], [event for _, event in some + more]
 
-    assert fold(channel, whole).rank >= fold(channel, part).rank
+    assert fold(channel, whole, count).rank >= fold(channel, part, count).rank
 
 
 @given(kinds, kinds, times, times)
@@ -104,16 +105,46 @@ def test_statuses_come_about_as_designed(channel: Channel, told: list[tuple[Kind
     assert fold(channel, facts).status == shown
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ([Kind.PART_ARRIVED], Status.UNKNOWN),
+        ([Kind.PART_ARRIVED] * 2, Status.UNKNOWN),
+        ([Kind.PART_ARRIVED] * 3, Status.DELIVERED),
+        ([Kind.PART_ARRIVED, Kind.FAILED, Kind.PART_ARRIVED], Status.FAILED),
+        ([Kind.FAILED, *[Kind.PART_ARRIVED] * 3], Status.FAILED),
+        ([Kind.PART_ARRIVED, Kind.GAVE_UP], Status.EXPIRED),
+        ([Kind.PART_ARRIVED, Kind.GAVE_UP, Kind.PART_ARRIVED, Kind.PART_ARRIVED], Status.DELIVERED),
+        ([Kind.PART_ARRIVED, Kind.DELIVERED], Status.DELIVERED),
+    ],
+)
+def test_a_long_sms_is_delivered_when_every_part_is(told: list[Kind], shown: Status) -> None:
+    facts = [Event("p", kind, START + timedelta(hours=n), str(n)) for n, kind in enumerate(told)]
+
+    assert fold(Channel.SMS, [*facts, *facts], parts=3).status == shown
+
+
+def test_the_only_part_is_the_message() -> None:
+    facts = [
+        Event("p", Kind.EXPIRED, START, "1"),
+        Event("p", Kind.PART_ARRIVED, START + timedelta(hours=1), "2"),
+    ]
+
+    assert fold(Channel.SMS, facts).status == Status.DELIVERED
+
+
 @pytest.mark.django_db(transaction=True)
-@given(events(messages=3), st.lists(st.integers(1, 5), min_size=1, max_size=8), st.randoms(), channels)
+@given(events(messages=3), st.lists(st.integers(1, 5), min_size=1, max_size=8), st.randoms(), channels, parts)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_database_agrees_with_the_fold(
-    said: list[tuple[int, Event]], sizes: list[int], random: object, channel: Channel
+    said: list[tuple[int, Event]], sizes: list[int], random: object, channel: Channel, count: int
 ) -> None:
     """Given two messages to one address and one to another, however their events are shuffled, doubled and batched."""
     with rolled_back():
         shared, other = make_contact(), make_contact()
-        messages = [make_message(channel, contact, status="waiting") for contact in (shared, shared, other)]
+        messages = [
+            make_message(channel, contact, status="waiting", parts=count) for contact in (shared, shared, other)
+        ]
         told = [(number, with_message(event, messages[number])) for number, event in said]
         arriving = [*told, *told]
         random.shuffle(arriving)  # type: ignore[attr-defined]
@@ -124,7 +155,7 @@ def test_the_database_agrees_with_the_fold(
         for number, message in enumerate(messages):
             mine = [event for found, event in told if found == number]
             message.refresh_from_db()
-            assert outcome_of(message) == fold(channel, mine)
+            assert outcome_of(message) == fold(channel, mine, count)
         assert DeliveryEvent.objects.count() == len(told)
         check_blocks(channel, messages, told)
         check_consent(channel, messages, told)

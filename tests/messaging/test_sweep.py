@@ -1,5 +1,6 @@
 """What falls due: the clock is moved, nobody sleeps."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Thread
 from typing import Any
@@ -12,7 +13,7 @@ from contacts.models import Channel
 from messaging import sweep
 from messaging.apply import Said, apply
 from messaging.models import DeliveryEvent, Message
-from messaging.statuses import Event, Kind
+from messaging.statuses import Event, Kind, key_of
 from tests.messaging.conftest import SENT_AT, make_message
 
 HOUR = timedelta(hours=1)
@@ -71,6 +72,44 @@ def test_giving_up_is_an_event_of_our_own_that_keeps_the_servers_last_words(cloc
     assert (event.provider, event.reason, event.occurred_at) == ("engage", "expired", SENT_AT + 72 * HOUR)
     message.refresh_from_db()
     assert (message.reason, message.diagnostic, message.due_at) == ("expired", "452 4.2.2 mailbox full", None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("channel", list(Channel))
+def test_what_the_sweep_writes_is_what_applying_the_same_event_would(clock: object, channel: Channel) -> None:
+    swept, applied = make_message(channel), make_message(channel)
+    for message in (swept, applied):
+        told(
+            message, Kind.DEFERRED, 1, reason="mailbox_full", reply_code="452", diagnostic="full", said_by="mx.example"
+        )
+    clock(SENT_AT + 80 * HOUR)  # type: ignore[operator]
+    assert applied.due_at is not None
+    event = Event(
+        "engage", Kind.GAVE_UP, applied.due_at, str(applied.pk), applied.pk,
+        reason="expired", diagnostic="full", said_by="mx.example",
+    )  # fmt: skip
+    with transaction.atomic():
+        apply([Said(event)])
+    sweep.give_up_due()
+
+    first, second = (
+        Message.objects.values(*(field.attname for field in Message._meta.concrete_fields)).get(pk=message.pk)
+        for message in (swept, applied)
+    )
+    assert second["decided_by"] == key_of(event)
+    assert first["decided_by"] == key_of(replace(event, repeat_id=str(swept.pk)))
+    own = {"id", "decided_by", "contact_id", "address_id", "created_at"}
+    assert {name: value for name, value in first.items() if name not in own} == {
+        name: value for name, value in second.items() if name not in own
+    }
+    stored = {
+        (event.message_id, event.key, event.provider, event.reason, event.diagnostic, event.said_by, event.occurred_at)
+        for event in DeliveryEvent.objects.filter(kind=Kind.GAVE_UP)
+    }
+    assert stored == {
+        (found["id"], found["decided_by"], "engage", "expired", "full", "mx.example", found["status_at"])
+        for found in (first, second)
+    }
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from contacts.models import Channel
 from messaging import timeline as story
 from messaging.models import DeliveryEvent
-from messaging.statuses import Event, Kind, Status, fold, key_of
+from messaging.statuses import Event, Kind, Status, fold, key_of, of_message
 from messaging.timeline import Effect, timeline
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -74,6 +74,13 @@ def test_giving_up_is_overruled_by_a_real_report_that_comes_later() -> None:
     assert entries[1].note == story.OVERRULED
 
 
+def test_a_long_sms_is_delivered_with_its_last_part() -> None:
+    arrivals = [told(Kind.PART_ARRIVED, at, number=at) for at in (1, 2)]
+    entries = timeline(Channel.SMS, [*arrivals, told(Kind.FAILED, 3)], parts=2)
+
+    assert [entry.status for entry in entries] == [Status.UNKNOWN, Status.DELIVERED, Status.FAILED]
+
+
 def test_what_came_in_one_batch_stands_in_the_order_in_which_it_happened() -> None:
     batch = [told(Kind.DELIVERED, 3, 9), told(Kind.ACCEPTED, 1, 9), told(Kind.DEFERRED, 2, 9)]
 
@@ -85,14 +92,17 @@ def test_what_came_in_one_batch_stands_in_the_order_in_which_it_happened() -> No
     st.lists(
         st.tuples(st.sampled_from(list(Kind)), st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), max_size=8
     ),
+    st.sampled_from([1, 2]),
 )
-def test_ends_where_the_fold_ends(channel: Channel, events: list[tuple[Kind, int, int, int]]) -> None:
+def test_ends_where_the_fold_ends(channel: Channel, events: list[tuple[Kind, int, int, int]], parts: int) -> None:
     said = {
-        key_of(each): (each, recorded) for kind, at, recorded, number in events for each in [event(kind, at, number)]
+        key_of(each): (each, recorded)
+        for kind, at, recorded, number in events
+        for each in [of_message(event(kind, at, number), parts)]
     }
 
-    entries = timeline(channel, [row(each, recorded) for each, recorded in said.values()])
+    entries = timeline(channel, [row(each, recorded) for each, recorded in said.values()], parts)
 
     last = entries[-1].status if entries else Status.WAITING
-    assert last == fold(channel, [each for each, _ in said.values()]).status
+    assert last == fold(channel, [each for each, _ in said.values()], parts).status
     assert all(bool(entry.note) for entry in entries if entry.effect == Effect.NOTHING)

@@ -1,0 +1,62 @@
+"""A long SMS: the gateway names and reports each of its parts."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from contacts.models import Channel
+from messaging import explain
+from messaging.apply import Said, apply
+from messaging.models import Message, Part
+from messaging.statuses import Event, Kind
+from tests.messaging.conftest import SENT_AT, make_message
+
+IDS = ("a1", "a2", "a3")
+
+
+@pytest.fixture
+def message() -> Message:
+    made = make_message(Channel.SMS, provider="vonage", provider_message_id=IDS[0], parts=3)
+    Part.objects.bulk_create(Part(message=made, provider="vonage", provider_message_id=part) for part in IDS[1:])
+    return made
+
+
+def told(message: Message, *said: tuple[str, Kind]) -> Message:
+    events = [
+        Event("vonage", kind, SENT_AT + timedelta(minutes=IDS.index(part)), f"{part} {kind}", provider_message_id=part)
+        for part, kind in said
+    ]
+    with transaction.atomic():
+        assert apply([Said(event) for event in events]) == []
+    message.refresh_from_db()
+    return message
+
+
+@pytest.mark.django_db
+def test_is_found_by_the_id_of_any_part_and_delivered_with_the_last(message: Message) -> None:
+    told(message, ("a3", Kind.PART_ARRIVED), ("a1", Kind.PART_ARRIVED))
+    assert message.status == "unknown"
+    assert explain.hint(message, timezone.now()) == "2 of 3 parts arrived"
+
+    told(message, ("a3", Kind.PART_ARRIVED))
+    assert message.status == "unknown"
+
+    told(message, ("a2", Kind.PART_ARRIVED))
+    assert (message.status, message.status_at) == ("delivered", SENT_AT + timedelta(minutes=2))
+
+
+@pytest.mark.django_db
+def test_one_failed_part_decides(message: Message) -> None:
+    told(message, ("a2", Kind.FAILED))
+    told(message, *((part, Kind.PART_ARRIVED) for part in IDS))
+
+    assert message.status == "failed"
+
+
+@pytest.mark.django_db
+def test_all_parts_in_one_batch(message: Message) -> None:
+    told(message, *((part, Kind.PART_ARRIVED) for part in (*IDS, *IDS)))
+
+    assert (message.status, message.parts_arrived, message.reason) == ("delivered", 3, "")

@@ -23,7 +23,7 @@ from messaging.providers import proof
 from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, json_of, message_of, object_of, since_1970, text_of, when, within
 from messaging.providers.signatures import same
-from messaging.providers.tables import Table, reading_of, table_of, tables
+from messaging.providers.tables import Table, of_a_part, reading_of, table_of, tables
 from messaging.statuses import Event, Kind
 
 # It is the name of a variable in the environment, too, and of a column of 30 characters.
@@ -31,7 +31,9 @@ SLUG: Final = re.compile(r"[a-z][a-z0-9_]{1,29}")
 METHODS: Final = frozenset({"GET", "POST"})
 PLACES: Final = ("basic", "header", "address")
 FIELDS: Final = frozenset({"status", "message_id", "reference", "event_id", "code", "text", "time", "recipient"})
-LINES: Final = frozenset({"label", "methods", "answer", "reports", "time_zone", "codes_like"})
+LINES: Final = frozenset({"label", "methods", "answer", "reports", "time_zone", "codes_like", "about"})
+# What one report is about.
+ABOUT: Final = ("messages", "parts")
 PARTS: Final = frozenset({"authentication", "fields", "statuses", "codes"})
 
 
@@ -47,6 +49,7 @@ class Gateway:
     codes: Table = field(default_factory=dict)
     reports: str = ""
     zone: ZoneInfo | None = None
+    is_about_parts: bool = False
 
 
 def gateways(folder: Path, taken: Collection[str]) -> dict[str, Provider]:
@@ -98,8 +101,13 @@ def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
     fields = {each: _text(_part(said, "fields"), each, "") for each in _known(_part(said, "fields"), FIELDS, "fields.")}
     if not fields.get("status") or not (fields.get("message_id") or fields.get("reference")):
         raise ValueError("[fields] must name the field of the status, and that of message_id or of reference.")
-    statuses = table_of(_part(said, "statuses"))
-    return Gateway(slug, place, name, fields, statuses, codes_in(said), _text(said, "reports", ""), _zone(said))
+    statuses, about = table_of(_part(said, "statuses")), _text(said, "about", ABOUT[0])
+    if about not in ABOUT:
+        raise ValueError(f"about must be one of: {', '.join(ABOUT)}.")
+    return Gateway(
+        slug, place, name, fields, statuses, codes_in(said), _text(said, "reports", ""), _zone(said),
+        is_about_parts=about == "parts",
+    )  # fmt: skip
 
 
 def _authentication(said: Mapping[str, Any]) -> tuple[str, str]:
@@ -214,7 +222,8 @@ def _events(gateway: Gateway, raw: Raw, report: Any) -> Reading:
         said_by=said.get("recipient", ""),
     )
     found = gateway.codes.get(code) or gateway.codes.get(code.lstrip("0"))
-    return reading_of(state, event, "codes", code, found)
+    reading = reading_of(state, event, "codes", code, found)
+    return of_a_part(reading) if gateway.is_about_parts else reading
 
 
 def _value(report: Any, path: str) -> str:

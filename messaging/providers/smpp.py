@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.generic import codes_in
-from messaging.providers.tables import UNTROUBLED, Outcome, Table, reading_of, tables
+from messaging.providers.tables import UNTROUBLED, Outcome, Table, of_a_part, reading_of, tables
 from messaging.smpp.connections import UNMARKED, Connection
 from messaging.smpp.pdus import delivery_of
 from messaging.smpp.receipts import NetworkError, Receipt, done_at, is_receipt, looks_like_one, receipt_of
@@ -82,12 +82,8 @@ def _reading(raw: Raw, connection: Connection, receipt: Receipt) -> Reading:
     )
     space = connection.name if network == OWN else network
     found = codes.get(number) or codes.get(number.lstrip("0"))
-    return _of_whole_messages(reading_of(outcome, event, space, number, found))
-
-
-def _of_whole_messages(reading: Reading) -> Reading:
-    """A receipt is about one part of a long SMS. As long as nothing is sent in parts, a part is the whole."""
-    return reading
+    # Each submit_sm is one part of a long message, and has its own receipt.
+    return of_a_part(reading_of(outcome, event, space, number, found))
 
 
 def _state(receipt: Receipt) -> tuple[str, Outcome]:

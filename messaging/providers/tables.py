@@ -77,6 +77,12 @@ def events_of(outcome: Outcome, event: Event) -> list[Event]:
     return [found, *wish]
 
 
+def of_a_part(reading: Reading) -> Reading:
+    """The same, said of one part of an SMS by a gateway that reports each of them."""
+    events = [replace(each, kind=Kind.PART_ARRIVED) if each.kind == Kind.DELIVERED else each for each in reading.events]
+    return replace(reading, events=events)
+
+
 def coded(state: Outcome, event: Event, space: str, codes: Table, code: str | None = None) -> Reading:
     """What a state comes to with a code (`provider_code`, unless told): one that `codes` lacks changes nothing."""
     code = event.provider_code if code is None else code

@@ -25,7 +25,7 @@ from messaging.providers.reading import (
     within,
 )
 from messaging.providers.signatures import OLDEST, claims_of, same
-from messaging.providers.tables import coded, tables
+from messaging.providers.tables import coded, of_a_part, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "vonage"
@@ -98,7 +98,8 @@ def _of_sms_api(raw: Raw, fields: dict[str, str]) -> Reading:
         provider_code=code,
         said_by=fields.get("msisdn", ""),
     )
-    return coded(state, event, "sms_codes", tables(SLUG)["sms_codes"])
+    # A receipt is about one part of a long message.
+    return of_a_part(coded(state, event, "sms_codes", tables(SLUG)["sms_codes"]))
 
 
 def _of_messages_api(raw: Raw, status: dict[str, Any]) -> Reading:

@@ -110,7 +110,7 @@ def test_a_person_cannot_write_a_receipt_but_an_smsc_may_leave_it_unmarked(setti
         reading(pdu)
 
     settings.SMPP_CONNECTIONS = {"telia": Connection("telia", receipts="unmarked")}
-    assert event(pdu).kind == "delivered"
+    assert event(pdu).kind == "part_arrived"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0004_report_look'),
+        ('messaging', '0005_tallies'),
     ]
 
     operations = [

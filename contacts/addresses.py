@@ -1,6 +1,7 @@
 """Normalisation: what a person typed -> the one value that stands for the address."""
 
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
@@ -49,6 +50,7 @@ def normalise_mobile(typed: str, country: str = "") -> str:
     return found
 
 
+@lru_cache(maxsize=2_000)
 def display_mobile(e164: str) -> str:
     """The number as people write it across borders: +46 70 123 45 67. Anything else comes back as it is."""
     try:

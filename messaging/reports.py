@@ -17,6 +17,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from psycopg import Cursor
 
 from contacts.sql import columns
 from messaging import sql, tallies
@@ -69,7 +70,9 @@ def keep(provider: Provider, request: HttpRequest) -> None:
     if request.method == "GET":
         # Whole, since the path is cut where its column ends.
         body, content_type = path.partition("?")[2].encode(), FORM
-    with connection.cursor() as cursor:
+    connection.ensure_connection()
+    # Not Django's own cursor: that writes the body into the statement, in hexadecimal.
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.execute(sql.KEEP_REPORT, _row(Kept(provider.slug, body, content_type, path, headers)))
     nudge()
 

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django_htmx.http import push_url, trigger_client_event
 
 from contacts import card
@@ -15,7 +14,7 @@ from contacts.models import Block, Channel
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 from messaging.filters import Filters
 from messaging.models import Message
-from messaging.rows import is_live, messages_of, row_of, rows_of, version_of, with_names
+from messaging.rows import is_live, messages_of, rows_of, version_of, with_names
 from messaging.statuses import Kind, Status
 from messaging.timeline import timeline
 
@@ -45,7 +44,7 @@ def row(request: HtmxRequest, pk: int) -> HttpResponse:
     is_news = request.GET.get("seen") != version_of(message)
     if not is_news and is_live(message):
         return HttpResponse(status=204)
-    response = render(request, "messaging/row_news.html", {"row": row_of(message, timezone.now()), "is_news": is_news})
+    response = render(request, "messaging/row_news.html", {"rows": rows_of([message]), "is_news": is_news})
     return trigger_client_event(response, "status-changed") if is_news else response
 
 

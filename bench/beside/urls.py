@@ -1,0 +1,70 @@
+"""Three other ways to take a SendGrid batch: anymail's own webhook, a lean one over the ORM, and one that only keeps.
+
+Each checks the signature, except the last, which does nothing but insert the body.
+"""
+
+from typing import Any
+
+from anymail.signals import AnymailTrackingEvent, tracking
+from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
+from django.contrib.auth.decorators import login_not_required
+from django.db import connection
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from bench import orm_loop
+from messaging.models import Message
+from messaging.providers import providers
+from messaging.providers.base import Raw
+from messaging.statuses import Kind, Status
+from messaging.tokens import message_id_of
+
+STATUSES = {
+    "delivered": Status.DELIVERED, "opened": Status.OPENED, "clicked": Status.OPENED,
+    "deferred": Status.DEFERRED, "bounced": Status.SOFT_BOUNCE,
+}  # fmt: skip
+INSERT = "INSERT INTO messaging_report (provider, body, content_type, path, next_at) VALUES ('raw', %s, '', '', NULL)"
+
+
+@receiver(tracking)
+def update_a_row(event: AnymailTrackingEvent, **_: Any) -> None:
+    """As anymail's documentation has it: find the row, set its status, save. No order, no repeats, no history."""
+    message = Message.objects.get(pk=message_id_of(event.metadata["engage"]) or 0)
+    message.status, message.status_at = STATUSES[event.event_type], event.timestamp
+    message.save(update_fields=["status", "status_at"])
+
+
+@csrf_exempt
+@login_not_required
+def lean(request: HttpRequest) -> HttpResponse:
+    """All that Engage does to a batch, by the leanest loop over the ORM in the request."""
+    provider = providers()["sendgrid"]
+    provider.verify(request)
+    raw = Raw(request.body, request.headers["Content-Type"], request.path, timezone.now(), {})
+    orm_loop.apply([event for event in provider.read(raw).events if event.kind in Kind])
+    return HttpResponse(status=204)
+
+
+@csrf_exempt
+@login_not_required
+def keep(request: HttpRequest) -> HttpResponse:
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [request.body])
+    return HttpResponse(status=204)
+
+
+@login_not_required
+def here(_: HttpRequest) -> HttpResponse:
+    """What engage.run asks for to see whether the server is up."""
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("login/", here),
+    path("anymail/", csrf_exempt(login_not_required(SendGridTrackingWebhookView.as_view()))),
+    path("lean/", lean),
+    path("keep/", keep),
+]

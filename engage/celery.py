@@ -6,8 +6,11 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, before_task_publish, worker_ready
+from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
+# A nudge need not be put back into a broker that went away, either (see CELERY_BROKER_TRANSPORT_OPTIONS).
+redis.Channel.do_restore = False
 app = Celery("engage")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

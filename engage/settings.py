@@ -101,7 +101,9 @@ CACHES = {
 # Celery: tasks carry no data, only a nudge; what is due lies in PostgreSQL. So a lost broker loses nothing.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2}
+# So the broker need not keep it until it is acknowledged; kombu 5.7 ends the worker where it acknowledges to, or puts
+# back into (engage/celery.py), a broker that went away meanwhile.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2, "ack_emulation": False}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -1,6 +1,6 @@
 """Every check there is, as one list, for developers and the CI machine alike; `make test` runs all of it.
 
-.venv/bin/python -m tests.checks [lint] [unit] [browser] [newcomer]
+.venv/bin/python -m tests.checks [lint] [unit] [browser] [newcomer] [chaos]
 """
 
 import os
@@ -38,9 +38,10 @@ def checks() -> Iterator[Check]:
     yield Check("lint", "templates", [PYTHON, "-m", "djhtml", "--check", "--tabwidth", "2", "templates"])
     yield Check("lint", "types", [PYTHON, "-m", "mypy"], NOWHERE)
     yield Check("lint", "migrations", [PYTHON, "-W", "ignore::RuntimeWarning", *makemigrations], NOWHERE)
-    yield Check("unit", "unit and database tests", [*PYTEST, "-m", "not browser and not newcomer"])
+    yield Check("unit", "unit and database tests", [*PYTEST, "-m", "not browser and not newcomer and not chaos"])
     yield Check("browser", "browser tests", [*PYTEST, "-m", "browser"])
     yield Check("newcomer", "newcomer test", [*PYTEST, "-m", "newcomer"])
+    yield Check("chaos", "chaos test", [*PYTEST, "-m", "chaos"])
 
 
 def main() -> None:

@@ -35,6 +35,8 @@ def measure(messages: int) -> Iterator[Figure]:
     import_module("engage.wsgi")  # as the web server does, with what follows for the garbage collector
     client = administrator()
     ordinary, heavy = pages_of(A_PAGE, MANY, ORDINARY), pages_of(MANY, 10**9, HEAVY)
+    if not heavy:
+        raise AssertionError(f"Of {messages:,} messages no contact has {MANY}; take MESSAGES=1000000 or more")
     say(f"{len(ordinary)} contacts with {A_PAGE} messages and more, {len(heavy)} with {MANY} and more")
     took: dict[str, list[float]] = {"ordinary": [], "heavy": []}
     for number in range(ROUNDS + 1):

@@ -15,7 +15,7 @@ from django.db.models import Q
 from messaging.models import DeliveryEvent, Report
 from messaging.providers import providers
 from messaging.providers.base import Raw, Reading, UnreadableError
-from messaging.statuses import Event, key_of
+from messaging.statuses import Event, key_of, of_message
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +77,19 @@ def contents_of(report: Report) -> Contents:
     reading = _read(report, beginning)
     by_key = {key_of(event): event for event in reading.events[:MOST]}
     recorded = _recorded(report, by_key)
-    told = [Told(event, recorded.pop(key, None)) for key, event in by_key.items()]
+    told = [
+        Told(event, recorded.pop(key, None) or recorded.pop(_key_of_whole(event), None))
+        for key, event in by_key.items()
+    ]
     # Recorded from this report, but today it reads otherwise: the rules have changed since.
     told += [Told(None, event) for event in recorded.values() if event.report_id == report.pk]
     is_whole = beginning is body and len(reading.events) <= MOST
     return Contents(told, is_whole, reading.problems)
+
+
+def _key_of_whole(event: Event) -> UUID:
+    """The key by which the event was recorded if its message has but one part (apply.py)."""
+    return key_of(of_message(event, 1))
 
 
 def _beginning(body: bytes) -> bytes | None:
@@ -109,8 +117,9 @@ def _read(report: Report, body: bytes) -> Reading:
 
 def _recorded(report: Report, by_key: dict[UUID, Event]) -> dict[UUID, DeliveryEvent]:
     messages = {event.message_id for event in by_key.values() if event.message_id}
+    keys = {*by_key, *map(_key_of_whole, by_key.values())}
     if len(by_key) < MOST:
-        wanted = Q(key__in=by_key) | Q(message_id__in=messages, report_id=report.pk)
+        wanted = Q(key__in=keys) | Q(message_id__in=messages, report_id=report.pk)
     else:
-        wanted = Q(key__in=by_key)
+        wanted = Q(key__in=keys)
     return {event.key: event for event in DeliveryEvent.objects.filter(wanted).order_by("recorded_at")[: 2 * MOST]}

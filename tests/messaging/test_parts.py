@@ -9,7 +9,9 @@ from django.utils import timezone
 from contacts.models import Channel
 from messaging import explain
 from messaging.apply import Said, apply
-from messaging.models import Message, Part
+from messaging.models import Message, Part, Report
+from messaging.reports import apply_batch
+from messaging.rereading import contents_of
 from messaging.statuses import Event, Kind
 from tests.messaging.conftest import SENT_AT, make_message
 
@@ -60,3 +62,19 @@ def test_all_parts_in_one_batch(message: Message) -> None:
     told(message, *((part, Kind.PART_ARRIVED) for part in (*IDS, *IDS)))
 
     assert (message.status, message.parts_arrived, message.reason) == ("delivered", 3, "")
+
+
+@pytest.mark.django_db
+def test_support_sees_that_the_receipt_of_an_only_part_was_recorded() -> None:
+    message = make_message(Channel.SMS, provider="vonage", provider_message_id="a1")
+    report = Report.objects.create(
+        provider="vonage", content_type="application/x-www-form-urlencoded", path="/webhooks/vonage/",
+        body=b"messageId=a1&status=delivered&err-code=0&msisdn=46701740605",
+    )  # fmt: skip
+    assert apply_batch() == 1
+
+    message.refresh_from_db()
+    told = contents_of(report).told
+    assert message.status == "delivered"
+    assert [each.recorded.kind for each in told if each.recorded] == ["delivered"]
+    assert len(told) == 1

@@ -46,7 +46,11 @@ def busy(transactional_db: None, live_server: LiveServer, settings: Settings) ->
 def ask_for_news(page: Page) -> None:
     """As the page does by itself every half minute."""
     # htmx listens a moment after it has put the new element in; what is said before that is not heard.
-    page.wait_for_function("document.getElementById('pulse')?.['htmx-internal-data']?.listenerInfos?.length > 0")
+    # Asked from here: our CSP forbids the eval by which Playwright waits for a function.
+    for _ in range(200):
+        if page.evaluate("document.getElementById('pulse')?.['htmx-internal-data']?.listenerInfos?.length > 0"):
+            break
+        page.wait_for_timeout(25)
     with page.expect_response("**/providers/?seen=*"):
         page.locator("#pulse").dispatch_event("refresh")
 

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from messaging import alarms, health, reports, retention, sweep
+from messaging.sendouts import making, tending
 
 
 @shared_task
@@ -28,3 +29,14 @@ def heartbeat() -> None:
 @shared_task
 def watch_providers() -> int:
     return alarms.watch()
+
+
+@shared_task
+def make_rows(send_out_id: int) -> None:
+    if making.make_rows(send_out_id):
+        making.nudge(send_out_id)
+
+
+@shared_task
+def tend_send_outs() -> int:
+    return tending.tend()

@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('send_out', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='messaging.sendout')),
                 ('after', models.BigIntegerField(db_default=0, default=0, verbose_name='looked at up to contact')),
                 ('until', models.BigIntegerField(verbose_name='last contact')),
-                ('audience', models.BigIntegerField(blank=True, null=True, verbose_name='audience as counted before the start')),
+                ('master', models.JSONField(db_default={}, default=dict)),
                 ('rows_done_at', models.DateTimeField(blank=True, null=True, verbose_name='all rows made')),
                 ('first_message', models.BigIntegerField(blank=True, null=True)),
                 ('last_message', models.BigIntegerField(blank=True, null=True)),

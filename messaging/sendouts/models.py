@@ -174,8 +174,8 @@ class Progress(models.Model):
     # Contacts up to this number were looked at; those above `until` came after the start and are no part of it.
     after = models.BigIntegerField(_("looked at up to contact"), default=0, db_default=0)
     until = models.BigIntegerField(_("last contact"))
-    # The final page's promise: members, and how many of them get it.
-    audience = models.BigIntegerField(_("audience as counted before the start"), null=True, blank=True)
+    # The master control group as it was at the start (control.Master), lest half of the rows know another one.
+    master = models.JSONField(default=dict, db_default={})
     rows_done_at = models.DateTimeField(_("all rows made"), null=True, blank=True)
     # All of its messages lie between these two; others' may lie in between.
     first_message = models.BigIntegerField(null=True, blank=True)

@@ -5,6 +5,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -34,6 +35,13 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 if not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"PUBLIC_URL must start with http:// or https://, not {PUBLIC_URL!r}.")
+
+# Where links and the pixel in our mails lead: a domain of its own, if you like, that reaches this same server.
+TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
+if not TRACKING_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured(f"TRACKING_URL must start with http:// or https://, not {TRACKING_URL!r}.")
+# What stands behind the @ in the Message-ID of our mails.
+MESSAGE_ID_DOMAIN = env.str("MESSAGE_ID_DOMAIN", default=urlsplit(PUBLIC_URL).hostname or "localhost")
 
 INSTALLED_APPS = [
     "engage.apps.AdminConfig",

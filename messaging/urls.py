@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging import metrics, monitoring, provider_views, views, webhooks
+from messaging import metrics, monitoring, provider_views, tracking, views, webhooks
 
 app_name = "messaging"
 urlpatterns = [
@@ -14,5 +14,9 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("healthz", monitoring.healthz),
     path("readyz", monitoring.readyz),
+    # What mails lead to: short, since they stand in SMS as well (sendouts/contents.py).
+    path("o/<str:token>.gif", tracking.opened),
+    path("c/<str:token>/<int:number>/", tracking.clicked),
+    path("u/<str:token>/", tracking.leave),
     path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
 ]

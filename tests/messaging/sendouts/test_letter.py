@@ -3,7 +3,6 @@
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -22,7 +21,7 @@ values = st.dictionaries(st.sampled_from(NAMES), anything)
 
 
 def parsed(mail: bytes) -> EmailMessage:
-    return cast("EmailMessage", message_from_bytes(mail, policy=default))
+    return message_from_bytes(mail, policy=default)
 
 
 def body(mail: EmailMessage, kind: str) -> str:

@@ -58,7 +58,7 @@ def clicked(request: HttpRequest, token: str, number: int) -> HttpResponse:
 @never_cache
 @login_not_required
 def leave(request: HttpRequest, token: str) -> HttpResponse:
-    """Unsubscribe, by one click of a mail program or of a button. Looking changes nothing: scanners follow all links."""
+    """Unsubscribe, by one click of a mail program or of a button. Looking changes nothing: scanners follow links."""
     message = _message(token)
     if message is None:
         raise Http404

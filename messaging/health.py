@@ -5,8 +5,10 @@ told which of the two is missing.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Event, Thread
 from typing import Final
 
 from django.core.cache import cache
@@ -17,6 +19,8 @@ from messaging import sql
 
 WORKER: Final = "engage.heartbeat.worker"
 BEAT: Final = "engage.heartbeat.beat"
+BOUNCE_SERVER: Final = "engage.heartbeat.bounce_server"
+BOUNCE_MAILBOX: Final = "engage.heartbeat.bounce_mailbox"
 HEARTBEAT_SECONDS: Final = 15
 # After so many missed ones a process is taken for dead.
 SILENT_AFTER_SECONDS: Final = 4 * HEARTBEAT_SECONDS
@@ -45,6 +49,28 @@ def beat_heartbeat() -> None:
 def worker_heartbeat() -> None:
     """A worker is at work: called by the heartbeat task."""
     cache.set(WORKER, time.time(), timeout=None)
+
+
+@contextmanager
+def signs_of_life(key: str) -> Iterator[None]:
+    """A heartbeat of its own for a process that runs no tasks, for as long as the block lasts."""
+    stop = Event()
+
+    def beat() -> None:
+        while True:
+            # Without a broker it goes on working, so it goes on trying.
+            with suppress(Exception):
+                cache.set(key, time.time(), timeout=None)
+            if stop.wait(HEARTBEAT_SECONDS):
+                return
+
+    thread = Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def lag_seconds() -> float:

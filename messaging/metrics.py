@@ -112,4 +112,9 @@ def _counted(statement: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-HEARTBEATS: Final = {"worker": health.WORKER, "beat": health.BEAT}
+HEARTBEATS: Final = {
+    "worker": health.WORKER,
+    "beat": health.BEAT,
+    "bounce_server": health.BOUNCE_SERVER,
+    "bounce_mailbox": health.BOUNCE_MAILBOX,
+}

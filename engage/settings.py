@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "engage.apps.EngageConfig",
     "contacts",
     "messaging",
+    "messaging.bounces",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -223,6 +223,13 @@ LOGGING = {
     # aiosmtpd (mail.log) and IMAPClient would write down addresses and whole mails.
     "loggers": {
         name: {"level": "WARNING"}
-        for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace", "mail.log", "mail.debug", "imapclient")
+        for name in (
+            "celery.beat",
+            "celery.worker.strategy",
+            "celery.app.trace",
+            "mail.log",
+            "mail.debug",
+            "imapclient",
+        )
     },
 }

@@ -144,9 +144,7 @@ def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Ta
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
-        return {
-            (provider, provider_id): _target(*rest) for provider, provider_id, *rest in cursor.fetchall()
-        }
+        return {(provider, provider_id): _target(*rest) for provider, provider_id, *rest in cursor.fetchall()}
 
 
 def _record(matched: Sequence[Matched]) -> list[Matched]:

@@ -60,7 +60,12 @@ def as_of(event: Event, address: str) -> Event:
     A hard bounce of somebody to whom it was passed on (a member of a list, a forwarding) does not say that our address
     is dead: the others may have got it.
     """
-    if event.kind != Kind.HARD_BOUNCE or not event.recipient or not address or is_same_mailbox(event.recipient, address):
+    if (
+        event.kind != Kind.HARD_BOUNCE
+        or not event.recipient
+        or not address
+        or is_same_mailbox(event.recipient, address)
+    ):
         return event
     return replace(event, kind=Kind.SOFT_BOUNCE, reason="unknown", caveat=Caveat.PASSED_ON)
 

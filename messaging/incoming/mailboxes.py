@@ -71,13 +71,19 @@ def _mailbox(url: str) -> Mailbox:
         raise _WrongError(
             f"it must look like {EXAMPLE}; signs such as @ : / ? # % and , in user or password are written as %40 …"
         ) from None
-    user, password, folder = unquote(parts.username or ""), unquote(parts.password or ""), unquote(parts.path.strip("/"))
+    user, password, folder = (
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        unquote(parts.path.strip("/")),
+    )
     _require(parts.scheme in PORTS, "it must begin with imaps:// or imap://")
     _require(host and user and not parts.fragment, f"it must look like {EXAMPLE}")
     for option in options:
         _require(option in OPTIONS, f"there is no option {option!r}, but {', '.join(OPTIONS)}")
     name, ca = options.get("name", host), options.get("ca", "")
-    _require(NAME.fullmatch(name), "name must be small letters, digits, points, - and _, at most 30; give one with name=…")
+    _require(
+        NAME.fullmatch(name), "name must be small letters, digits, points, - and _, at most 30; give one with name=…"
+    )
     _require(options.get("tls", "yes") in ("yes", "no"), "tls must be yes or no")
     _require(not ca or Path(ca).is_file(), f"there is no file {ca!r} with the certificate to trust")
     folder, done = folder or "INBOX", options.get("done", DONE)

@@ -21,8 +21,8 @@ def kept(
 ) -> Kept:
     """The report of a mail that came by `way` ("lmtp", "imap/<name>" …).
 
-    `recipients` and `sender` are those of the envelope, where it is known ("" is the null sender). `arrived_at`: when it
-    came to the mailbox. `whole_size`: its size in bytes where `body` is only its beginning.
+    `recipients` and `sender` are those of the envelope, where it is known ("" is the null sender). `arrived_at`: when
+    it came to the mailbox. `whole_size`: its size in bytes where `body` is only its beginning.
     """
     headers = {RECIPIENTS: " ".join(map(_plain, recipients))}
     if sender is not None:
@@ -31,7 +31,9 @@ def kept(
         headers[ARRIVED] = arrived_at.isoformat()
     if whole_size:
         headers[WHOLE_SIZE] = str(whole_size)
-    return Kept(SLUG, body, CONTENT_TYPE, f"/{way}", {name: value for name, value in headers.items() if value or name == SENDER})
+    return Kept(
+        SLUG, body, CONTENT_TYPE, f"/{way}", {name: value for name, value in headers.items() if value or name == SENDER}
+    )
 
 
 def _plain(address: str) -> str:

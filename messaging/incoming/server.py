@@ -55,7 +55,7 @@ class Front:
         self.sessions: set[_Session] = set()
         self.is_stopping = False
 
-    async def handle_EHLO(  # noqa: N802, PLR0917
+    async def handle_EHLO(  # noqa: N802
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
@@ -63,7 +63,7 @@ class Front:
         kept = [each for each in responses if not each.startswith("250-AUTH") and each != "250 HELP"]
         return [*kept, "250 PIPELINING"]
 
-    async def handle_RCPT(  # noqa: N802, PLR0917
+    async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if len(envelope.rcpt_tos) >= MOST_RECIPIENTS:

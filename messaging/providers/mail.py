@@ -1,5 +1,5 @@
-"""Bounces, complaints and automatic replies that come as mail, out of messaging/incoming/ or out of the webhook by which
-a provider hands on the mail that it takes for us (inbound.py).
+"""Bounces, complaints and automatic replies that come as mail: out of messaging/incoming/, or out of the webhook by
+which a provider hands on the mail that it takes for us (inbound.py).
 
 What a mail says is read by messaging/bounces/mail; here it finds its message and becomes events.
 """

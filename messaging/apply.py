@@ -111,7 +111,7 @@ def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
     guessed, written_to = recipients.guess(events), recipients.written_to(events)
     matched, unmatched = [], []
     for place, each in enumerate(said):
-        event = each.event
+        event, target = each.event, None
         if place in guessed:
             event, target = recipients.guessed(event), _target(*guessed[place])
         elif event.message_id is None:

@@ -4,7 +4,6 @@ was passed on to somebody else.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from messaging import sql
 from messaging.statuses import Caveat, Event, Kind
 
 # RFC 5321 4.5.4.1: a server gives up on a mail after four or five days.
-GUESSED_WITHIN: Final = timedelta(days=5)
+GUESSED_WITHIN_DAYS: Final = 5
 # A row of a message as apply.py takes it: id, channel, address, parts.
 Row = tuple[int, str, int, int]
 
@@ -31,7 +30,7 @@ def guess(events: Sequence[Event]) -> dict[int, Row]:
     if not asked or not settings.BOUNCE_GUESS:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(sql.MESSAGES_BY_ADDRESS, [*columns(asked), GUESSED_WITHIN])
+        cursor.execute(sql.MESSAGES_BY_ADDRESS, [*columns(asked), GUESSED_WITHIN_DAYS])
         return {place: row for place, *row in cursor.fetchall()}
 
 

@@ -67,7 +67,7 @@ holders AS (
     SELECT * FROM messaging_message WHERE contact_id = h.contact_id ORDER BY id DESC LIMIT 50
   ) m
   WHERE m.address_id = h.address_id AND m.channel = 'email'
-    AND m.sent_at > h.occurred_at - %s::interval AND m.sent_at <= h.occurred_at + interval '10 minutes'
+    AND m.sent_at > h.occurred_at - make_interval(days => %s) AND m.sent_at <= h.occurred_at + interval '10 minutes'
 )
 SELECT place, id, channel, address_id, parts FROM found WHERE newest = 1 AND is_of_one
 """

@@ -31,10 +31,8 @@ def is_our_domain(address: str) -> bool:
 def is_taken(address: str) -> bool:
     """Whether mail to the address is for us: of our domain, and with a token that we wrote, if with one."""
     local = address.rpartition("@")[0]
-    return (
-        address.lower() == POSTMASTER
-        or is_our_domain(address)
-        and (local.lower() in (LOCAL_PART, POSTMASTER) or message_of(address) is not None)
+    return address.lower() == POSTMASTER or (
+        is_our_domain(address) and (local.lower() in (LOCAL_PART, POSTMASTER) or message_of(address) is not None)
     )
 
 

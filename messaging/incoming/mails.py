@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from messaging.providers.mail import ARRIVED, CONTENT_TYPE, RECIPIENTS, SENDER, SLUG, WHOLE_SIZE
 from messaging.reports import Kept
 
 # RFC 5321 4.5.3.1.3: 256 octets and some.
-LONGEST_PATH = 320
+LONGEST_PATH: Final = 320
 
 
 def kept(

@@ -76,7 +76,9 @@ class Front:
     async def handle_DATA(self, server: "_Session", _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Once more for each recipient where it is LMTP (RFC 2033 4.2); `push` sees to that."""
         sender = "" if envelope.mail_from in (None, "<>") else str(envelope.mail_from)
-        mail = mails.kept(bytes(envelope.content or b""), server.protocol, recipients=envelope.rcpt_tos, sender=sender)
+        mail = mails.kept(
+            envelope.original_content or b"", server.protocol, recipients=envelope.rcpt_tos, sender=sender
+        )
         return KEPT if await asyncio.wrap_future(self._clerk.keep(mail)) else NOT_NOW
 
     async def handle_exception(self, error: Exception) -> str:

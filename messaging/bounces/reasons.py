@@ -195,6 +195,8 @@ _TABLE: Final = (
 )  # fmt: skip
 REASONS: Final[dict[str, Reason]] = {reason.slug: reason for reason in _TABLE}
 HARD: Final = frozenset(slug for slug, reason in REASONS.items() if reason.is_hard)
+# What is no bounce at all.
+NO_BOUNCE: Final = frozenset({"complaint", "auto_reply", "delivered"})
 
 
 def reason_of(slug: str) -> Reason:

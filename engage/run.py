@@ -204,8 +204,9 @@ def start_services(var: Path, running: ExitStack) -> list[Service]:
 
 def processes() -> list[tuple[str, list[str]]]:
     """What runs, by name; what brings reports in only where somebody has said from where."""
-    wanted = [(name, ["manage.py", name]) for name, setting in CARRIERS.items() if os.environ.get(setting, "").strip(" ,")]
-    return [("worker", worker()), ("web", web()), ("beat", beat()), *wanted]
+    wanted = [name for name, setting in CARRIERS.items() if os.environ.get(setting, "").strip(" ,")]
+    carriers = [(name, ["manage.py", name]) for name in wanted]
+    return [("worker", worker()), ("web", web()), ("beat", beat()), *carriers]
 
 
 def web() -> list[str]:

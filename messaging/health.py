@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Final
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -21,6 +22,7 @@ WORKER: Final = "engage.heartbeat.worker"
 BEAT: Final = "engage.heartbeat.beat"
 BOUNCE_SERVER: Final = "engage.heartbeat.bounce_server"
 BOUNCE_MAILBOX: Final = "engage.heartbeat.bounce_mailbox"
+CARRIERS: Final = {"bounce_server": BOUNCE_SERVER, "bounce_mailbox": BOUNCE_MAILBOX}
 HEARTBEAT_SECONDS: Final = 15
 # After so many missed ones a process is taken for dead.
 SILENT_AFTER_SECONDS: Final = 4 * HEARTBEAT_SECONDS
@@ -39,6 +41,13 @@ class Check:
 def checks() -> list[Check]:
     """All checks, the failing ones included; never raises."""
     return [_safely(name, check) for name, check in CHECKS.items()]
+
+
+def carriers() -> list[Check]:
+    """Those that bring bounce mail in, where they are set up. Without them nothing is lost, so /readyz is not about
+    them: mail servers and mailboxes keep what they have."""
+    wanted = {"bounce_server": settings.BOUNCE_LISTENERS, "bounce_mailbox": settings.IMAP_MAILBOXES}
+    return [_safely(name, _heartbeat(CARRIERS[name])) for name, where in wanted.items() if where]
 
 
 def beat_heartbeat() -> None:

@@ -115,6 +115,5 @@ def _counted(statement: str) -> int:
 HEARTBEATS: Final = {
     "worker": health.WORKER,
     "beat": health.BEAT,
-    "bounce_server": health.BOUNCE_SERVER,
-    "bounce_mailbox": health.BOUNCE_MAILBOX,
+    **health.CARRIERS,
 }

@@ -13,13 +13,14 @@ from typing import Final
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from contacts.addresses import normalise_email
 from contacts.models import Channel
 from messaging import recipients
 from messaging.bounces.mail import Finding, read_mail
 from messaging.incoming import addresses
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
 from messaging.providers.reading import when
 from messaging.statuses import Event, Kind
 from messaging.tokens import message_id_of
@@ -154,6 +155,18 @@ def fingerprint(mail: bytes) -> str:
     return blake2b(b"\n".join(fields) + b"\n\n" + body.rstrip(b"\n"), digest_size=16).hexdigest()
 
 
+def ways() -> list[Way]:
+    """Where bounce mail may be sent to, and from where it is taken."""
+    domain = settings.BOUNCE_DOMAIN
+    to = [
+        Way(_("Return path of each message"), f"{addresses.LOCAL_PART}+…@{domain}"),
+        Way(_("For complaints and all else"), f"{addresses.LOCAL_PART}@{domain}"),
+    ]
+    served = [Way(_("The bounce server listens at"), str(each)) for each in settings.BOUNCE_LISTENERS]
+    read = [Way(_("Mailbox that is read"), f"{each.folder}, {each.name}") for each in settings.IMAP_MAILBOXES.values()]
+    return [*(to if domain else []), *served, *read]
+
+
 provider = Provider(
     SLUG,
     "Bounce mail",
@@ -163,4 +176,5 @@ provider = Provider(
     read,
     headers=(RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE),
     methods=(),
+    ways=ways,
 )

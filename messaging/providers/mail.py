@@ -52,6 +52,9 @@ BOUNCES: Final = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.DEFERRED})
 # A server's clock counts where its mail has evidently waited on the way; else our own does, so that a clock that is
 # some minutes off puts nothing in the wrong order.
 WAITED: Final = (timedelta(hours=1), timedelta(days=7))
+# A message of ours has one recipient, so a bounce of it names one, or a few where it was passed on. One that names many
+# and no message may be somebody's who wants to have all our addresses blocked: of it, nothing is guessed.
+MOST_GUESSED: Final = 5
 # What is written on the way, and so may differ when the same mail comes twice.
 TRACE: Final = re.compile(
     rb"(?:received|return-path|delivered-to|x-original-to|envelope-to|delivery-date|x-envelope-\w+|x-received"
@@ -83,13 +86,16 @@ def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime) -> lis
     `envelope`: the addresses to which it came, where they are known. `arrived_at`: when it did, aware UTC.
     """
     returned_to = addresses.messages_of(envelope)
-    name = fingerprint(mail)
-    return [
+    name, findings = fingerprint(mail), read_mail(mail)
+    events = [
         event
-        for finding in read_mail(mail)
+        for finding in findings
         for message_id in _messages_of(finding, returned_to)
         for event in _events_of(finding, message_id, name, arrived_at)
     ]
+    if len(findings) > MOST_GUESSED:
+        return [recipients.to(event, "") if event.message_id is None else event for event in events]
+    return events
 
 
 def _messages_of(finding: Finding, returned_to: list[int]) -> list[int | None]:
@@ -117,7 +123,6 @@ def _events_of(finding: Finding, message_id: int | None, mail: str, arrived_at: 
         status_code=finding.status_code,
         diagnostic=finding.diagnostic,
         said_by=finding.said_by,
-        is_automatic=kind == Kind.REPLIED,
         recipient=recipient,
     )
     # Where it was passed on, our message was to the original one.

@@ -117,6 +117,19 @@ def test_guessing_can_be_turned_off(message: Message, settings: Settings) -> Non
     assert arrive(about(message)).state == "unmatched"
 
 
+def test_a_forged_bounce_of_many_addresses_blocks_none(message: Message) -> None:
+    others = [make_message(sent_at=timezone.now() - timedelta(hours=1)) for _ in range(5)]
+    whole = about(message).decode()
+    start = whole.index("Final-Recipient")
+    end = whole.index("--4F1A", start)
+    groups = [whole[start:end].replace(message.address.value, each.address.value) for each in (message, *others)]
+
+    report = arrive((whole[:start] + "".join(groups) + whole[end:]).encode())
+
+    assert (report.state, report.events, report.unmatched) == ("unmatched", 6, 6)
+    assert not Block.objects.exists()
+
+
 def test_any_number_of_guesses_take_one_query(
     message: Message, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -152,7 +165,7 @@ def test_an_automatic_reply_shows_and_changes_nothing(message: Message) -> None:
     arrive(reply)
 
     event = DeliveryEvent.objects.get()
-    assert (event.kind, event.is_automatic, status_of(message)) == ("replied", True, "unknown")
+    assert (event.kind, status_of(message)) == ("replied", "unknown")
     (entry,) = timeline(Channel.EMAIL, [event])
     assert (entry.effect, entry.status) == (Effect.NOTHING, "waiting")
     assert "A program answered" in str(entry.note)

@@ -23,7 +23,7 @@ from messaging.sendouts.models import (
     SendOutChange,
     Total,
 )
-from messaging.statuses import LOOKS, OPEN_STATUSES, Kind, Look, Status
+from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
 
 __all__ = [
     "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "LeftOut", "ListedAddress", "MasterControl", "Message",
@@ -212,6 +212,7 @@ class DeliveryEvent(models.Model):
     diagnostic = models.TextField(_("the server's own words"), blank=True, db_default="")
     said_by = models.CharField(_("said by"), max_length=255, blank=True, db_default="")
     is_automatic = models.BooleanField(_("by a machine"), default=False, db_default=False)
+    caveat = models.CharField(_("caveat"), max_length=9, choices=Caveat, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("delivery event")

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('contacts', '0002_labels'),
-        ('messaging', '0006_parts'),
+        ('messaging', '0007_event_caveat'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

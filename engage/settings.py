@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
+from messaging.sendouts.handover.routes import route_of
 from messaging.smpp.connections import connections_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -38,6 +39,11 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 if not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"PUBLIC_URL must start with http:// or https://, not {PUBLIC_URL!r}.")
 
+# By which way emails leave (messaging/sendouts/handover/routes.py); without one none do, and send-outs wait.
+EMAIL_ROUTE = route_of(env.str("EMAIL_ROUTE", default=""))
+# What our mail client calls itself to other servers (RFC 5321 4.1.1.1): the name that our address has in the DNS.
+MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
+MX_PORT = env.int("MX_PORT", default=25)
 # Where links and the pixel in our mails lead: a domain of its own, if you like, that reaches this same server.
 TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
 if not TRACKING_URL.startswith(("http://", "https://")):
@@ -127,6 +133,7 @@ CELERY_BEAT_SCHEDULE = {
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
     "tend-the-send-outs": {"task": "messaging.tasks.tend_send_outs", "schedule": 5.0, "options": {"expires": 5}},
+    "try-again-what-was-put-off": {"task": "messaging.tasks.try_again", "schedule": 15.0, "options": {"expires": 15}},
     "watch-the-providers": {"task": "messaging.tasks.watch_providers", "schedule": 60.0, "options": {"expires": 60}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from messaging import alarms, health, reports, retention, sweep
 from messaging.sendouts import making, tending
+from messaging.sendouts.handover import work
 
 
 @shared_task
@@ -40,3 +41,14 @@ def make_rows(send_out_id: int) -> None:
 @shared_task
 def tend_send_outs() -> int:
     return tending.tend()
+
+
+@shared_task
+def hand_over(send_out_id: int) -> None:
+    if work.hand_over(send_out_id):
+        work.nudge(send_out_id)
+
+
+@shared_task
+def try_again() -> int:
+    return work.try_again()

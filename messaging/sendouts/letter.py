@@ -76,6 +76,8 @@ def letter_of(*, subject: Text, text: Text, html: Text | None, headers: Mapping[
     add(b"MIME-Version: 1.0\r\n")
     if html is None:
         body("plain", text, one_line)
+        if not fixed[-1].endswith(CRLF) or fixed[-1].endswith(SOFT_BREAK):
+            add(CRLF)  # a mail ends where a line ends
     else:
         add(f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode())
         for kind, said, quote in (("plain", text, one_line), ("html", html, html_value)):

@@ -43,7 +43,6 @@ if not PUBLIC_URL.startswith(("http://", "https://")):
 EMAIL_ROUTE = route_of(env.str("EMAIL_ROUTE", default=""))
 # What our mail client calls itself to other servers (RFC 5321 4.1.1.1): the name that our address has in the DNS.
 MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
-MX_PORT = env.int("MX_PORT", default=25)
 # Where links and the pixel in our mails lead: a domain of its own, if you like, that reaches this same server.
 TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
 if not TRACKING_URL.startswith(("http://", "https://")):

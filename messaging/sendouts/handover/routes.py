@@ -2,6 +2,7 @@
 
 smtp://user:password@host:587   a relay, which reports by mail or webhook what became of them; smtps:// for TLS at once
 mx:                             directly to the server of the receiving domain
+mx://127.0.0.1:2525             the same, but all domains' mail goes to this one server: to try things out
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,13 @@ class Relay:
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """The server of the receiving domain. Its "250" says that the mail has arrived."""
+    """The server of the receiving domain. Its "250" says that the mail has arrived.
+
+    `host` stands in for all of them where it is set.
+    """
+
+    host: str = ""
+    port: int = 25
 
     @property
     def slug(self) -> str:
@@ -52,6 +59,8 @@ def route_of(url: str) -> Route | None:
         port, host = parts.port, parts.hostname or ""
     except ValueError:
         raise _wrong() from None
+    if parts.scheme == "mx" and host and not (parts.path or parts.query or parts.fragment or parts.username):
+        return Direct(host, port or 25)
     if parts.scheme not in PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
         raise _wrong()
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -61,5 +70,5 @@ def route_of(url: str) -> Route | None:
 def _wrong() -> ImproperlyConfigured:
     # Without what was given: there may be a password in it.
     return ImproperlyConfigured(
-        "EMAIL_ROUTE must look like smtp://user:password@relay.example.org:587, smtps://… or mx: (docs/operators.md)."
+        "EMAIL_ROUTE must look like smtp://user:password@relay.example.org:587, smtps://…, mx: or mx://127.0.0.1:2525 (docs/operators.md)."
     )

@@ -44,11 +44,11 @@ class Post:
     """Sends mails by one route. Not shared between threads; close it, or its connections linger."""
 
     def __init__(
-        self, route: Route, our_name: str, *, port: int = 25, resolve: Callable[[str], list[str]] | None = None
+        self, route: Route, our_name: str, *, resolve: Callable[[str], list[str]] | None = None
     ) -> None:
-        """`port` is that of receiving servers, `resolve` gives their names (or raises NoServerError)."""
+        """`resolve` gives the names of a domain's servers (or raises NoServerError)."""
         self.slug = route.slug
-        self._route, self._our_name, self._port = route, our_name, port
+        self._route, self._our_name = route, our_name
         self._resolve = resolve or servers_of
         self._open: OrderedDict[str, tuple[smtplib.SMTP, int]] = OrderedDict()
 
@@ -68,6 +68,8 @@ class Post:
     def send(self, mail: Outgoing) -> Answer:
         if isinstance(self._route, Relay):
             return self._by([self._route.host], mail, is_final=False)
+        if self._route.host:
+            return self._by([self._route.host], mail, is_final=True)
         try:
             hosts = self._resolve(mail.domain)
         except NoServerError as error:
@@ -105,8 +107,7 @@ class Post:
         route = self._route
         if isinstance(route, Relay) and route.is_tls:
             return _logged_in(smtplib.SMTP_SSL(host, route.port, self._our_name, timeout=CONNECT_SECONDS), route)
-        port = route.port if isinstance(route, Relay) else self._port
-        server = smtplib.SMTP(host, port, self._our_name, timeout=CONNECT_SECONDS)
+        server = smtplib.SMTP(host, route.port, self._our_name, timeout=CONNECT_SECONDS)
         server.ehlo_or_helo_if_needed()
         if server.has_extn("starttls"):
             # To a stranger's server encryption is better than none, whoever signed its certificate (RFC 7435).
@@ -119,7 +120,7 @@ class Post:
                 _bye(server)
                 if isinstance(route, Relay):
                     raise
-                server = smtplib.SMTP(host, port, self._our_name, timeout=CONNECT_SECONDS)
+                server = smtplib.SMTP(host, route.port, self._our_name, timeout=CONNECT_SECONDS)
             server.ehlo_or_helo_if_needed()
         return _logged_in(server, route) if isinstance(route, Relay) else server
 

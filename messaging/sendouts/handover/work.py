@@ -68,7 +68,7 @@ def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
     if settings.EMAIL_ROUTE is None or not SendOut.objects.filter(pk=send_out_id, channel=Channel.EMAIL).exists():
         return False
     until = time.monotonic() + seconds
-    with Post(settings.EMAIL_ROUTE, settings.MAIL_NAME, port=settings.MX_PORT) as post:
+    with Post(settings.EMAIL_ROUTE, settings.MAIL_NAME) as post:
         while _hand_over_batch(send_out_id, post, until):
             if time.monotonic() >= until:
                 return True
@@ -98,7 +98,7 @@ def try_again(limit: int = 500) -> int:
     if settings.EMAIL_ROUTE is None:
         return 0
     done = 0
-    with Post(settings.EMAIL_ROUTE, settings.MAIL_NAME, port=settings.MX_PORT) as post:
+    with Post(settings.EMAIL_ROUTE, settings.MAIL_NAME) as post:
         while done < limit:
             marked = _ids(sql.MARK_AGAIN, {"provider": settings.EMAIL_ROUTE.slug, "limit": SLICE})
             if not marked:

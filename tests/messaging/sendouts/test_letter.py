@@ -75,7 +75,7 @@ def test_a_mail_without_html_has_one_part(text: Text, given_values: dict[str, st
     assert not mail.is_multipart()
     wanted = singly(text, given_values, html=False)
     assert body(mail, "plain") in (wanted, wanted + "\r\n")
-    assert body(mail, "plain").endswith("\r\n")
+    assert not wanted or body(mail, "plain").endswith("\r\n")
 
 
 @given(texts, values)

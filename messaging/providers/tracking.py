@@ -38,7 +38,7 @@ def read(raw: Raw) -> Reading:
         raise UnreadableError(f"Not a note of ours: {error}") from error
     event = Event(
         SLUG, kind, raw.received_at, f"{message} {kind} {link} {machine} {_within(raw.received_at, kind)}",
-        message_id=message, reason=reason, provider_code=machine, is_automatic=bool(machine),
+        message_id=message, reason=reason, diagnostic=machine, is_automatic=bool(machine),
     )  # fmt: skip
     return Reading([event])
 

@@ -27,7 +27,7 @@ from messaging.statuses import (
     Event,
     Kind,
     Status,
-    key_of,
+    hex_key_of,
     key_prefix,
     of_message,
     rank_of,
@@ -36,9 +36,13 @@ from messaging.statuses import (
 
 # The rule that blocks today; a block names it, so that later rules can be told from it.
 ONE_HARD_BOUNCE: Final = "one_hard_bounce"
+# By what the database calls them; asking the enumeration takes longer than all else that is done to a row.
+CHANNELS: Final = {channel.value: channel for channel in Channel}
 # What our own events say: who, and why.
 OURSELVES: Final = "engage"
 GAVE_UP: Final = "expired"
+# These kinds of events change more than their message: blocks and consent.
+CONSEQUENTIAL: Final = CONSENTS | {Kind.HARD_BOUNCE}
 # While one of these shows, the message is waited for until its time of giving up.
 WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
 
@@ -61,10 +65,10 @@ class Target(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """An event that found its message."""
+    """An event that found its message. `key` is its repeat-key in hexadecimal."""
 
     event: Event
-    key: UUID
+    key: str
     target: Target
     report_id: int | None
 
@@ -76,9 +80,9 @@ def apply(said: Sequence[Said]) -> list[Said]:
     second call would take locks out of order.
     """
     matched, unmatched = _match(said)
-    fresh = _record(matched) if matched else []
-    if fresh:
-        _follow_up(fresh)
+    consequential = _record(matched) if matched else []
+    if consequential:
+        _follow_up(consequential)
     return unmatched
 
 
@@ -117,7 +121,7 @@ def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
             unmatched.append(each)
         else:
             about = of_message(event, target.parts)
-            matched.append(Matched(about, key_of(about), target, each.report_id))
+            matched.append(Matched(about, hex_key_of(about), target, each.report_id))
     return matched, unmatched
 
 
@@ -126,7 +130,7 @@ def _targets_by_id(ids: Set[int | None]) -> dict[int, Target]:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_ID, [array(ids)])
-        return {pk: Target(pk, Channel(channel), *rest) for pk, channel, *rest in cursor.fetchall()}
+        return {pk: Target(pk, CHANNELS[channel], *rest) for pk, channel, *rest in cursor.fetchall()}
 
 
 def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Target]:
@@ -136,17 +140,18 @@ def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Ta
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
         return {
-            (provider, provider_id): Target(pk, Channel(channel), *rest)
+            (provider, provider_id): Target(pk, CHANNELS[channel], *rest)
             for provider, provider_id, pk, channel, *rest in cursor.fetchall()
         }
 
 
 def _record(matched: Sequence[Matched]) -> list[Matched]:
-    """Keep what is new and raise its messages. Returns what was new."""
+    """Keep what is new and raise its messages. Returns what was new and has consequences beyond its message."""
     # The first report of a fact is the one that counts, within a batch as between batches.
     once = {each.key: each for each in reversed(matched)}
     with connection.cursor() as cursor:
-        cursor.execute(sql.RECORD_EVENTS, [*columns(map(_row, once.values())), WHOLE_RANK, WHOLE_RANK, WHOLE_KEY])
+        arrays = columns(map(_row, once.values()))
+        cursor.execute(sql.RECORD_EVENTS, [*arrays, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY, list(CONSEQUENTIAL)])
         return [once[key] for (key,) in cursor.fetchall()]
 
 
@@ -162,16 +167,16 @@ def _row(each: Matched) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _follow_up(fresh: Sequence[Matched]) -> None:
-    grounds = [_ground(each) for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
-    wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
+def _follow_up(consequential: Sequence[Matched]) -> None:
+    grounds = [_ground(each) for each in consequential if each.event.kind == Kind.HARD_BOUNCE]
+    wishes = [_wish(each) for each in consequential if each.event.kind in CONSENTS]
     follow_up(grounds, wishes)
 
 
 def _ground(each: Matched) -> Ground:
     event, target = each.event, each.target
     return Ground(
-        target.address_id, event.occurred_at, each.key, target.id, ONE_HARD_BOUNCE,
+        target.address_id, event.occurred_at, UUID(hex=each.key), target.id, ONE_HARD_BOUNCE,
         event.reason, event.code, event.diagnostic,
     )  # fmt: skip
 

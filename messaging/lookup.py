@@ -17,7 +17,7 @@ from messaging.tokens import message_id_of
 # Of one contact, one provider's id: more is no answer to a question.
 MOST: Final = 500
 # Our token, alone or within an address, a header or a URL (see messaging/tokens.py).
-TOKEN: Final = re.compile(r"(?<![a-z0-9])\d{1,18}-[a-z2-7]{16}(?![a-z0-9])", re.IGNORECASE)
+TOKEN: Final = re.compile(r"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
 PHONE: Final = re.compile(r"[+(\d][\d\s().\-/]{5,}")
 
 

@@ -4,6 +4,8 @@ Fields: Mailchimp Transactional documentation, "Webhooks", and Mandrill's help, 
 signature: "Authenticating webhook requests" (HMAC-SHA1 over the URL and the sorted POST fields, X-Mandrill-Signature).
 """
 
+import hmac
+from base64 import b64encode
 from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -17,7 +19,7 @@ from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.statuses import Kind
 
 SLUG: Final = "mandrill"
@@ -45,6 +47,11 @@ def verify(request: HttpRequest) -> None:
 @lru_cache(maxsize=16)  # the URL is the request's
 def _view(key: str, url: str) -> Any:
     return bridge.view_of(MandrillCombinedWebhookView, webhook_key=key, webhook_url=url)
+
+
+def sign(url: str) -> Probe:
+    made = hmac.digest(proof.keys_of(SLUG)[0].encode(), url.encode(), "sha1")
+    return Probe(url, {"X-Mandrill-Signature": b64encode(made).decode(), "Content-Type": FORM})
 
 
 def read(raw: Raw) -> Reading:
@@ -104,4 +111,5 @@ provider = Provider(
     read,
     probe="HEAD",
     answer=200,
+    sign=sign,
 )

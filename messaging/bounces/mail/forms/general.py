@@ -100,11 +100,11 @@ def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
         return found
     if found := [Recipient(_whole(name, story.mail), Strength.ANSWERED) for name in dialogue.names.values()]:
         return found
-    for strength in (Strength.SPOKEN, Strength.ANSWERED):
-        if found := _gathered([mention for mention in mentions if mention.strength == strength], story.lines):
-            return _without_sender(found, story.mail)
     if found := list(_named_alone(story)):
         return found
+    for strength in (Strength.SPOKEN, Strength.ANSWERED, Strength.NEAR):
+        if found := _gathered([mention for mention in mentions if mention.strength == strength], story.lines):
+            return _without_sender(found, story.mail)
     addressed = [mention for mention in mentions if mention.strength == Strength.ADDRESSED]
     only = returned.only_addressee(story.mail)
     if only or not addressed:
@@ -154,7 +154,14 @@ def _gathered(mentions: list[Mention], lines: list[str]) -> list[Recipient]:
                 if each is recipient or not each.blocks:
                     each.blocks.append(block)
             waiting = []
-    return list(found.values())
+    return [_known(recipient) for recipient in found.values()]
+
+
+def _known(recipient: Recipient) -> Recipient:
+    """Under the address that was written to, where the server names its own inner one: anna@ims-ms-daemon."""
+    if recipient.original and "." not in recipient.address.rpartition("@")[2]:
+        recipient.address = recipient.original
+    return recipient
 
 
 def _belongs_to(before: Mention, mention: Mention, lines: list[str]) -> bool:

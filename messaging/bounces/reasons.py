@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from contacts.models import Channel
+from contacts.channels import Channel
 
 Text = str | Promise
 
@@ -195,6 +195,8 @@ _TABLE: Final = (
 )  # fmt: skip
 REASONS: Final[dict[str, Reason]] = {reason.slug: reason for reason in _TABLE}
 HARD: Final = frozenset(slug for slug, reason in REASONS.items() if reason.is_hard)
+# What is no bounce at all.
+NO_BOUNCE: Final = frozenset({"complaint", "auto_reply", "delivered"})
 
 
 def reason_of(slug: str) -> Reason:

@@ -67,15 +67,30 @@ def read(mail: ParsedMail) -> list[Report]:
     if not is_told_by_server(story):
         return []
     dialogue = dialogue_in(story.lines)
-    recipients = _recipients(story, dialogue)
+    return _reports(story, dialogue, _recipients(story, dialogue))
+
+
+def read_unnamed(mail: ParsedMail) -> list[Report]:
+    """A report on the one to whom the returned mail went, where a bounce names nobody; empty where it is no bounce."""
+    story = story_of(mail)
+    if not is_told_by_server(story):
+        return []
+    address = returned.only_addressee(mail)
+    if not address:
+        mentions = [mention for mention in mentions_in(story.lines) if mention.strength == Strength.ADDRESSED]
+        address = mentions[0].address if len({mention.address.lower() for mention in mentions}) == 1 else ""
+    return _reports(story, dialogue_in(story.lines), [Recipient(address, Strength.ADDRESSED)])
+
+
+def _reports(story: Story, dialogue: Dialogue, recipients: list[Recipient]) -> list[Report]:
+    mail, reports = story.mail, []
     if not recipients:
         return []
     action = _action_of(story)
     lead = _lead(story, recipients)
     when = moment_of(mail.headers.get("date"))
-    reports = []
     for recipient in recipients[:MOST_RECIPIENTS]:
-        said = _said(recipient, dialogue, lead)
+        said = _said(recipient, dialogue)
         reply, status = codes_in(said)
         reports.append(
             Report(
@@ -105,11 +120,7 @@ def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
     for strength in (Strength.SPOKEN, Strength.ANSWERED, Strength.NEAR):
         if found := _gathered([mention for mention in mentions if mention.strength == strength], story.lines):
             return _without_sender(found, story.mail)
-    addressed = [mention for mention in mentions if mention.strength == Strength.ADDRESSED]
-    only = returned.only_addressee(story.mail)
-    if only or not addressed:
-        return [Recipient(only, Strength.ADDRESSED)]
-    return _gathered(addressed, story.lines)[:1]
+    return []
 
 
 def _first_with(known: list[Recipient], address: str) -> Recipient:
@@ -207,7 +218,7 @@ def _joined(parts: "Iterator[str] | list[str]") -> str:
     return " ".join(" ".join(parts).split())[:LONGEST]
 
 
-def _said(recipient: Recipient, dialogue: Dialogue, lead: str) -> str:
+def _said(recipient: Recipient, dialogue: Dialogue) -> str:
     """The words about this recipient: those with a code first."""
     answer = dialogue.answers.get(recipient.address.lower()) or dialogue.answers.get(
         recipient.address.partition("@")[0].lower(), ""
@@ -217,7 +228,7 @@ def _said(recipient: Recipient, dialogue: Dialogue, lead: str) -> str:
             return words
     if dialogue.general and not answer:
         return dialogue.general
-    return next((words for words in (*recipient.blocks, answer) if words), "") or lead
+    return next((words for words in (*recipient.blocks, answer) if words), "")
 
 
 def _lead(story: Story, recipients: list[Recipient]) -> str:

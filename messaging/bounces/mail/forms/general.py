@@ -223,9 +223,9 @@ def _said(recipient: Recipient, dialogue: Dialogue) -> str:
     answer = dialogue.answers.get(recipient.address.lower()) or dialogue.answers.get(
         recipient.address.partition("@")[0].lower(), ""
     )
-    for words in (*recipient.blocks, answer):
-        if words and any(codes_in(words)):
-            return words
+    coded = [words for words in (*recipient.blocks, answer) if words and any(codes_in(words))]
+    if coded:
+        return next((words for words in coded if all(codes_in(words))), coded[0])
     if dialogue.general and not answer:
         return dialogue.general
     return next((words for words in (*recipient.blocks, answer) if words), "")

@@ -26,10 +26,10 @@ BULLET: Final = re.compile(r"(?:(?:[>*•·○●・※|+#\-]{1,8}|\d{1,3}[.)]|&
 # What may stand around an address without being a word.
 OPEN: Final = " \t\"'<([{:=：“‘「『【（＜«`*"
 CLOSE: Final = "\"'>)]}”’」』】）＞»`*"
-AFTER: Final = re.compile(r"[:;,.(\[\-–—：，、。…|]|on \w{3}|<mailto")
+AFTER: Final = re.compile(r"[:;,.(\[\-–—：，、。…|]|on \w{3}|\S{0,8} ?\d{1,4}[./\-年]\d|<mailto")
 # What a mail program prints of the header of a mail.
 SUMMARY: Final = re.compile(
-    r"\W{0,3}(?:from|sender|reply-to|return-path|message-?id|mail from|date|sent|subject|absender|von|betreff|gesendet|x-[\w-]+|received|"
+    r"\W{0,3}(?:from|sender(?: address)?|reply-to|return-path|message-?id|mail from|date|sent|subject|absender|von|betreff|gesendet|x-[\w-]+|received|"
     r"errors-to|in-reply-to|references|auto-submitted|发件人|寄件者|差出人|от|fra|från|van|mittente|remitente|remetente|expéditeur|reporting-mta|"
     r"generating server|envelope-from|original-envelope-id|list-[\w-]+|delivered-to|thread-[\w-]+|content-[\w-]+|disposition)\s*[:=：]",
     re.IGNORECASE,
@@ -56,7 +56,7 @@ class Strength(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """An address in a line, and what the line says after it."""
+    """An address in a line, and what the line says about it: all of it in a sentence, else what follows."""
 
     line: int
     address: str
@@ -103,7 +103,8 @@ def _mentions(number: int, found: list[tuple[int, int, str]], lines: list[str]) 
         lead, rest = _lead(line[:start]), line[end:].lstrip(CLOSE).strip()
         strength = _strength(lead, rest, found[0], number, lines) if at == 0 else _spoken(lead, address, number, lines)
         if strength and not (strength <= Strength.SPOKEN and NOBODY.match(address)):
-            yield Mention(number, address, strength, _plain(rest), indent)
+            tells = strength <= Strength.SPOKEN or (lead and vocabulary().failure.search(lead))
+            yield Mention(number, address, strength, line.strip() if tells else _plain(rest), indent)
         if strength and strength > Strength.SPOKEN:
             return
 

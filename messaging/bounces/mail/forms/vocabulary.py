@@ -57,7 +57,7 @@ class Vocabulary:
 
 
 # These end what stands before an address.
-LABELS: Final = frozenset({"recipient", "not_recipient", "field"})
+LABELS: Final = frozenset({"recipient", "not_recipient", "field", "reason"})
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Final
 
 # RFC 5321 section 4.2, where a reply begins: at the begin, after a blank or a mark; RFC 2034: then the enhanced code.
 REPLY: Final = re.compile(
-    r"(?:^|(?<=[\s:;>\"'(\[#<=]))([45][0-5]\d)(?:[ \-:,.;]{1,3}|(?=[\])>\"'#]|$))(?:[#(]{0,2}([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d))?"
+    r"(?:^|(?<=[\s:;>\"'(\[#<=]))([45][0-5]\d)(?:[ \-:,.;]{1,3}|(?=[\])>\"'#]|$))(?:[#('\"<]{0,2}([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d))?"
 )
 # qmail and Exchange write the enhanced code behind the words: "(#5.1.1)", "#5.1.1".
 MARKED: Final = re.compile(r"#\s?([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")

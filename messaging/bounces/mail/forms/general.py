@@ -13,7 +13,7 @@ from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.forms import returned
 from messaging.bounces.mail.forms.codes import codes_in
 from messaging.bounces.mail.forms.dialogue import Dialogue, dialogue_in
-from messaging.bounces.mail.forms.mentions import ADDRESS, Mention, Strength, addresses_in, mentions_in
+from messaging.bounces.mail.forms.mentions import ADDRESS, SUMMARY, Mention, Strength, addresses_in, mentions_in
 from messaging.bounces.mail.forms.story import Story, is_told_by_server, story_of
 from messaging.bounces.mail.forms.vocabulary import vocabulary
 from messaging.bounces.mail.parsed import ParsedMail
@@ -75,10 +75,8 @@ def read_unnamed(mail: ParsedMail) -> list[Report]:
     story = story_of(mail)
     if not is_told_by_server(story):
         return []
-    address = returned.only_addressee(mail)
-    if not address:
-        mentions = [mention for mention in mentions_in(story.lines) if mention.strength == Strength.ADDRESSED]
-        address = mentions[0].address if len({mention.address.lower() for mention in mentions}) == 1 else ""
+    addressed = _gathered([m for m in mentions_in(story.lines) if m.strength == Strength.ADDRESSED], story.lines)
+    address = returned.only_addressee(mail) or (addressed[0].address if len(addressed) == 1 else "")
     return _reports(story, dialogue_in(story.lines), [Recipient(address, Strength.ADDRESSED)])
 
 
@@ -88,14 +86,18 @@ def _reports(story: Story, dialogue: Dialogue, recipients: list[Recipient]) -> l
         return []
     action = _action_of(story)
     lead = _lead(story, recipients)
+    has_reason = any(recipient.blocks for recipient in recipients)
     when = moment_of(mail.headers.get("date"))
-    for recipient in recipients[:MOST_RECIPIENTS]:
-        said = _said(recipient, dialogue)
+    all_said = [_said(recipient, dialogue) for recipient in recipients[:MOST_RECIPIENTS]]
+    if not any(any(codes_in(said)) for said in all_said) and (answer := _coded_line(story)):
+        all_said = [answer] * len(all_said)
+    for recipient, said in zip(recipients, all_said, strict=False):
+        prose = lead if len(recipients) == 1 or not has_reason else _joined(recipient.blocks)
         reply, status = codes_in(said)
         reports.append(
             Report(
                 recipient.address, said, action=recipient.action or action, reply_code=reply, status_code=status,
-                original_recipient=recipient.original, prose=lead, occurred_at=when,
+                original_recipient=recipient.original, prose=prose, occurred_at=when,
             )
         )  # fmt: skip
     return reports
@@ -179,6 +181,8 @@ def _belongs_to(before: Mention, mention: Mention, lines: list[str]) -> bool:
     """Whether the mention is part of the reason that stands, more deeply indented, below the one before."""
     if mention.strength == before.strength == Strength.SPOKEN or mention.line == before.line:
         return False
+    if mention.line == before.line + 1 and ORIGIN.match(lines[mention.line].strip()):
+        return True
     is_joined = all(line.strip() for line in lines[before.line : mention.line])
     return is_joined and mention.indent > before.indent + 1
 
@@ -186,7 +190,7 @@ def _belongs_to(before: Mention, mention: Mention, lines: list[str]) -> bool:
 def _block(mention: Mention, lines: list[str], end: int) -> str:
     """What is said about the mention: the rest of its line, and the lines below."""
     parts = [mention.rest] if mention.rest else []
-    closing, ends_paragraph = vocabulary().closing, False
+    closing, ends_paragraph, is_deep = vocabulary().closing, False, False
     for number in range(mention.line + 1, min(end, mention.line + 1 + MOST_LINES)):
         line = lines[number].strip()
         if not line:
@@ -196,12 +200,17 @@ def _block(mention: Mention, lines: list[str], end: int) -> str:
             if parts:
                 break
             continue
+        depth = len(lines[number]) - len(lines[number].lstrip())
+        if is_deep and ends_paragraph and depth <= mention.indent:
+            break
+        is_deep = is_deep or depth > mention.indent
         if HEADING.match(line) and (parts or SESSION.search(line)):
             break
-        if closing.match(line) and (ends_paragraph or not parts):
-            if parts:
+        if closing.match(line):
+            if ends_paragraph:
                 break
-            continue
+            if not parts:
+                continue
         parts.append(_without_label(line))
         ends_paragraph = False
     return _joined(parts)
@@ -226,20 +235,23 @@ def _said(recipient: Recipient, dialogue: Dialogue) -> str:
     coded = [words for words in (*recipient.blocks, answer) if words and any(codes_in(words))]
     if coded:
         return next((words for words in coded if all(codes_in(words))), coded[0])
-    if dialogue.general and not answer:
-        return dialogue.general
-    return next((words for words in (*recipient.blocks, answer) if words), "")
+    return next((words for words in (*recipient.blocks, answer) if words), dialogue.general)
+
+
+def _coded_line(story: Story) -> str:
+    """A line anywhere in the story that gives a server's answer with its codes; empty where there is none."""
+    return next((line.strip() for line in story.lines[:400] if all(codes_in(line)) and not SUMMARY.match(line)), "")
 
 
 def _lead(story: Story, recipients: list[Recipient]) -> str:
-    """What is told before the first recipient is named, and in its line."""
+    """What is told before the first recipient is named, or all of it where the mail names none."""
     first = recipients[0].address.lower()
     parts = []
     for line in story.lines[: 3 * MOST_LINES]:
         if HEADING.match(line) or RULER.match(line):
             continue
         parts.append(line.strip())
-        if first and first in line.lower() and len(line.split()) < 3:
+        if recipients[0].strength > Strength.ADDRESSED and first in line.lower() and len(line.split()) < 3:
             break
     return _joined(parts)
 

@@ -15,6 +15,7 @@ FIRST_LINES: Final = 16
 VERY_FIRST_LINES: Final = 5
 ANSWER: Final = re.compile(r"\s*(re|aw|sv|antw|vs|odp|fwd?|wg|tr|rv|enc|回复|答复|回覆|转发)(\[\d+\])?\s?[:：]", re.IGNORECASE)
 QUOTED: Final = re.compile(r"\s*[>|]\s*[^\s<]+\s+\S")
+HAS_WORDS: Final = re.compile(r"[^\W\d_]{2}")
 FROM_LISTS: Final = ("list-id", "list-unsubscribe", "list-post", "x-mailman-version", "newsgroups")
 FROM_ROBOTS: Final = ("x-autoreply", "x-autorespond", "x-vacation", "x-tmda-fingerprint")
 
@@ -37,13 +38,11 @@ def story_of(mail: ParsedMail) -> Story:
     """The lines that say what happened: without the copy of the mail that came back."""
     words = vocabulary()
     lines: list[str] = []
-    has_begun = False
     for line in mail.lines[:MOST_LINES]:
         text = line[:LONGEST_LINE].replace("\xa0", " ").rstrip()
         bare = text.lstrip()
-        if has_begun and bare and words.copy.match(bare):
+        if bare and words.copy.match(bare):
             break
-        has_begun = has_begun or bool(bare)
         lines.append(text)
     return Story(mail, lines)
 
@@ -65,24 +64,27 @@ def is_told_by_server(story: Story) -> bool:
     if words.not_a_bounce.match(subject.lstrip("[( ")) and not speaks_of_failure:
         return bool(opening) and is_daemon
     if any(name in headers for name in FROM_LISTS) and not is_daemon:
-        return bool(words.subject.match(subject)) and 0 < opening <= 2
+        return bool(words.subject.match(subject)) and opening == 1
     if "x-failed-recipients" in headers:
         return True
     if is_daemon or is_pathless:
         return bool(opening) or speaks_of_failure
     if ANSWER.match(subject) and not speaks_of_failure:
         return False
-    is_answer = "in-reply-to" in headers and bool(ANSWER.match(subject))
-    return not is_answer and 0 < opening <= VERY_FIRST_LINES and speaks_of_failure
+    if not speaks_of_failure or ("in-reply-to" in headers and ANSWER.match(subject)):
+        return False
+    returns = len(story.lines) < len(mail.lines) or mail.returned is not None or "auto-submitted" in headers
+    return 0 < opening <= (VERY_FIRST_LINES if returns else 1)
 
 
 def _opens_at(lines: list[str]) -> int:
     """The number of the line that tells of a failure, among the first that say anything; 0 where none does."""
     opening = vocabulary().opening
-    first = [line for line in lines[: 4 * FIRST_LINES] if line.strip()][:FIRST_LINES]
+    first = [line.strip() for line in lines[: 4 * FIRST_LINES] if HAS_WORDS.search(line)][:FIRST_LINES]
     # What is told is wrapped anywhere, so that each line is read together with the next.
     for number, line in enumerate(first, 1):
         following = first[number] if number < len(first) else ""
-        if not QUOTED.match(line) and opening.search(f"{line.strip()} {following.strip()}"):
-            return number
+        found = None if QUOTED.match(line) else opening.search(f"{line} {following}")
+        if found:
+            return number + (found.start() > len(line))
     return 0

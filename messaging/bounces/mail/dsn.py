@@ -5,21 +5,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from messaging.bounces.mail import prose
 from messaging.bounces.mail.addresses import address_of, is_full, original_address
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ParsedMail, is_enclosed_mail
+from messaging.bounces.mail.prose import is_from_daemon
 from messaging.bounces.mail.reports import Report
 
 STATUS_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 # A part of another type is taken for a delivery status only where all of this is in it.
-LOOKS_LIKE_STATUS: Final = re.compile(
-    r"^(?:Final|Original)-Recipient[ \t]*:.*\n(?:.*\n){0,40}?(?:Action|Status|Diagnostic-Code)[ \t]*:",
-    re.IGNORECASE | re.MULTILINE,
-)
-FIELD: Final = re.compile(r"^([A-Za-z][\w\-]*(?: Recipient)?)[ \t]*:[ \t]*(.*)$")
+NAMES_RECIPIENT: Final = re.compile(r"^(?:Final|Original)[- ]Recipient[ \t]*:", re.IGNORECASE | re.MULTILINE)
+TELLS_FATE: Final = re.compile(r"^(?:Action|Status|Diagnostic-Code)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+FIELD: Final = re.compile(r"([A-Za-z][\w\-]*(?: Recipient)?)[ \t]*:[ \t]*(.*)")
 RECIPIENT_FIELDS: Final = frozenset({"final-recipient", "original-recipient"})
 ACTIONS: Final = ("failed", "delayed", "delivered", "relayed", "expanded")
+# Words that RFC 3464 section 2.3.3 does not know, and servers write.
 OTHER_ACTIONS: Final = {
     word: action
     for action, said in {
@@ -31,23 +30,20 @@ OTHER_ACTIONS: Final = {
     for word in said.split()
 }
 STATUS: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
-DIAGNOSTIC_TYPE: Final = re.compile(r"^[A-Za-z][\w\- ]{0,30};\s*")
-MTA_TYPE: Final = re.compile(r"^[A-Za-z][\w\-]{0,15};\s*")
-# Fields in which a server says more than its Diagnostic-Code does.
-FURTHER_FIELDS: Final = (
-    "x-supplementary-info",
-    "x-outbound-ip-error",
-    "x-notes-item",
-    "x-error",
-    "x-diagnostic",
-    "x-reason",
-    "reason",
-)
+REPLY: Final = re.compile(r"(?<![\d.])([245][0-5]\d)(?![\d.])")
+# What RFC 3464 section 2.1.2 puts before a diagnostic or the name of a host.
+DIAGNOSTIC_TYPE: Final = re.compile(r"^[A-Za-z][\w\-]{0,30}\s*;\s*")
+MTA_TYPE: Final = re.compile(r"^[A-Za-z][\w\-]{0,15}\s*;\s*")
+# Fields in which a server says more than in its Diagnostic-Code.
+FURTHER_FIELDS: Final = ("x-supplementary-info", "x400-supplementary-info", "x-notes", "x-error", "x-reason", "reason")
+LONGEST_FIELD: Final = 8_000
+# The words behind a status or an action: "5.0.0 (recipient reached disk quota)", "failed (Bad destination)".
+COMMENT: Final = re.compile(r"[A-Za-z]{3,}[^\n]*")
 
 
 @dataclass(slots=True)
 class Group:
-    """The fields about one recipient, or about the whole mail; lower-cased names, first value wins."""
+    """The fields about one recipient, or about the whole mail; by lower-cased name, the first of a name counts."""
 
     fields: dict[str, str] = field(default_factory=dict)
 
@@ -56,7 +52,7 @@ class Group:
 
     @property
     def names_recipient(self) -> bool:
-        return not RECIPIENT_FIELDS.isdisjoint(self.fields)
+        return "final-recipient" in self.fields or "original-recipient" in self.fields
 
     @property
     def tells_fate(self) -> bool:
@@ -65,28 +61,28 @@ class Group:
 
 def read(mail: ParsedMail) -> list[Report]:
     """A report for each recipient in the order of the mail; empty where the mail is no DSN."""
-    texts = [part.text for part in mail.parts if part.type in STATUS_TYPES]
-    if not any(LOOKS_LIKE_STATUS.search(text) or "ecipient" in text for text in texts):
-        texts = list(_mistyped(mail))
+    texts = [part.long_text for part in mail.parts if part.type in STATUS_TYPES]
+    if not any(map(NAMES_RECIPIENT.search, texts)):
+        texts.extend(_mistyped(mail))
     groups = [group for text in texts for group in _groups(text)]
     about_mail = Group()
     for group in groups:
         if not group.names_recipient:
             about_mail.fields = group.fields | about_mail.fields
     reports = [_report(group, about_mail, mail) for group in groups if group.names_recipient]
-    if not reports and groups and about_mail.tells_fate:
+    if not reports and about_mail.tells_fate:
         reports = [_report(about_mail, about_mail, mail)]
-    return prose.completed(mail, reports)
+    return list(_once(reports))
 
 
 def _mistyped(mail: ParsedMail) -> Iterator[str]:
     """Delivery status in a part of another type: only in a report, or in a mail that no human wrote."""
-    if mail.root.type != "multipart/report" and not prose.is_from_daemon(mail):
+    if mail.root.type != "multipart/report" and not is_from_daemon(mail):
         return
     for part in mail.parts:
         if part.type.startswith(("text/", "message/", "application/octet-stream")) and not is_enclosed_mail(part.type):
-            text = part.text
-            if LOOKS_LIKE_STATUS.search(text):
+            text = part.long_text
+            if NAMES_RECIPIENT.search(text) and TELLS_FATE.search(text):
                 yield text
 
 
@@ -95,65 +91,80 @@ def _groups(text: str) -> list[Group]:
     groups = [Group()]
     last, was_blank = "", False
     for line in text.split("\n"):
-        if not line.strip():
+        stripped = line.strip()
+        if not stripped:
             was_blank, last = True, ""
             continue
-        if line[0] in " \t" and last:
-            groups[-1].fields[last] += " " + line.strip()
-            continue
-        match = FIELD.match(line.strip())
+        fields = groups[-1].fields
+        match = None if line[0] in " \t" and last else FIELD.fullmatch(stripped)
         if not match:
-            # A line that was wrapped without a blank at its begin belongs to the diagnostic before it.
-            if last in {"diagnostic-code", "x-supplementary-info"}:
-                groups[-1].fields[last] += " " + line.strip()
+            # Also a line that was wrapped without a blank at its begin.
+            if last and len(fields[last]) < LONGEST_FIELD:
+                fields[last] += " " + stripped
             continue
         name = match[1].lower().replace(" ", "-")
         if _begins_group(groups[-1], name, was_blank=was_blank):
             groups.append(Group())
+            fields = groups[-1].fields
         was_blank = False
-        last = name if name not in groups[-1].fields else f"{name} "
-        groups[-1].fields[last] = match[2].strip()
+        last = name if name not in fields else f"{name} again"
+        fields[last] = match[2].strip()
     return groups
 
 
 def _begins_group(group: Group, name: str, *, was_blank: bool) -> bool:
-    if name in RECIPIENT_FIELDS:
-        return (
-            name in group.fields
-            or (group.names_recipient and group.tells_fate)
-            or (was_blank and bool(group.fields) and not group.tells_fate)
-        )
+    if name in RECIPIENT_FIELDS and name in group.fields:
+        return True
+    if not was_blank or not group.fields:
+        return False
     # Some servers leave a blank line within the fields of a recipient.
-    return was_blank and bool(group.fields) and (not group.names_recipient or name in group.fields)
+    return name in group.fields or not group.names_recipient or (name in RECIPIENT_FIELDS and group.tells_fate)
 
 
 def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
-    said = _said(group)
     final, original = address_of(group.get("final-recipient")), original_address(group.get("original-recipient"))
     actual = address_of(group.get("x-actual-recipient"))
     status = STATUS.search(group.get("status"))
+    # "Status: 553 Exceeded maximum size": a reply code where a status code belongs.
+    reply = None if status else REPLY.search(group.get("status"))
     return Report(
-        recipient=next(
-            (address for address in (final, original, actual) if is_full(address)), final or original or actual
-        ),
+        recipient=next(filter(is_full, (final, original, actual)), final or original or actual),
         original_recipient=original,
         action=_action(group, status[0] if status else ""),
-        said=said,
+        said=_said(group),
         status_code=status[0] if status else "",
+        reply_code=reply[0] if reply and not REPLY.search(group.get("diagnostic-code")) else "",
         said_by=MTA_TYPE.sub("", group.get("remote-mta") or about_mail.get("reporting-mta")).strip(),
         occurred_at=moment_of(group.get("last-attempt-date"), about_mail.get("arrival-date"), mail.headers.get("date")),
     )
 
 
 def _said(group: Group) -> str:
+    """The diagnostic, and what else the fields say in words."""
     said = DIAGNOSTIC_TYPE.sub("", group.get("diagnostic-code"), count=1).strip()
-    further = [value for name in FURTHER_FIELDS if (value := group.get(name)) and value not in said]
-    return " ".join(filter(None, [said, *further]))
+    further = [group.get(name) for name in FURTHER_FIELDS]
+    if not said:
+        comments = (COMMENT.search(group.get(name).partition(" ")[2]) for name in ("status", "action"))
+        further.extend(match[0].rstrip(")") for match in comments if match)
+    return " ".join(filter(None, [said, *(words for words in further if words not in said)]))
 
 
 def _action(group: Group, status: str) -> str:
-    word = re.match(r"[a-z]*", group.get("action").lower().strip(" <\"'"))
-    action = word[0] if word else ""
+    word = re.match(r"\W*([a-z]*)", group.get("action").lower())
+    action = word[1] if word else ""
     if action in ACTIONS:
         return action
-    return OTHER_ACTIONS.get(action, "delivered" if status.startswith("2") else "failed")
+    by_status = {"2": "delivered", "4": "failed", "5": "failed"}.get(status[:1], "failed")
+    return OTHER_ACTIONS.get(action, by_status)
+
+
+def _once(reports: list[Report]) -> Iterator[Report]:
+    """One report for each recipient and fate: a loop of aliases is reported over and over."""
+    known: dict[tuple[str, str], Report] = {}
+    for report in reports:
+        key = (report.recipient.lower(), report.action)
+        if key not in known:
+            known[key] = report
+            yield report
+        elif report.said and not known[key].said:
+            known[key].said = report.said

@@ -18,6 +18,7 @@ MOST_PARTS: Final = 200
 DEEPEST: Final = 12
 # Longer texts say nothing more about a bounce.
 LONGEST_TEXT: Final = 200_000
+LONGEST_LIST: Final = 5_000_000
 LONGEST_HEADERS: Final = 200_000
 
 LINE_ENDS: Final = re.compile(rb"\r*\n|\r")
@@ -27,7 +28,7 @@ FIELDS: Final = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?
 MBOX_LINE: Final = re.compile(rb">?From [^\n]*+\n")
 PARAMETER: Final = re.compile(r';\s*([\w\-]+)(\*\d+)?(\*)?\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*)')
 # The delimiter of a multipart whose header does not name it, or names another one.
-UNNAMED_BOUNDARY: Final = re.compile(rb"(?:\A|\n)--([^\n]{1,200}?)[ \t]*\n(?:[!-9;-~]+:[^\n]*\n)*?[Cc]ontent-[Tt]")
+UNNAMED_BOUNDARY: Final = re.compile(rb"\n--([^\n]{1,200}?)[ \t]*\n(?:[!-9;-~]+:[^\n]*\n){0,10}?[Cc]ontent-[Tt]")
 ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:\\|]+@[^\s<>()\[\]\",;:\\|]*[^\s<>()\[\]\",;:\\|.]")
 # A mail that is printed within a text begins with lines like these.
 INLINE: Final = re.compile(
@@ -108,47 +109,56 @@ class Part:
     @property
     def text(self) -> str:
         """The content as text, cut where it is too long; HTML still has its tags."""
-        text = words.text_of(self._content(LONGEST_TEXT), self.parameters.get("charset", ""))
+        return self._text(LONGEST_TEXT)
+
+    @property
+    def long_text(self) -> str:
+        """The same of a part that may list thousands of recipients."""
+        return self._text(LONGEST_LIST)
+
+    def _text(self, most: int) -> str:
+        text = words.text_of(self._content(most), self.parameters.get("charset", ""))
         return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 class ParsedMail:
     """A mail with its headers and parts.
 
-    `parts` are the leaves in order, without those of enclosed mails; `enclosed` are the enclosed mails
-    (message/rfc822 and the headers-only forms), themselves parsed when they are asked for.
+    `parts` are the leaves in order; an enclosed mail (message/rfc822 and the headers-only forms) is a leaf, too.
+    `enclosed` are those mails, themselves parsed when they are asked for.
     """
 
-    def __init__(self, raw: bytes, depth: int = 0) -> None:
-        """`raw` has LF line ends (see `parsed`)."""
-        start = _start(raw)
-        body = _end_of_headers(raw, start)
-        self.headers = Headers(raw[start:body])
+    def __init__(self, source: bytes, start: int = 0, end: int | None = None, depth: int = 0) -> None:
+        """The mail between `start` and `end` of `source`, which has LF line ends (see `parsed`)."""
+        end = len(source) if end is None else end
+        start = _start(source, start, end)
+        body = _end_of_headers(source, start, end)
+        self.headers = Headers(source[start : min(body, start + LONGEST_HEADERS)])
         self.depth = depth
         self.parts: list[Part] = []
         self._enclosed: list[Part] = []
-        begin = body + 1 if raw[body : body + 1] == b"\n" else body
-        self.root = _part(raw, begin, len(raw), self.headers, depth)
+        self.root = _part(source, _after_blank_line(source, body, end), end, self.headers, depth)
         self._walk(self.root)
 
     def _walk(self, root: Part) -> None:
-        waiting = [root]
-        while waiting and len(self.parts) + len(self._enclosed) < MOST_PARTS:
+        waiting, seen = [root], 0
+        while waiting and seen < MOST_PARTS:
             part = waiting.pop()
-            if part.type.startswith("multipart/") and part.depth < self.depth + DEEPEST:
-                waiting.extend(reversed(_children(part)))
-            elif is_enclosed_mail(part.type):
+            seen += 1
+            children = (
+                _children(part) if part.type.startswith("multipart/") and part.depth < self.depth + DEEPEST else []
+            )
+            if children:
+                waiting.extend(reversed(children))
+                continue
+            self.parts.append(part)
+            if is_enclosed_mail(part.type):
                 self._enclosed.append(part)
-                self.parts.append(part)
-            else:
-                self.parts.append(part)
 
     @cached_property
     def enclosed(self) -> "list[ParsedMail]":
         """The enclosed mails, most often the returned one."""
-        if self.depth >= DEEPEST:
-            return []
-        return [ParsedMail(part.content, self.depth + 1) for part in self._enclosed]
+        return [_enclosed(part) for part in self._enclosed] if self.depth < DEEPEST else []
 
     def of_type(self, *types: str) -> Iterator[Part]:
         return (part for part in self.parts if part.type in types)
@@ -192,7 +202,7 @@ class ParsedMail:
         if self.enclosed:
             return self.enclosed[0]
         if self._inline_at >= 0:
-            return ParsedMail(self.prose[self._inline_at :].encode("utf-8", "replace"), self.depth + 1)
+            return ParsedMail(self.prose[self._inline_at :].encode("utf-8", "replace"), depth=self.depth + 1)
         return None
 
 
@@ -201,18 +211,29 @@ def parsed(raw: bytes) -> ParsedMail:
     return ParsedMail(LINE_ENDS.sub(b"\n", raw) if b"\r" in raw else raw)
 
 
-def _start(raw: bytes) -> int:
-    """Where the header begins: after blank lines, a byte order mark and the From line of an mbox."""
-    start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
-    while raw[start : start + 1] == b"\n":
-        start += 1
-    match = MBOX_LINE.match(raw, start)
+def _enclosed(part: Part) -> ParsedMail:
+    if "content-transfer-encoding" in part.headers and part.headers.get("content-transfer-encoding")[:1] in "bBqQ":
+        return ParsedMail(LINE_ENDS.sub(b"\n", part.content), depth=part.depth + 1)
+    return ParsedMail(part.source, part.start, part.end, part.depth + 1)
+
+
+def _start(source: bytes, start: int, end: int) -> int:
+    """Where the header begins: after a byte order mark, blank lines and the From line of an mbox."""
+    if source.startswith(b"\xef\xbb\xbf", start, end):
+        start += 3
+    while source.startswith((b"\n", b" \n"), start, end):
+        start = source.index(b"\n", start) + 1
+    match = MBOX_LINE.match(source, start, end)
     return match.end() if match else start
 
 
-def _end_of_headers(raw: bytes, start: int, end: int | None = None) -> int:
-    match = FIELDS.match(raw, start, len(raw) if end is None else end)
+def _end_of_headers(source: bytes, start: int, end: int) -> int:
+    match = FIELDS.match(source, start, end)
     return match.end() if match else start
+
+
+def _after_blank_line(source: bytes, body: int, end: int) -> int:
+    return min(body + 1, end) if source.startswith(b"\n", body) else body
 
 
 def _part(source: bytes, start: int, end: int, headers: Headers, depth: int) -> Part:
@@ -237,46 +258,59 @@ def _parameters(text: str) -> dict[str, str]:
 
 
 def _children(parent: Part) -> list[Part]:
-    spans = _spans(parent)
-    children = []
-    for start, end in spans:
-        body = _end_of_headers(parent.source, start, end)
-        headers = Headers(parent.source[start:body])
-        begin = body + 1 if parent.source[body : body + 1] == b"\n" and body < end else body
-        child = _part(parent.source, min(begin, end), end, headers, parent.depth + 1)
-        if parent.type == "multipart/digest" and "content-type" not in headers:
-            child.type = "message/rfc822"
-        children.append(child)
+    children = [_child(parent, start, end) for start, end in _spans(parent)]
     if not children:
         parent.type = "text/plain"
-        return [parent]
     return children
+
+
+def _child(parent: Part, start: int, end: int) -> Part:
+    source = parent.source
+    body = _end_of_headers(source, start, end)
+    headers = Headers(source[start : min(body, start + LONGEST_HEADERS)])
+    child = _part(source, _after_blank_line(source, body, end), end, headers, parent.depth + 1)
+    if parent.type == "multipart/digest" and "content-type" not in headers:
+        child.type = "message/rfc822"
+    return child
 
 
 def _spans(parent: Part) -> list[tuple[int, int]]:
     """Where the parts of a multipart stand (RFC 2046 section 5.1.1); its last delimiter may be missing."""
     source, start, end = parent.source, parent.start, parent.end
-    boundary = parent.parameters.get("boundary", "").encode("utf-8", "surrogateescape")
-    spans = _between(source, start, end, boundary) if boundary.strip() else []
-    if not spans and (match := UNNAMED_BOUNDARY.search(source, start, min(end, start + LONGEST_TEXT))):
-        spans = _between(source, start, end, match[1])
+    boundary = parent.parameters.get("boundary", "").rstrip().encode("utf-8", "surrogateescape")
+    spans = _between(source, start, end, boundary) if boundary else []
+    if not spans and (match := UNNAMED_BOUNDARY.search(source, max(start - 1, 0), min(end, start + LONGEST_TEXT))):
+        spans = _between(source, start, end, match[1].rstrip())
     return spans
 
 
 def _between(source: bytes, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:
-    delimiter = re.compile(rb"\n--" + re.escape(boundary.rstrip()) + rb"(--)?[ \t]*(?=\n|\Z)")
     spans: list[tuple[int, int]] = []
     begun = -1
-    # The delimiter's line end belongs to it, so the search begins with that of the header.
-    for match in delimiter.finditer(source, max(start - 1, 0), end):
+    for at, after, is_last in _delimiters(source, start, end, boundary):
         if begun >= 0:
-            spans.append((begun, max(match.start(), begun)))
-        begun = min(match.end() + 1, end)
-        if match[1] or len(spans) >= MOST_PARTS:
+            spans.append((begun, max(at, begun)))
+        begun = after
+        if is_last or len(spans) >= MOST_PARTS:
             return spans
     if 0 <= begun < end:
         spans.append((begun, end))
     return spans
+
+
+def _delimiters(source: bytes, start: int, end: int, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Each delimiter: where its line end begins, where the part after it does, whether it is the last one."""
+    line = b"\n--" + boundary
+    # The line end before a delimiter belongs to it, so the search begins with that of the header.
+    at = source.find(line, max(start - 1, 0), end)
+    while at >= 0:
+        after = at + len(line)
+        line_end = source.find(b"\n", after, end)
+        line_end = end if line_end < 0 else line_end
+        rest = source[after : min(line_end, after + 80)].rstrip()
+        if rest in {b"", b"--"}:
+            yield at, min(line_end + 1, end), bool(rest)
+        at = source.find(line, after, end)
 
 
 def is_enclosed_mail(kind: str) -> bool:

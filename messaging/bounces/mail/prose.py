@@ -1,52 +1,74 @@
 """What a bounce tells a human: it often says more than its machine-readable part, and about which recipient."""
 
 import re
+from bisect import bisect_right
 from typing import Final
 
 from messaging.bounces.mail.parsed import ADDRESS, ParsedMail
-from messaging.bounces.mail.reports import Report
 
+# Who sends bounces, by name or local part, in From.
 DAEMON: Final = re.compile(
-    r"mailer.?daemon|postmaster|mail.?daemon|mail delivery|delivery (?:sub)?system|mailsystem|"
-    r"mail administrator|mail.?system|bounce|undeliver|microsoftexchange[0-9a-f]{8,}|failure|mdaemon|mail.?admin",
+    r"mailer.?daemon|post.?master|mail.?daemon|mdaemon|mail(?:.server)? delivery|delivery.?(?:sub)?.?system|mail.?system|"
+    r"mail.?administrator|mail.?admin\b|mail.?robot|bounced?\b|undeliver|microsoftexchange[0-9a-f]{8}|system.?administrator|"
+    r"delivery.?(?:status|failure|report|notif)|non.?delivery|autoresponder@amazonses|complaints@.*amazonses|mail.?gate|"
+    r"antivirus|imss|mail.?marshal|mailsweeper|symantec|e500",
     re.IGNORECASE,
 )
-# An answer that names a code and no meaning: then the text for humans has the word.
-LEAST_WORDS: Final = 12
+# Who answers a mail for reasons of their own stands in the text as well: no recipient.
+LONGEST_CHUNK: Final = 2_000
+FEWEST_WORDS: Final = 3
+# A server's answer: 4xx or 5xx at the begin of a line or after the words that introduce one.
+ANSWER: Final = re.compile(
+    r"(?:^|[:<>\"'(\[]|\b(?:said|error|returned|replied|code|reason|response|reply|was|received|status))[ \t\"'<>:*]*"
+    r"([45][0-5]\d)(?:(?=[ \-:#,.])|$)(?!\.\d+\.\d)",
+    re.IGNORECASE | re.MULTILINE,
+)
+ANY_ANSWER: Final = re.compile(r"(?<![\d.\-@/=])([45][0-5]\d)(?=[ \-][45]\.\d{1,3}\.\d{1,3}\b)")
+
+
+class Prose:
+    """The text for humans of one mail, and who is spoken of where."""
+
+    def __init__(self, mail: ParsedMail, recipients: list[str]) -> None:
+        self.text = mail.text
+        self._others: list[int] = []
+        self._first: dict[str, int] = {}
+        wanted = {recipient.lower() for recipient in recipients}
+        for match in ADDRESS.finditer(self.text):
+            address = match[0].lower().strip("'`*")
+            if address in wanted and address not in self._first:
+                self._first[address] = match.start()
+                self._others.append(match.start())
+
+    def about(self, recipient: str) -> str:
+        """What is said of this recipient: up to the next one, or all of it where it is the only one."""
+        at = self._first.get(recipient.lower())
+        if at is None:
+            return self.text[:LONGEST_CHUNK] if len(self._others) <= 1 else ""
+        next_one = bisect_right(self._others, at)
+        end = self._others[next_one] if next_one < len(self._others) else len(self.text)
+        chunk = self.text[at:end]
+        if len(self._others) == 1:
+            # What stands before the address (a heading such as "Mailbox full") belongs to the only recipient, too.
+            return chunk[:LONGEST_CHUNK] + "\n" + self.text[max(0, at - LONGEST_CHUNK) : at]
+        if len(re.findall(r"[^\W\d_]{2,}", chunk[len(recipient) : 400])) >= FEWEST_WORDS:
+            return chunk[:LONGEST_CHUNK]
+        # A list of addresses, and below it one reason for all of them.
+        last = self._others[-1]
+        return chunk[:200] + "\n" + self.text[last : last + LONGEST_CHUNK]
 
 
 def is_from_daemon(mail: ParsedMail) -> bool:
-    """Whether a mail server wrote this: by its sender, or an empty return path."""
+    """Whether a mail server wrote this: by its sender, or by an empty return path."""
     headers = mail.headers
-    if "x-failed-recipients" in headers:
-        return True
-    return bool(DAEMON.search(mail.headers.get("from"))) or headers.get("return-path").strip() == "<>"
-
-
-def completed(mail: ParsedMail, reports: list[Report]) -> list[Report]:
-    """The reports, each with what the text for humans tells about its recipient."""
-    if not reports:
-        return reports
-    text = mail.text
-    if len(reports) == 1:
-        reports[0].prose = text
-        if not reports[0].recipient:
-            reports[0].recipient = _only_address(text)
-        return reports
-    lower = text.lower()
-    places = sorted(
-        (at, report.recipient)
-        for report in reports
-        if report.recipient and (at := lower.find(report.recipient.lower())) >= 0
+    return (
+        "x-failed-recipients" in headers
+        or headers.get("return-path").strip() in {"<>", "<MAILER-DAEMON>"}
+        or bool(DAEMON.search(headers.get("from")))
     )
-    for report in reports:
-        own = next((index for index, (_, recipient) in enumerate(places) if recipient == report.recipient), None)
-        if own is not None:
-            end = places[own + 1][0] if own + 1 < len(places) else len(text)
-            report.prose = text[places[own][0] : end]
-    return reports
 
 
-def _only_address(text: str) -> str:
-    match = ADDRESS.search(text)
-    return match[0] if match else ""
+def reply_code_in(text: str) -> str:
+    """The 4xx or 5xx of a server's answer within prose, which has other numbers as well; empty if none."""
+    match = ANSWER.search(text) or ANY_ANSWER.search(text)
+    return match[1] if match else ""

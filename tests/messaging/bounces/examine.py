@@ -58,7 +58,9 @@ def labelled(*paths: Path) -> Iterator[tuple[str, bytes, list[Label]]]:
     for path in paths:
         for label in sorted(path.rglob("*.expected.json")):
             mail = label.with_name(label.name.removesuffix(".expected.json") + ".eml")
-            yield str(mail.relative_to(path.parent)), mail.read_bytes(), json.loads(label.read_bytes())
+            rows = json.loads(label.read_bytes())
+            if not any("TODO" in row for row in rows):
+                yield str(mail.relative_to(path.parent)), mail.read_bytes(), rows
 
 
 def examine(mails: Iterator[tuple[str, bytes, list[Label]]]) -> Score:

@@ -17,7 +17,7 @@ from typing import Final, Protocol, cast
 from messaging.bounces.mail.parsed import ParsedMail
 from messaging.bounces.mail.reports import Report
 
-ORDER: Final = ("qmail", "exim")
+ORDER: Final = ("qmail", "exim", "general")
 
 
 class Form(Protocol):

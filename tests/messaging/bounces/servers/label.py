@@ -24,7 +24,7 @@ MEANING: Final = {
     "gina": ("recipient_refuses", "soft"),
 }
 DELAYED: Final = re.compile(r"^Action: *delayed|^Subject: .*(delayed|Warning)", re.IGNORECASE | re.MULTILINE)
-ENHANCED: Final = re.compile(r"^\d{3}[ -]#?([245]\.\d{1,3}\.\d{1,3})")
+ENHANCED: Final = re.compile(r"[ #-]([245]\.\d{1,3}\.\d{1,3})\b(?!\.)")
 GAVE_UP: Final = re.compile(
     r"retry timeout exceeded|could not be delivered for|4\.4\.7|unable to deliver this message after|too old|gave up|"
     r"unable to deliver.*within|has been in the queue|time limit|expired",
@@ -44,7 +44,8 @@ def fate(address: str, known: dict[str, Scenario], sender: str) -> tuple[str, st
 
 def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[dict[str, Any]]:
     flat = re.sub(r"\s+", " ", mail.replace("=\n", ""))
-    top = flat[: flat.find(case["case"] + ".7f3a9c@")] if case["case"] + ".7f3a9c@" in flat else flat
+    returned = flat.rfind(f"Message-ID: <{case['case']}.")
+    top = flat[:returned] if returned > 0 else flat
     rows = []
     for address in case["to"]:
         reason, bounce, said = fate(address, known, f"{case['case']}@bounces.shop.example")
@@ -54,8 +55,8 @@ def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[d
         is_delayed = bool(DELAYED.search(mail))
         own = re.search(rf"{re.escape(address)}\b.*?\nStatus: *(\d\.\d+\.\d+)", mail, re.DOTALL | re.IGNORECASE)
         printed = [own[1]] if own else []
-        first = ENHANCED.match(said[-1]) if said else None
-        words = re.sub(r"^\d{3}[ -]", "", said[-1]).strip() if said else ""
+        first = ENHANCED.search(said[-1]) if said else None
+        words = re.sub(r"^\d{3}[ -]([245]\.\d+\.\d+ *)?", "", said[-1]).strip() if said else ""
         is_told = bool(words) and re.sub(r"\s+", " ", words) in flat
         if first and is_told:
             # The receiver's own code; where the server prints another one of its own, either is right.

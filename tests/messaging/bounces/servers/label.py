@@ -30,6 +30,18 @@ GAVE_UP: Final = re.compile(
     r"unable to deliver.*within|has been in the queue|time limit|expired",
     re.IGNORECASE,
 )
+# What a server says instead of the receiver's reply.
+OWN_WORDS: Final = {
+    "Envelope expired": "expired",
+    "Network error on destination MXs": "network",
+    "Could not deliver for the last": "expired",
+    "unknown bounce reason": "unknown",
+}
+
+
+def octal(words: str) -> str:
+    """As Exim prints what is not ASCII: each byte by its octal number."""
+    return "".join(chr(byte) if byte < 128 else f"\\{byte:o}" for byte in words.encode())
 
 
 def fate(address: str, known: dict[str, Scenario], sender: str) -> tuple[str, str, list[str]]:
@@ -57,7 +69,7 @@ def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[d
         printed = [own[1]] if own else []
         first = ENHANCED.search(said[-1]) if said else None
         words = re.sub(r"^\d{3}[ -]([245]\.\d+\.\d+ *)?", "", said[-1]).strip() if said else ""
-        is_told = bool(words) and re.sub(r"\s+", " ", words) in flat
+        is_told = bool(words) and any(re.sub(r"\s+", " ", text) in flat for text in (words, octal(words)))
         if first and is_told:
             # The receiver's own code; where the server prints another one of its own, either is right.
             statuses = [first[1]] + [code for code in printed if code != first[1] and not code.endswith(".0.0")]
@@ -72,7 +84,9 @@ def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[d
         if statuses:
             row["status_code"] = statuses if len(statuses) > 1 else statuses[0]
         if said and not is_told:
-            row["TODO"] = f"reply is not told: {words}"
+            # Then the mail can't be understood better than its own words.
+            told = next((meant for own_words, meant in OWN_WORDS.items() if own_words in top), None)
+            row |= {"reason": told, "bounce": "soft"} if told else {"TODO": f"reply is not told: {words}"}
         rows.append(row)
     return rows
 

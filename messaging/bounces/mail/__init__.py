@@ -70,7 +70,7 @@ def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
         inner, reports = _reports(enclosed)
         if reports:
             return inner, reports
-    return mail, notice.read(mail) or replies.read(mail)
+    return mail, replies.read_certain(mail) or notice.read(mail) or replies.read(mail)
 
 
 READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (dsn.read, feedback.read, forms.read)

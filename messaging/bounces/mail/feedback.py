@@ -11,7 +11,8 @@ from messaging.bounces.mail.reports import Report
 
 FEEDBACK_TYPE: Final = re.compile(r"^Feedback-Type[ \t]*:[ \t]*([\w\-]+)", re.IGNORECASE | re.MULTILINE)
 OTHER_FIELD: Final = re.compile(
-    r"^(?:User-Agent|Version|Original-Rcpt-To|Original-Mail-From|Source-IP|Arrival-Date|Received-Date|Reported-Domain|Removal-Recipient)[ \t]*:",
+    r"^(?:User-Agent|Version|Original-Rcpt-To|Original-Mail-From|Source-IP|Arrival-Date|Received-Date|Reported-Domain|"
+    r"Removal-Recipient)[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
 FIELD: Final = re.compile(r"^([A-Za-z][\w\-]*)[ \t]*:[ \t]*([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)

@@ -8,9 +8,9 @@ from messaging.bounces.mail.parsed import ADDRESS, ParsedMail
 
 # Who sends bounces, by name or local part, in From.
 DAEMON: Final = re.compile(
-    r"mailer.?daemon|post.?master|mail.?daemon|mdaemon|mail(?:.server)? delivery|delivery.?(?:sub)?.?system|mail.?system|"
-    r"mail.?administrator|mail.?admin\b|mail.?robot|bounced?\b|undeliver|microsoftexchange[0-9a-f]{8}|system.?administrator|"
-    r"delivery.?(?:status|failure|report|notif)|non.?delivery|autoresponder@amazonses|complaints@.*amazonses|mail.?gate|"
+    r"mailer.?daemon|post.?master|mail.?daemon|mdaemon|mail(?:.server)? delivery|delivery.?(?:sub)?.?system|"
+    r"mail.?system|mail.?administrator|mail.?admin\b|mail.?robot|bounced?\b|undeliver|microsoftexchange[0-9a-f]{8}|"
+    r"system.?administrator|delivery.?(?:status|failure|report|notif)|non.?delivery|autoresponder@amazonses|complaints@.*amazonses|mail.?gate|"
     r"antivirus|imss|mail.?marshal|mailsweeper|symantec|e500",
     re.IGNORECASE,
 )
@@ -60,12 +60,18 @@ class Prose:
 
 def is_from_daemon(mail: ParsedMail) -> bool:
     """Whether a mail server wrote this: by its sender, or by an empty return path."""
+    return is_daemon(mail) or has_no_return_path(mail)
+
+
+def is_daemon(mail: ParsedMail) -> bool:
+    """Whether the sender's name or address is one of those under which mail servers report."""
     headers = mail.headers
-    return (
-        "x-failed-recipients" in headers
-        or headers.get("return-path").strip() in {"<>", "<MAILER-DAEMON>"}
-        or bool(DAEMON.search(headers.get("from")))
-    )
+    return "x-failed-recipients" in headers or bool(DAEMON.search(headers.get("from") or headers.get("return-path")))
+
+
+def has_no_return_path(mail: ParsedMail) -> bool:
+    """RFC 5321 section 4.5.5: what must not be answered has an empty return path; automatic replies have one, too."""
+    return mail.headers.get("return-path").strip() == "<>"
 
 
 def reply_code_in(text: str) -> str:

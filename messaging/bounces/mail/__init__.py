@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from messaging.bounces.classify import Verdict, classify
-from messaging.bounces.mail import dsn, feedback, forms, notice, receipts, replies
+from messaging.bounces.mail import dsn, feedback, forms, receipts, replies
 from messaging.bounces.mail.parsed import ParsedMail, parsed
 from messaging.bounces.mail.prose import Prose, reply_code_in
 from messaging.bounces.mail.reports import Report
@@ -70,7 +70,7 @@ def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
         inner, reports = _reports(enclosed)
         if reports:
             return inner, reports
-    return mail, replies.read_certain(mail) or notice.read(mail) or replies.read(mail)
+    return mail, replies.read_certain(mail) or forms.read_unnamed(mail) or replies.read(mail)
 
 
 READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (dsn.read, feedback.read, forms.read)

@@ -67,15 +67,30 @@ def read(mail: ParsedMail) -> list[Report]:
     if not is_told_by_server(story):
         return []
     dialogue = dialogue_in(story.lines)
-    recipients = _recipients(story, dialogue)
+    return _reports(story, dialogue, _recipients(story, dialogue))
+
+
+def read_unnamed(mail: ParsedMail) -> list[Report]:
+    """A report on the one to whom the returned mail went, where a bounce names nobody; empty where it is no bounce."""
+    story = story_of(mail)
+    if not is_told_by_server(story):
+        return []
+    address = returned.only_addressee(mail)
+    if not address:
+        mentions = [mention for mention in mentions_in(story.lines) if mention.strength == Strength.ADDRESSED]
+        address = mentions[0].address if len({mention.address.lower() for mention in mentions}) == 1 else ""
+    return _reports(story, dialogue_in(story.lines), [Recipient(address, Strength.ADDRESSED)])
+
+
+def _reports(story: Story, dialogue: Dialogue, recipients: list[Recipient]) -> list[Report]:
+    mail, reports = story.mail, []
     if not recipients:
         return []
     action = _action_of(story)
     lead = _lead(story, recipients)
     when = moment_of(mail.headers.get("date"))
-    reports = []
     for recipient in recipients[:MOST_RECIPIENTS]:
-        said = _said(recipient, dialogue, lead)
+        said = _said(recipient, dialogue)
         reply, status = codes_in(said)
         reports.append(
             Report(
@@ -100,16 +115,12 @@ def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
         return found
     if found := [Recipient(_whole(name, story.mail), Strength.ANSWERED) for name in dialogue.names.values()]:
         return found
-    for strength in (Strength.SPOKEN, Strength.ANSWERED):
-        if found := _gathered([mention for mention in mentions if mention.strength == strength], story.lines):
-            return _without_sender(found, story.mail)
     if found := list(_named_alone(story)):
         return found
-    addressed = [mention for mention in mentions if mention.strength == Strength.ADDRESSED]
-    only = returned.only_addressee(story.mail)
-    if only or not addressed:
-        return [Recipient(only, Strength.ADDRESSED)]
-    return _gathered(addressed, story.lines)[:1]
+    for strength in (Strength.SPOKEN, Strength.ANSWERED, Strength.NEAR):
+        if found := _gathered([mention for mention in mentions if mention.strength == strength], story.lines):
+            return _without_sender(found, story.mail)
+    return []
 
 
 def _first_with(known: list[Recipient], address: str) -> Recipient:
@@ -154,7 +165,14 @@ def _gathered(mentions: list[Mention], lines: list[str]) -> list[Recipient]:
                 if each is recipient or not each.blocks:
                     each.blocks.append(block)
             waiting = []
-    return list(found.values())
+    return [_known(recipient) for recipient in found.values()]
+
+
+def _known(recipient: Recipient) -> Recipient:
+    """Under the address that was written to, where the server names its own inner one: anna@ims-ms-daemon."""
+    if recipient.original and "." not in recipient.address.rpartition("@")[2]:
+        recipient.address = recipient.original
+    return recipient
 
 
 def _belongs_to(before: Mention, mention: Mention, lines: list[str]) -> bool:
@@ -200,7 +218,7 @@ def _joined(parts: "Iterator[str] | list[str]") -> str:
     return " ".join(" ".join(parts).split())[:LONGEST]
 
 
-def _said(recipient: Recipient, dialogue: Dialogue, lead: str) -> str:
+def _said(recipient: Recipient, dialogue: Dialogue) -> str:
     """The words about this recipient: those with a code first."""
     answer = dialogue.answers.get(recipient.address.lower()) or dialogue.answers.get(
         recipient.address.partition("@")[0].lower(), ""
@@ -210,7 +228,7 @@ def _said(recipient: Recipient, dialogue: Dialogue, lead: str) -> str:
             return words
     if dialogue.general and not answer:
         return dialogue.general
-    return next((words for words in (*recipient.blocks, answer) if words), "") or lead
+    return next((words for words in (*recipient.blocks, answer) if words), "")
 
 
 def _lead(story: Story, recipients: list[Recipient]) -> str:

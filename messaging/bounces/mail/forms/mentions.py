@@ -11,7 +11,7 @@ from messaging.bounces.mail.forms.vocabulary import vocabulary
 LETTERS: Final = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-"
 # A local part begins where no letter of one stands before it: otherwise a long line would take quadratic time.
 ADDRESS: Final = re.compile(
-    rf"(?<![{LETTERS}\"])(?:\"[^\"\n]{{1,64}}\"|[{LETTERS}]{{1,256}})@"
+    rf"(?<![{LETTERS}])(?:\"[^\"\n]{{1,64}}\"|[{LETTERS}]{{1,256}})@"
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.\-]{0,252}[A-Za-z0-9])?|\[[\d.]{7,15}\])"
 )
 # RFC 6531: letters of any script, which only brackets tell from the words around.
@@ -34,8 +34,11 @@ SUMMARY: Final = re.compile(
     r"generating server|envelope-from|original-envelope-id|list-[\w-]+|delivered-to|thread-[\w-]+|content-[\w-]+|disposition)\s*[:=：]",
     re.IGNORECASE,
 )
+TO: Final = re.compile(r"\W{0,3}(?:to|cc|bcc|an|kopie|à|para|til|naar|aan|do|кому|宛先|收件人|收件者|받는 ?사람)\s*[:：]", re.IGNORECASE)
 REPLY: Final = re.compile(r"\s*(?:<<<|<-+|<<-|->>|received >>>|s:)?\s*[45][0-5]\d[ \-]", re.IGNORECASE)
+GENERATED: Final = re.compile(r"\(?(?:ultimately )?(?:generated (?:from|by)|expanded from:?)$", re.IGNORECASE)
 NOBODY: Final = re.compile(r"(?:post.?master|mailer-?daemon|abuse|hostmaster)@", re.IGNORECASE)
+SENTENCE: Final = re.compile(r"[.!?。！？](?=\s+[^\s\d]|$)|\)\.")
 # So many lines may a sentence be long.
 LONGEST_SENTENCE: Final = 6
 
@@ -44,10 +47,11 @@ class Strength(IntEnum):
     """How surely a mention is that of a recipient."""
 
     ADDRESSED = 1  # "To:", in a summary of the mail
-    ANSWERED = 2  # in a server's answer
-    SPOKEN = 3  # in a sentence about a failure
-    ALONE = 4  # on a line of its own
-    NAMED = 5  # labelled, or in the brackets and with the colon of qmail
+    NEAR = 2  # in a paragraph about a failure
+    ANSWERED = 3  # in a server's answer
+    SPOKEN = 4  # in a sentence about a failure
+    ALONE = 5  # on a line of its own
+    NAMED = 6  # labelled, or in the brackets and with the colon of qmail
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def _mentions(number: int, found: list[tuple[int, int, str]], lines: list[str]) 
         return
     for at, (start, end, address) in enumerate(found):
         lead, rest = _lead(line[:start]), line[end:].lstrip(CLOSE).strip()
-        strength = _strength(lead, rest, start, number, lines) if at == 0 else _spoken(lead, address, number, lines)
+        strength = _strength(lead, rest, found[0], number, lines) if at == 0 else _spoken(lead, address, number, lines)
         if strength and not (strength <= Strength.SPOKEN and NOBODY.match(address)):
             yield Mention(number, address, strength, _plain(rest), indent)
         if strength and strength > Strength.SPOKEN:
@@ -123,25 +127,32 @@ def _is_list(line: str, found: list[tuple[int, int, str]]) -> bool:
     return all(not line[edges[i] : edges[i + 1]].strip(" \t,;<>\"'()[]*") for i in range(0, len(edges), 2))
 
 
-def _strength(lead: str, rest: str, start: int, number: int, lines: list[str]) -> Strength | None:
-    words, line = vocabulary(), lines[number]
+def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, lines: list[str]) -> Strength | None:
+    words, line, (start, _, address) = vocabulary(), lines[number], found
     if not lead:
-        if not rest or rest == ":":
-            if _is_contact("", number, lines):
-                return None
-            return Strength.NAMED if rest else Strength.ALONE
-        return Strength.ALONE if AFTER.match(rest) or words.failure.search(rest) else None
+        if rest == ":":
+            return Strength.NAMED
+        if not rest:
+            return None if _asks_to_write_to(number, lines) else Strength.ALONE
+        if AFTER.match(rest):
+            return Strength.ALONE
+        # A wrapped sentence may break before an address, but a paragraph begins with one only to tell of it.
+        if words.failure.search(rest) and (not number or not lines[number - 1].strip() or lines[number - 1].rstrip().endswith(":")):
+            return Strength.ALONE
+        return _spoken("", address, number, lines)
     if REPLY.match(line):
         return Strength.ANSWERED
-    has_colon = line[len(line[:start].rstrip(OPEN)) : start].count(":") or "：" in line[:start]
-    if words.field.match(lead) and has_colon:
-        is_summary = lead.lower() in ("to", "cc", "an", "para", "кому", "宛先")
-        return Strength.ADDRESSED if is_summary else Strength.NAMED
+    if GENERATED.match(lead):
+        return Strength.ALONE
+    if TO.match(line):
+        return Strength.ADDRESSED
+    if words.field.match(lead) and (":" in line[:start] or "：" in line[:start]):
+        return Strength.NAMED
     if len(lead) < 60 and words.recipient.search(lead) and not _is_contact(lead, number, lines):
         return Strength.NAMED
     if line[start - 1 : start] in "<(" and not rest.strip(":,") and _is_name(lead) and not _is_contact(lead, number, lines):
         return Strength.ALONE
-    return _spoken(lead, lines[number][start:], number, lines)
+    return _spoken(lead, address, number, lines)
 
 
 def _spoken(lead: str, address: str, number: int, lines: list[str]) -> Strength | None:
@@ -150,7 +161,14 @@ def _spoken(lead: str, address: str, number: int, lines: list[str]) -> Strength 
         return Strength.ANSWERED
     if _is_contact(lead, number, lines):
         return None
-    return Strength.SPOKEN if vocabulary().failure.search(_sentence(number, lines)) else None
+    before, after = _around(number, lines)
+    failure = vocabulary().failure
+    line = lines[number]
+    at = line.find(address[:200])
+    sentence = SENTENCE.split(f"{before} {line[:at]}")[-1] + " x " + SENTENCE.split(f"{line[at + len(address) :]} {after}", maxsplit=1)[0]
+    if failure.search(sentence):
+        return Strength.SPOKEN
+    return Strength.NEAR if failure.search(f"{before} {line} {after}") else None
 
 
 def _is_name(lead: str) -> bool:
@@ -161,17 +179,25 @@ def _is_contact(lead: str, number: int, lines: list[str]) -> bool:
     """Whether what stands before the address asks to write there, or says that someone is the sender."""
     words = vocabulary()
     if len(lead) < 12 and number:
-        before = lines[number - 1].strip() or (lines[number - 2].strip() if number > 1 and not lead else "")
-        lead = f"{before[-60:]} {lead}"
+        lead = f"{lines[number - 1].strip()[-60:]} {lead}"
     lead = lead[-60:].strip()
     return bool(words.not_recipient.search(lead) or words.contact.search(lead))
 
 
-def _sentence(number: int, lines: list[str]) -> str:
-    """The lines around this one, up to blank ones."""
+def _asks_to_write_to(number: int, lines: list[str]) -> bool:
+    """Whether the text above an address that stands alone ends in "please contact" or the like."""
+    words = vocabulary()
+    above = next((lines[i].strip() for i in range(number - 1, max(number - 4, -1), -1) if lines[i].strip()), "")[-40:]
+    last = above.rstrip(": ,").rpartition(" ")[2]
+    return bool(words.not_recipient.search(above) or (number and words.contact.search(last)))
+
+
+def _around(number: int, lines: list[str]) -> tuple[str, str]:
+    """The lines before and after this one, up to blank ones."""
     begin = end = number
     while begin > 0 and number - begin < LONGEST_SENTENCE and lines[begin - 1].strip():
         begin -= 1
     while end + 1 < len(lines) and end - number < LONGEST_SENTENCE and lines[end + 1].strip():
         end += 1
-    return " ".join(line.strip() for line in lines[begin : end + 1])
+    before, after = lines[begin:number], lines[number + 1 : end + 1]
+    return " ".join(line.strip() for line in before), " ".join(line.strip() for line in after)

@@ -64,8 +64,8 @@ def is_told_by_server(story: Story) -> bool:
     speaks_of_failure = bool(words.subject.search(subject))
     if words.not_a_bounce.match(subject.lstrip("[( ")) and not speaks_of_failure:
         return opening == 1 and is_daemon
-    if any(name in headers for name in FROM_LISTS) and not (is_daemon and opening):
-        return False
+    if any(name in headers for name in FROM_LISTS) and not is_daemon:
+        return bool(words.subject.match(subject)) and 0 < opening <= 2
     if "x-failed-recipients" in headers:
         return True
     if is_daemon or is_pathless:

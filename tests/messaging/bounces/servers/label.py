@@ -45,6 +45,11 @@ def octal(words: str) -> str:
     return "".join(chr(byte) if byte < 128 else f"\\{byte:o}" for byte in words.encode())
 
 
+def is_vague(code: str, said: str) -> bool:
+    """Whether the server's own code only says less than the receiver's: 5.0.0 for 5.1.1."""
+    return code.endswith(".0.0") and code[0] == said[0]
+
+
 def fate(address: str, known: dict[str, Scenario], sender: str) -> tuple[str, str, list[str]]:
     """Reason, hard or soft, and the lines that the receiver said."""
     user, _, domain = address.partition("@")
@@ -66,14 +71,15 @@ def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[d
         if not is_named or reason == "delivered":
             continue
         is_delayed = bool(DELAYED.search(mail))
-        own = re.search(rf"{re.escape(address)}\b.*?\nStatus: *(\d\.\d+\.\d+)", mail, re.DOTALL | re.IGNORECASE)
+        field = rf"^Final-Recipient:[^\n]*{re.escape(address)}\b.*?\nStatus: *(\d\.\d+\.\d+)"
+        own = re.search(field, mail, re.DOTALL | re.IGNORECASE | re.MULTILINE)
         printed = [own[1]] if own else []
         first = ENHANCED.search(said[-1]) if said else None
         words = re.sub(r"^\d{3}[ -]([245]\.\d+\.\d+ *)?", "", said[-1]).strip() if said else ""
         is_told = bool(words) and any(re.sub(r"\s+", " ", text) in flat for text in (words, octal(words)))
         if first and is_told:
-            # The receiver's own code; where the server prints another one of its own, either is right.
-            statuses = [first[1]] + [code for code in printed if code != first[1] and not code.endswith(".0.0")]
+            # The receiver's own code; where the server prints one of its own that contradicts it, either is right.
+            statuses = [first[1]] + [code for code in printed if code != first[1] and not is_vague(code, first[1])]
         else:
             statuses = printed
         row: dict[str, Any] = {"recipient": address, "action": "delayed" if is_delayed else "failed"}

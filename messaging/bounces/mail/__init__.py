@@ -118,13 +118,24 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     )
     if by_words.confidence >= SURE or report.action not in BOUNCES:
         return by_words, report.said
-    told = " ".join((report.prose or prose.about(report.recipient)).split())
-    if not told:
-        return by_words, report.said
+    best, best_said = by_words, report.said
+    tellings = (report.prose,) if report.prose else (prose.nearest(report.recipient), prose.about(report.recipient))
+    for told in (" ".join(text.split()) for text in tellings if text):
+        by_prose = _retold(report, best, told)
+        if by_prose.confidence > best.confidence:
+            best, best_said = by_prose, report.said or told
+        else:
+            # The codes at least.
+            best = best._replace(reply_code=by_prose.reply_code, status_code=by_prose.status_code)
+            best_said = best_said or told
+        if best.confidence >= SURE:
+            break
+    return best, best_said
+
+
+def _retold(report: Report, by_words: Verdict, told: str) -> Verdict:
+    """What the server's words and those of the text for humans mean together."""
     code = by_words.reply_code or reply_code_in(told)
-    by_prose = classify(
+    return classify(
         f"{report.said} {told}", reply_code=code, status_code=by_words.status_code, said_by=report.said_by
     )
-    if by_prose.confidence > by_words.confidence:
-        return by_prose, report.said or told
-    return by_words._replace(reply_code=by_prose.reply_code, status_code=by_prose.status_code), report.said or told

@@ -17,6 +17,9 @@ DAEMON: Final = re.compile(
 # Who answers a mail for reasons of their own stands in the text as well: no recipient.
 LONGEST_CHUNK: Final = 2_000
 FEWEST_WORDS: Final = 3
+FEWEST_NEAR: Final = 2
+WORD: Final = re.compile(r"[^\W\d_]{2,}")
+BLANK_LINE: Final = re.compile(r"\n[ \t]*\n")
 # A server's answer: 4xx or 5xx at the begin of a line or after the words that introduce one.
 ANSWER: Final = re.compile(
     r"(?:^|[:<>\"'(\[]|\b(?:said|error|returned|replied|code|reason|response|reply|was|received|status))[ \t\"'<>:*]*"
@@ -40,6 +43,20 @@ class Prose:
                 self._first[address] = match.start()
                 self._others.append(match.start())
 
+    def nearest(self, recipient: str) -> str:
+        """What stands behind the recipient, up to a blank line or the next one; empty where it is hardly a word.
+
+        What follows it is for anyone: that a copy is below, that there is no need to do anything.
+        """
+        at = self._first.get(recipient.lower())
+        if at is None:
+            return ""
+        next_one = bisect_right(self._others, at)
+        end = self._others[next_one] if next_one < len(self._others) else len(self.text)
+        begin = at + len(recipient)
+        words = BLANK_LINE.split(self.text[begin : min(end, begin + LONGEST_CHUNK)], maxsplit=1)[0].strip(" :>\n")
+        return words if len(WORD.findall(words)) >= FEWEST_NEAR else ""
+
     def about(self, recipient: str) -> str:
         """What is said of this recipient: up to the next one, or all of it where it is the only one."""
         at = self._first.get(recipient.lower())
@@ -51,7 +68,7 @@ class Prose:
         if len(self._others) == 1:
             # What stands before the address (a heading such as "Mailbox full") belongs to the only recipient, too.
             return chunk[:LONGEST_CHUNK] + "\n" + self.text[max(0, at - LONGEST_CHUNK) : at]
-        if len(re.findall(r"[^\W\d_]{2,}", chunk[len(recipient) : 400])) >= FEWEST_WORDS:
+        if len(WORD.findall(chunk, len(recipient), 400)) >= FEWEST_WORDS:
             return chunk[:LONGEST_CHUNK]
         # A list of addresses, and below it one reason for all of them.
         last = self._others[-1]

@@ -38,7 +38,7 @@ MTA_TYPE: Final = re.compile(r"^[A-Za-z][\w\-]{0,15}\s*;\s*")
 FURTHER_FIELDS: Final = ("x-supplementary-info", "x400-supplementary-info", "x-notes", "x-error", "x-reason", "reason")
 LONGEST_FIELD: Final = 8_000
 # The words behind a status or an action: "5.0.0 (recipient reached disk quota)", "failed (Bad destination)".
-COMMENT: Final = re.compile(r"[A-Za-z]{3,}[^\n]*")
+COMMENT: Final = re.compile(r"(?:[245]\d\d )?[A-Za-z]{3,}[^\n]*")
 
 
 @dataclass(slots=True)
@@ -159,10 +159,13 @@ def _action(group: Group, status: str) -> str:
 
 
 def _once(reports: list[Report]) -> Iterator[Report]:
-    """One report for each recipient and fate: a loop of aliases is reported over and over."""
-    known: dict[tuple[str, str], Report] = {}
+    """One report for each recipient and fate: a loop of aliases is reported over and over.
+
+    Of an alias that stands for several, each may have fared differently (Sendmail names all by the alias).
+    """
+    known: dict[tuple[str, str, str], Report] = {}
     for report in reports:
-        key = (report.recipient.lower(), report.action)
+        key = (report.recipient.lower(), report.action, report.status_code)
         if key not in known:
             known[key] = report
             yield report

@@ -1,7 +1,7 @@
 """What a bounce tells a human: it often says more than its machine-readable part, and about which recipient."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from typing import Final
 
 from messaging.bounces.mail.parsed import ADDRESS, ParsedMail
@@ -18,6 +18,8 @@ DAEMON: Final = re.compile(
 LONGEST_CHUNK: Final = 2_000
 FEWEST_WORDS: Final = 3
 FEWEST_NEAR: Final = 2
+SHORTEST_NAME: Final = 5
+MOST_MISSING: Final = 10
 WORD: Final = re.compile(r"[^\W\d_]{2,}")
 BLANK_LINE: Final = re.compile(r"\n[ \t]*\n")
 # A server's answer: 4xx or 5xx at the begin of a line or after the words that introduce one.
@@ -42,6 +44,15 @@ class Prose:
             if address in wanted and address not in self._first:
                 self._first[address] = match.start()
                 self._others.append(match.start())
+        missing = [address for address in wanted - self._first.keys() if len(address) >= SHORTEST_NAME]
+        if not missing or len(missing) > MOST_MISSING:
+            return
+        lowered = self.text.lower()
+        for address in missing:
+            # What no pattern takes for an address: someone@[192.0.2.1], a quoted local part, a local alias.
+            if (at := lowered.find(address)) >= 0:
+                self._first[address] = at
+                insort(self._others, at)
 
     def nearest(self, recipient: str) -> str:
         """What stands behind the recipient, up to a blank line or the next one; empty where it is hardly a word.

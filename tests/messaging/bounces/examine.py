@@ -96,14 +96,16 @@ def compare(score: Score, name: str, findings: "list[Finding]", label: list[Labe
     left = list(findings)
     for expected in label:
         found = taken(left, expected)
-        score.judge("recipient", found is not None, f"{name}: no {expected['recipient']} in {[f.recipient for f in findings]}")
+        score.judge(
+            "recipient", found is not None, f"{name}: no {expected['recipient']} in {[f.recipient for f in findings]}"
+        )
         if found is None and left and len(label) == 1:
             found = left.pop(0)
         if found is None:
-            for key in list(expected)[1:]:
+            for key in (name for name in expected if name != "recipient"):
                 score.judge(key, False, f"{name}: {expected['recipient']}: {key} missing")
             continue
-        for key in list(expected)[1:]:
+        for key in (name for name in expected if name != "recipient"):
             is_right, got = allows(expected[key], getattr(found, key)), getattr(found, key)
             because = f"{found.rule}; {found.diagnostic[:160]!r}"
             score.judge(key, is_right, f"{name}: {found.recipient}: {key} {got!r}, not {expected[key]!r} ({because})")
@@ -141,8 +143,13 @@ def main() -> int:
     for source, mails in sources.items():
         score = examine(mails)
         print(*score.lines, sep="\n")
-        shares = " ".join(f"{name} {score.share(name):.2%}" for name in (*FIELDS, "precision_of_hard") if score.judged[name])
-        print(f"{source}: {score.counts['mails']} mails, {score.judged['recipient']} recipients: {shares}", dict(score.counts))
+        shares = " ".join(
+            f"{name} {score.share(name):.2%}" for name in (*FIELDS, "precision_of_hard") if score.judged[name]
+        )
+        print(
+            f"{source}: {score.counts['mails']} mails, {score.judged['recipient']} recipients: {shares}",
+            dict(score.counts),
+        )
         has_failed |= bool(score.failed_goals())
     return has_failed
 

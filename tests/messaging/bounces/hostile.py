@@ -31,7 +31,9 @@ def recipients(size: int) -> bytes:
 
 
 def prose_recipients(size: int) -> bytes:
-    lines = b"".join(b"<user%d@example.net>: host mx said: 550 5.1.1 unknown\n\n" % number for number in range(size // 55))
+    lines = b"".join(
+        b"<user%d@example.net>: host mx said: 550 5.1.1 unknown\n\n" % number for number in range(size // 55)
+    )
     return TOP + b"\nThis is the mail system. Your message could not be delivered:\n\n" + lines
 
 
@@ -61,7 +63,9 @@ def one_text(unit: bytes) -> Callable[[int], bytes]:
 
 
 def one_header(unit: bytes) -> Callable[[int], bytes]:
-    return lambda size: b"Subject: Undelivered Mail " + filled(unit, size) + b"\n" + TOP + b"\n<a@example.net>: 550 unknown\n"
+    return lambda size: (
+        b"Subject: Undelivered Mail " + filled(unit, size) + b"\n" + TOP + b"\n<a@example.net>: 550 unknown\n"
+    )
 
 
 def encoded(size: int) -> bytes:
@@ -75,7 +79,9 @@ KINDS: Final[dict[str, Callable[[int], bytes]]] = {
     "mails in mails": nested,
     "parts in parts": nested_multiparts,
     "parts": many_parts,
-    "returned mail": lambda size: REPORT + STATUS + b"--b\nContent-Type: message/rfc822\n\n" + filled(b"text " * 14 + b"\n", size),
+    "returned mail": lambda size: (
+        REPORT + STATUS + b"--b\nContent-Type: message/rfc822\n\n" + filled(b"text " * 14 + b"\n", size)
+    ),
     "base64": encoded,
     "diagnostic": one_diagnostic(b"user unknown "),
     "diagnostic of blanks": one_diagnostic(b" "),
@@ -108,7 +114,9 @@ KINDS: Final[dict[str, Callable[[int], bytes]]] = {
     "folded subject": one_header(b"\n a"),
     "headers": lambda size: filled(b"X-A: b\n", size) + TOP + b"\n<a@example.net>: 550 unknown\n",
     "received": lambda size: filled(b"Received: from a by b\n\tfor <a@example.net>; x\n", size) + TOP + b"\nfailed\n",
-    "parameters": lambda size: TOP + b"Content-Type: multipart/report; " + filled(b'a="b"; ', size) + b"\n\n<a@example.net>: 550\n",
+    "parameters": lambda size: (
+        TOP + b"Content-Type: multipart/report; " + filled(b'a="b"; ', size) + b"\n\n<a@example.net>: 550\n"
+    ),
     "continued parameters": lambda size: TOP + b"Content-Type: text/plain; " + filled(b"a*1*=x; ", size) + b"\n\n550\n",
 }
 
@@ -133,7 +141,10 @@ def main() -> None:
         tracemalloc.stop()
         growth = seconds[1] / max(seconds[0], 1e-3)
         mark = "  <- grows faster than the size" if growth > 8 and seconds[1] > 0.5 else ""
-        print(f"{title:24} {len(whole) / 1e6:6.1f} MB {seconds[1]:8.3f} s  memory x{peak:5.1f}  time x{growth:5.1f}{mark}", flush=True)
+        print(
+            f"{title:24} {len(whole) / 1e6:6.1f} MB {seconds[1]:8.3f} s  memory x{peak:5.1f}  time x{growth:5.1f}{mark}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

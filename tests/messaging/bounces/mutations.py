@@ -1,6 +1,6 @@
 """What happens to mail on its way, and must not change what it is read as.
 
-    python -m tests.messaging.bounces.mutations    prints every mail that a mutation makes unreadable, and the shares
+python -m tests.messaging.bounces.mutations    prints every mail that a mutation makes unreadable, and the shares
 """
 
 import base64
@@ -137,7 +137,9 @@ def in_utf16(mail: bytes) -> bytes:
             body = base64.encodebytes(match[1].decode("utf-8").encode("utf-16"))
         except UnicodeDecodeError:
             return match[0]
-        return b"\nContent-Type: text/plain; charset=utf-16\nContent-Transfer-Encoding: base64\n\n" + body + b"\n--" + mark
+        return (
+            b"\nContent-Type: text/plain; charset=utf-16\nContent-Transfer-Encoding: base64\n\n" + body + b"\n--" + mark
+        )
 
     mark = found[1].strip()
     head = rb"\n(?:Content-Transfer-Encoding: \S+\n)?Content-[Tt]ype: text/plain[^\n]*(?:\n[^\n]+)*?\n\n"

@@ -31,11 +31,15 @@ GAVE_UP: Final = re.compile(
     r"unable to deliver.*within|has been in the queue|time limit|expired",
     re.IGNORECASE,
 )
+CAUSE: Final = re.compile(
+    r"refused|time[d-]? ?-?out|unreachable|look ?-?up|resol|connect|closed|lost|name serv", re.IGNORECASE
+)
 # What a server says instead of the receiver's reply.
 OWN_WORDS: Final = {
     "Envelope expired": "expired",
     "Network error on destination MXs": "network",
     "Could not deliver for the last": "expired",
+    "Routing loop detected": "network",
     "unknown bounce reason": "unknown",
 }
 
@@ -90,10 +94,15 @@ def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[d
             row["reply_code"] = said[-1][:3]
         if statuses:
             row["status_code"] = statuses if len(statuses) > 1 else statuses[0]
-        if said and not is_told:
+        if not is_told:
             # Then the mail can't be understood better than its own words.
             told = next((meant for own_words, meant in OWN_WORDS.items() if own_words in top), None)
-            row |= {"reason": told, "bounce": "soft"} if told else {"TODO": f"reply is not told: {words}"}
+            if told:
+                row |= {"reason": told, "bounce": "soft"}
+            elif said:
+                row["TODO"] = f"reply is not told: {words}"
+            elif is_delayed and not CAUSE.search(top):
+                row["reason"] = ["unknown", "expired", reason]
         rows.append(row)
     return rows
 

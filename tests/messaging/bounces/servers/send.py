@@ -23,7 +23,7 @@ List-Unsubscribe: <https://shop.example/u/{case}>
 MIME-Version: 1.0
 """
 BODIES: Final = {
-    "plain": 'Content-Type: text/plain; charset=us-ascii\n\nDear customer,\n\nour spring offers are here.\n\nYour shop\n',
+    "plain": "Content-Type: text/plain; charset=us-ascii\n\nDear customer,\n\nour spring offers are here.\n\nYour shop\n",
     "utf8": "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nLiebe Käuferin,\n\n"
     "unsere Frühlingsangebote sind da: 20 % auf alles für Sie.\n\nIhr Geschäft\n",
     "html": 'Content-Type: multipart/alternative; boundary="=_alt"\n\n--=_alt\nContent-Type: text/plain\n\nSpring offers\n'
@@ -45,7 +45,14 @@ def message(case: dict[str, Any]) -> bytes:
 def send(case: dict[str, Any], command: str) -> None:
     sender = f"{case['case']}@bounces.shop.example"
     if command:
-        options = [] if command.endswith("dma") else [*(["-N", case["notify"]] if "notify" in case else []), *(["-R", case["ret"]] if "ret" in case else [])]
+        options = (
+            []
+            if command.endswith("dma")
+            else [
+                *(["-N", case["notify"]] if "notify" in case else []),
+                *(["-R", case["ret"]] if "ret" in case else []),
+            ]
+        )
         subprocess.run([command, *options, "-f", sender, "--", *case["to"]], input=message(case), check=True)
         return
     with smtplib.SMTP("198.51.100.5", 25, local_hostname="app.shop.example", timeout=20) as smtp:

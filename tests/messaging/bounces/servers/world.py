@@ -134,7 +134,9 @@ class Receiver:
                     say("250 2.1.0 Ok")
             elif verb == "RCPT":
                 rcpt = _address(rest)
-                fate = FATES.get(rcpt.partition("@")[0], "250 2.1.5 Ok") if rcpt.endswith("@" + MIXED) else "250 2.1.5 Ok"
+                fate = (
+                    FATES.get(rcpt.partition("@")[0], "250 2.1.5 Ok") if rcpt.endswith("@" + MIXED) else "250 2.1.5 Ok"
+                )
                 if not refused("rcpt"):
                     say(fate)
                     if fate.startswith("250"):

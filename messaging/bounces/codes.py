@@ -20,7 +20,7 @@ REPLY: Final = re.compile(
 BEFORE_STATUS: Final = re.compile(r"(?<![\w.])([45][0-7]\d)[ \-_][\s(\[#]*[45]\.[0-7]\.\d")
 # A number with what it counts is no reply.
 COUNTED: Final = re.compile(
-    r"\s*(?:seconds?|minutes?|hours?|days?|messages?|recipients?|bytes|k?b|[km]i?b|e?mails?|times|per)\b", re.IGNORECASE
+    r"\s*(?:seconds?|minutes?|hours?|days?|messages|recipients|bytes|k?b|[km]i?b|e?mails|times|per)\b", re.IGNORECASE
 )
 
 

@@ -25,6 +25,9 @@ _TAGS: Final = re.compile(
 _WITHOUT_BLANKS: Final = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff]")
 # What mail systems put around any failure, whatever the cause, and what would mislead.
 _FRAMES: Final = (
+    "did not receive your message",
+    "did not receive this message",
+    "did not receive a copy of your message",
     "unknown address error",
     "other mail system problem",
     "other network problem",
@@ -38,7 +41,10 @@ _FRAMES: Final = (
 
 
 def plain(text: str, *codes: str) -> str:
-    """The words between blanks, without the given codes. Of a long text only the beginning."""
+    """The words between blanks, without the given codes, of which the first begins a sentence.
+
+    Of a long text only the beginning.
+    """
     words = text[:LONGEST].lower()
     if not words.isascii():
         words = _unaccented(words)
@@ -56,6 +62,10 @@ def plain(text: str, *codes: str) -> str:
         .replace(": ", " ")
     )
     words = " " + " ".join(words.replace(" - ", " ").split()) + " "
+    if codes and codes[0]:
+        # What stands before the reply code speaks of someone else: "host mx.example.org: 550 unknown user".
+        before, code, rest = words.partition(f" {codes[0]}")
+        words = f"{before} ;{code}{rest}" if before and rest[:1] in (" ", "-") else words
     for code in codes:
         if code:
             words = words.replace(f" {code}-", " ").replace(f" {code} ", " ")

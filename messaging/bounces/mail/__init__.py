@@ -137,5 +137,8 @@ def _retold(report: Report, by_words: Verdict, told: str) -> Verdict:
     """What the server's words and those of the text for humans mean together."""
     code = by_words.reply_code or reply_code_in(told)
     return classify(
-        f"{report.said} {told}", reply_code=code, status_code=by_words.status_code, said_by=report.said_by
+        f"{report.said} ; {told}" if report.said else told,
+        reply_code=code,
+        status_code=by_words.status_code,
+        said_by=report.said_by,
     )

@@ -28,6 +28,8 @@ _FRAMES: Final = (
     "did not receive your message",
     "did not receive this message",
     "did not receive a copy of your message",
+    # vpopmail, where the user's folder is missing, but the domain has somewhere else to put the mail.
+    "user does not exist but will deliver to",
     "unknown address error",
     "other mail system problem",
     "other network problem",

@@ -70,10 +70,15 @@ def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
         inner, reports = _reports(enclosed)
         if reports:
             return inner, reports
-    return mail, replies.read_certain(mail) or forms.read_unnamed(mail) or replies.read(mail)
+    return mail, forms.read_unnamed(mail) or replies.read(mail)
 
 
-READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (dsn.read, feedback.read, forms.read)
+READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
+    dsn.read,
+    feedback.read,
+    replies.read_certain,
+    forms.read,
+)
 
 
 def _tokens(returned: ParsedMail | None, *mails: ParsedMail) -> tuple[str, ...]:

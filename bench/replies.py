@@ -66,7 +66,7 @@ def _varied(example: str, chance: random.Random) -> str:
     said = ADDRESS.sub(lambda _: f"{_name(chance)}@{_host(chance)}", IP.sub(lambda _: _ip(chance), example))
     around = chance.choice(AROUND).replace("{}", "{said}")
     said = around.format(
-        said=said, host=_host(chance), ip=_ip(chance), address=f"{_name(chance)}@{_host(chance)}", id=_name(chance)
+        said=said, host=_host(chance), ip=_ip(chance), address=f"{_name(chance)}@{_host(chance)}", id=f"{chance.getrandbits(44):X}"
     )
     said = f"{said} {chance.randrange(10**6)}" if chance.random() < 0.5 else said
     return said.replace(" ", chance.choice(["\n", "\r\n ", "  "]), chance.randrange(3))

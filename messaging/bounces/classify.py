@@ -20,6 +20,8 @@ TEXTS: Final = ("exceptions", "sending", "recipient", "languages", "message", "s
 WEAK: Final = "weak"
 # What the set of all patterns may take for the states of its automaton, in bytes.
 MEMORY: Final = 256 << 20
+# What stands for a rule where a code decided.
+CODES: Final = ("status", "reply")
 WORD: Final = re.compile(r"\{([a-z_]+)\}")
 SAME_SENTENCE: Final = " (?:[^;]* )?"
 FEW_WORDS: Final = " (?:[^ ;]+ ){0,3}"
@@ -33,9 +35,18 @@ class Verdict(NamedTuple):
     is_hard: bool
     reply_code: str
     status_code: str
+    # The id of a rule, or "status" or "reply" where a code decided.
     rule: str
-    matched: str
     confidence: float
+    # What the rule was looked for in.
+    words: str
+
+    @property
+    def matched(self) -> str:
+        """The words, in their plain form, or the code that decided."""
+        if self.rule in CODES:
+            return self.reply_code if self.rule == CODES[1] else self.status_code or self.reply_code
+        return words_of(self.rule, self.words) if self.rule else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Codes:
+class CodeTable:
     """What enhanced status codes mean, without their class; `said_by` names the servers at which they mean it."""
 
     said_by: re.Pattern[str]
@@ -73,7 +84,7 @@ class Rules:
 
     texts: tuple[Rule, ...]
     found: re2.Set
-    by_vendor: tuple[Codes, ...]
+    by_vendor: tuple[CodeTable, ...]
     by_status: Mapping[str, str]
     by_reply: Mapping[str, str]
 
@@ -90,7 +101,7 @@ def rules() -> Rules:
         found.Add(rule.pattern)
     found.Compile()
     codes = _table("codes")
-    by_vendor = tuple(Codes(re.compile(row["said_by"]), row["status"]) for row in codes["vendor"])
+    by_vendor = tuple(CodeTable(re.compile(row["said_by"]), row["status"]) for row in codes["vendor"])
     return Rules(texts, found, by_vendor, codes["status"], codes["reply"])
 
 
@@ -143,32 +154,31 @@ def classify(
     found_reply, found_status = codes_in(text)
     status = better_of(status_code, found_status)
     reply = reply_code or found_reply
-    words = plain(f"{text} ; {provider_code}" if provider_code else text, reply, status)
-    reason, rule, matched, confidence = _decide(words, reply, status, said_by.lower())
+    words = plain(f"{text} ; {provider_code}" if provider_code else text)
+    reason, rule, confidence = _decide(words, reply, status, said_by.lower())
     is_hard = reason in HARD and (status or reply)[:1] != "4"
     bounce: Literal["hard", "soft"] | None = None if reason in NO_BOUNCE else "hard" if is_hard else "soft"
-    return Verdict(reason, bounce, is_hard, reply, status, rule, matched, confidence)
+    return Verdict(reason, bounce, is_hard, reply, status, rule, confidence, words)
 
 
-def _decide(words: str, reply: str, status: str, said_by: str) -> tuple[str, str, str, float]:
+def _decide(words: str, reply: str, status: str, said_by: str) -> tuple[str, str, float]:
     known = rules()
     if status[:1] == "2" or (reply[:1] == "2" and not status):
-        return "delivered", "status", status or reply, 0.9
-    indices = known.found.Match(words.encode()) or ()
-    matched = [rule for rule in map(known.texts.__getitem__, sorted(indices)) if rule.holds(reply, status, said_by)]
-    if matched and not matched[0].is_weak:
-        return _decided_by(matched[0], words)
+        return "delivered", CODES[0], 0.9
+    weak: Rule | None = None
+    for index in sorted(known.found.Match(words.encode()) or ()):
+        rule = known.texts[index]
+        if rule.holds(reply, status, said_by):
+            if not rule.is_weak:
+                return rule.reason, rule.id, rule.confidence
+            weak = weak or rule
     if (coded := _by_status(known, status, said_by, words)) and coded != "unknown":
-        return coded, "status", status, 0.7
-    if matched:
-        return _decided_by(matched[0], words)
+        return coded, CODES[0], 0.7
+    if weak:
+        return weak.reason, weak.id, weak.confidence
     if reply in known.by_reply and known.by_reply[reply] != "unknown":
-        return known.by_reply[reply], "reply", reply, 0.4
-    return "unknown", "", "", 0.0
-
-
-def _decided_by(rule: Rule, words: str) -> tuple[str, str, str, float]:
-    return rule.reason, rule.id, words_of(rule, words), rule.confidence
+        return known.by_reply[reply], CODES[1], 0.4
+    return "unknown", "", 0.0
 
 
 def _by_status(known: Rules, status: str, said_by: str, words: str) -> str:
@@ -179,12 +189,12 @@ def _by_status(known: Rules, status: str, said_by: str, words: str) -> str:
     return known.by_status.get(status) or known.by_status.get(subject_detail, "")
 
 
-def words_of(rule: Rule, words: str) -> str:
+def words_of(rule_id: str, words: str) -> str:
     """The first words that the rule matches."""
-    found = _span_of(rule.pattern).search(words.encode())
+    found = _span_of(rule_id).search(words.encode())
     return found[0].decode(errors="replace").strip() if found else ""
 
 
 @cache
-def _span_of(pattern: bytes) -> re2._Regexp:
-    return re2.compile(pattern, _options())
+def _span_of(rule_id: str) -> re2._Regexp:
+    return re2.compile(next(rule.pattern for rule in rules().texts if rule.id == rule_id), _options())

@@ -4,24 +4,24 @@ import re
 from typing import Final
 
 # "550 5.1.1 ...", "smtp; 550-5.1.1", "#550 5.1.1", "550 #5.1.1": what nearly all begin with.
-FRONT: Final = re.compile(r"[\s<(\"'#]*(?:smtp;\s*)?([245][0-7]\d)[ \-_]?[\s(\[#]*([245]\.[0-7]\.\d{1,3})(?![\d]|\.\d)")
+FRONT: Final = re.compile(r"[\s<(\"'#]*(?:smtp;\s*)?([245][0-7]\d)[ \-_]?[\s(\[#]*([245]\.[0-7]\.\d{1,3})(?!\d|\.\d)")
 # RFC 3463 2: class 2, 4 or 5, subject 0 to 7, a detail. With a fourth part it is an IP address; after a letter or a
-# dot, a version.
-STATUS: Final = re.compile(
-    r"(?<![\w.])(?<!\d-)([245]\.[0-7]\.\d{1,3})(?![\d\-]|\.\d)"
-    r"|(?<=[245]\d\d[-_])([245]\.[0-7]\.\d{1,3})(?!\d|\.\d)"
+# dot, a version. The look behind comes late, so that the search stops only at digits.
+STATUS: Final = re.compile(r"([245](?<![\w.].)(?<!\d-.)\.[0-7]\.\d{1,3})(?![\d\-]|\.\d)|(?<=[245]\d\d[-_])([245]\.[0-7]\.\d{1,3})(?!\d|\.\d)")
+# RFC 5321 4.2.1: three digits, in front of a status code, or after what announces them.
+REPLY: Final = re.compile(r"[245](?<![\w.@/%-].)[0-7]\d(?![\w%]|\.\d|-\d\d)")
+BEFORE_STATUS: Final = re.compile(r"(?<![\w.])([245][0-7]\d)[ \-_][\s(\[#'\"]*$")
+ANNOUNCED: Final = re.compile(
+    r"(?:^|[\n\r;:<>\"'=\[|{]|\b(?:said|code|error|reply|replied|response|responded|status|returned|smtp|failed|host|with|and|was|got))"
+    r"[\s\"'(<#:\[]*$",
+    re.IGNORECASE,
 )
-# RFC 5321 4.2.1: three digits, which begin the text, or follow a mark or a word that announces them.
-REPLY: Final = re.compile(
-    r"(?:^|[;:<(\"'>#=\[|{]|\b(?:said|code|error|reply|replied|response|responded|status|returned|smtp|failed|host|with|and|was|got))"
-    r"[\s\"'(<#:\[]*([245][0-7]\d)(?=[\s\-:;_,)\"'\]<#.]|$)(?!\.\d)(?!-\d\d)",
-    re.IGNORECASE | re.MULTILINE,
-)
-BEFORE_STATUS: Final = re.compile(r"(?<![\w.])([45][0-7]\d)[ \-_][\s(\[#]*[45]\.[0-7]\.\d")
 # A number with what it counts is no reply.
 COUNTED: Final = re.compile(
     r"\s*(?:seconds?|minutes?|hours?|days?|messages|recipients|bytes|k?b|[km]i?b|e?mails|times|per)\b", re.IGNORECASE
 )
+# So much before a code is looked at.
+BEFORE: Final = 16
 
 
 def codes_in(text: str) -> tuple[str, str]:
@@ -31,24 +31,20 @@ def codes_in(text: str) -> tuple[str, str]:
     """
     if (front := FRONT.match(text)) and not front[2].endswith(".0") and front[1][0] == front[2][0]:
         return front[1], front[2]
-    status = _status_in(text)
-    return _reply_in(text, status), status
+    found = [match for match in STATUS.finditer(text) if match[0][0] != "2" or match.start() < BEFORE]
+    status = min((match[0] for match in found), key=vagueness, default="")
+    return _reply_in(text, found, status), status
 
 
-def _status_in(text: str) -> str:
-    found = [code for code in (match[1] or match[2] for match in STATUS.finditer(text)) if code[0] != "2"] or [
-        code for code in (match[1] for match in STATUS.finditer(text[:12])) if code
-    ]
-    return min(found, key=vagueness, default="")
-
-
-def _reply_in(text: str, status: str) -> str:
-    if before := BEFORE_STATUS.search(text):
-        return before[1]
-    replies = [match for match in REPLY.finditer(text) if not COUNTED.match(text, match.end())]
-    for match in replies:
-        if not status or match[1][0] == status[0]:
-            return match[1]
+def _reply_in(text: str, found: list[re.Match[str]], status: str) -> str:
+    for match in found:
+        if before := BEFORE_STATUS.search(text[max(0, match.start() - BEFORE) : match.start()]):
+            return before[1]
+    for match in REPLY.finditer(text):
+        start = match.start()
+        is_announced = ANNOUNCED.search(text[max(0, start - BEFORE) : start]) and not COUNTED.match(text, match.end())
+        if is_announced and (not status or match[0][0] == status[0]):
+            return match[0]
     return ""
 
 

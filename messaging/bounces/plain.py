@@ -1,7 +1,8 @@
 """A server's words in one plain form, in which rules look for them. Pure, and linear in the length.
 
-Lower case, no accents, words apart by one blank, sentences apart by ";". Addresses, host names and URLs stay words of
-their own, so that no rule finds its words inside of them: every pattern begins and ends at a blank.
+Lower case, no accents, words apart by one blank, sentences apart by ";". "@" stands for an address, "#" for an IP address,
+"%" for a host name, a URL, a number or an identifier, so that no rule finds its words inside of them; what is no
+address is added at the end, as marks. Reply and status codes fall out. Every pattern of the rules begins and ends at a blank.
 """
 
 import html
@@ -21,6 +22,10 @@ _TAGS: Final = re.compile(
     r"</?(?:a|b|br|p|div|span|td|tr|th|table|tbody|font|html|body|head|i|u|h\d|strong|em|ul|li|ol|pre|tt|img|hr|center|"
     r"title|meta|small)\b[^>@]*>"
 )
+# "550", "5.1.1", "550-5.1.1", and what stands before the text of one line of several: "550-".
+_CODES: Final = re.compile(r"[245][0-7]\d(?:[-_](?:[245]\.[0-7]\.\d{1,3}[-:]?)?)?|[245]\.[0-7]\.\d{1,3}[-:]?")
+# Where a reply begins behind other words: "host mx.example.org: 550 unknown user" is not about the host.
+_REPLY: Final = re.compile(r" [45][0-7]\d[ \-]")
 # Chinese, Japanese and Korean.
 _WITHOUT_BLANKS: Final = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff]")
 # What mail systems put around any failure, whatever the cause, and what would mislead.
@@ -42,11 +47,8 @@ _FRAMES: Final = (
 )
 
 
-def plain(text: str, *codes: str) -> str:
-    """The words between blanks, without the given codes, of which the first begins a sentence.
-
-    Of a long text only the beginning.
-    """
+def plain(text: str) -> str:
+    """The words between blanks, and after the last ";" the marks. Of a long text only the beginning."""
     words = text[:LONGEST].lower()
     if not words.isascii():
         words = _unaccented(words)
@@ -55,26 +57,36 @@ def plain(text: str, *codes: str) -> str:
     if "</" in words or "<br" in words:
         words = _TAGS.sub(" ", words)
     words = words.translate(_TABLE) + " "
-    words = (
-        words.replace(" said: ", " ; ")
-        .replace("->", " ; ")
-        .replace(". ", " ; ")
-        .replace("...", " ")
-        .replace(";", " ; ")
-        .replace(": ", " ")
-    )
-    words = " " + " ".join(words.replace(" - ", " ").split()) + " "
-    if codes and codes[0]:
-        # What stands before the reply code speaks of someone else: "host mx.example.org: 550 unknown user".
-        before, code, rest = words.partition(f" {codes[0]}")
-        words = f"{before} ;{code}{rest}" if before and rest[:1] in (" ", "-") else words
-    for code in codes:
-        if code:
-            words = words.replace(f" {code}-", " ").replace(f" {code} ", " ")
+    words = words.replace(" said: ", " ; ").replace("->", " ; ").replace(". ", " ; ")
+    words = words.replace("...", " ").replace(";", " ; ").replace(": ", " ")
+    if not words[:1].isdigit() and (reply := _REPLY.search(words)):
+        words = f"{words[: reply.start()]} ;{words[reply.start() :]}"
+    marks: list[str] = []
+    found = [word if word.isalpha() or word == ";" else _odd(word, marks) for word in words.split()]
+    words = f" {' '.join(filter(None, found))} "
     for frame in _FRAMES:
         if frame in words:
             words = words.replace(frame, " ")
-    return words
+    return f"{words}; {' '.join(marks)} " if marks else words
+
+
+def _odd(word: str, marks: list[str]) -> str:
+    """What stands for a word that is not of letters only; codes fall out."""
+    if "@" in word:
+        after = word.rpartition(":")[2]
+        return f"@ {after}" if after.isalpha() else "@"
+    if not word.isascii() or word.replace("-", "").isalpha():
+        return word
+    if word.replace("/", "").isalpha():
+        return word.replace("/", " ")
+    if _CODES.fullmatch(word):
+        return ""
+    if (rest := _CODES.match(word)) and word[rest.end() :].isalpha():
+        return word[rest.end() :]
+    if word == "-":
+        return ""
+    marks.append(word)
+    return "#" if word[0].isdigit() and word.count(".") == 3 else "%"
 
 
 def _unaccented(words: str) -> str:

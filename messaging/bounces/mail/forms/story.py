@@ -15,8 +15,16 @@ FIRST_LINES: Final = 16
 VERY_FIRST_LINES: Final = 5
 ANSWER: Final = re.compile(r"\s*(re|aw|sv|antw|vs|odp|fwd?|wg|tr|rv|enc|回复|答复|回覆|转发)(\[\d+\])?\s?[:：]", re.IGNORECASE)
 QUOTED: Final = re.compile(r"\s*[>|]\s*[^\s<]+\s+\S")
+# Without a copy of what failed, only this tells a bounce from talk about one.
+TO_SENDER: Final = re.compile(
+    r"\b(?:your|that you sent|you have sent) ?(?:e-?mail|message|mail|letter)|\byou sent\b|ihre? (?:e-?mail|nachricht|mail)|"
+    r"votre (?:message|courriel|e-?mail)|su (?:mensaje|correo)|sua mensagem|(?:vostro|suo|tuo) messaggio|uw (?:bericht|e-?mail)|"
+    r"ваш[ею]? (?:письмо|сообщение)|twoja wiadomo|您的|你的|お客様|メール|邮件|郵件|메일",
+    re.IGNORECASE,
+)
 HAS_WORDS: Final = re.compile(r"[^\W\d_]{2}")
-FROM_LISTS: Final = ("list-id", "list-unsubscribe", "list-post", "x-mailman-version", "newsgroups")
+# A bounce to the owner of a list has the list's own fields; a newsletter has List-Unsubscribe without them.
+FROM_LISTS: Final = ("list-id", "list-post", "x-mailman-version", "newsgroups")
 FROM_ROBOTS: Final = ("x-autoreply", "x-autorespond", "x-vacation", "x-tmda-fingerprint")
 
 
@@ -63,7 +71,10 @@ def is_told_by_server(story: Story) -> bool:
     speaks_of_failure = bool(words.subject.search(subject))
     if words.not_a_bounce.match(subject.lstrip("[( ")) and not speaks_of_failure:
         return bool(opening) and is_daemon
-    if any(name in headers for name in FROM_LISTS) and not is_daemon:
+    is_from_list = any(name in headers for name in FROM_LISTS)
+    if (("list-unsubscribe" in headers and not is_from_list) or "feedback-id" in headers) and not is_daemon:
+        return False
+    if is_from_list and not is_daemon:
         return bool(words.subject.match(subject)) and opening == 1
     if "x-failed-recipients" in headers:
         return True
@@ -73,8 +84,10 @@ def is_told_by_server(story: Story) -> bool:
         return False
     if not speaks_of_failure or ("in-reply-to" in headers and ANSWER.match(subject)):
         return False
-    returns = len(story.lines) < len(mail.lines) or mail.returned is not None or "auto-submitted" in headers
-    return 0 < opening <= (VERY_FIRST_LINES if returns else 1)
+    returns = len(story.lines) < len(mail.lines) or mail.returned is not None
+    if returns:
+        return 0 < opening <= VERY_FIRST_LINES
+    return opening == 1 and any(TO_SENDER.search(line) for line in story.lines[:VERY_FIRST_LINES])
 
 
 def _opens_at(lines: list[str]) -> int:

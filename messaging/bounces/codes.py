@@ -5,9 +5,8 @@ from typing import Final
 
 # "550 5.1.1 ...", "smtp; 550-5.1.1", "#550 5.1.1", "550 #5.1.1": what nearly all begin with.
 FRONT: Final = re.compile(r"[\s<(\"'#]*(?:smtp;\s*)?([245][0-7]\d)[ \-_]?[\s(\[#]*([245]\.[0-7]\.\d{1,3})(?!\d|\.\d)")
-# RFC 3463 2: class 2, 4 or 5, subject 0 to 7, a detail. With a fourth part it is an IP address; after a letter or a
-# dot, a version. The look behind comes late, so that the search stops only at digits.
-STATUS: Final = re.compile(r"([245](?<![\w.].)(?<!\d-.)\.[0-7]\.\d{1,3})(?![\d\-]|\.\d)|(?<=[245]\d\d[-_])([245]\.[0-7]\.\d{1,3})(?!\d|\.\d)")
+# RFC 3463 2: class 2, 4 or 5, subject 0 to 7, a detail. With a fourth part it is an IP address.
+STATUS: Final = re.compile(r"[245]\.[0-7]\.\d{1,3}(?![\d]|\.\d)")
 # RFC 5321 4.2.1: three digits, in front of a status code, or after what announces them.
 REPLY: Final = re.compile(r"[245](?<![\w.@/%-].)[0-7]\d(?![\w%]|\.\d|-\d\d)")
 BEFORE_STATUS: Final = re.compile(r"(?<![\w.])([245][0-7]\d)[ \-_][\s(\[#'\"]*$")
@@ -31,9 +30,17 @@ def codes_in(text: str) -> tuple[str, str]:
     """
     if (front := FRONT.match(text)) and not front[2].endswith(".0") and front[1][0] == front[2][0]:
         return front[1], front[2]
-    found = [match for match in STATUS.finditer(text) if match[0][0] != "2" or match.start() < BEFORE]
+    found = [match for match in STATUS.finditer(text) if _is_status(text, match.start())]
     status = min((match[0] for match in found), key=vagueness, default="")
     return _reply_in(text, found, status), status
+
+
+def _is_status(text: str, start: int) -> bool:
+    """After a letter, a digit or a dot it is a version or an IP address; success is only told at the beginning."""
+    before = text[start - 1 : start] if start else ""
+    if before == "-" or before == "_":
+        return text[max(0, start - 4) : start - 1].isdecimal()
+    return not (before.isalnum() or before == ".") and (text[start] != "2" or start < BEFORE)
 
 
 def _reply_in(text: str, found: list[re.Match[str]], status: str) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from messaging.bounces.mail import Finding
 
 MAILS: Final = Path(__file__).with_name("mails")
+FORMS: Final = Path(__file__).with_name("forms")
 FIELDS: Final = ("recipient", "action", "bounce", "reason", "reply_code", "status_code")
 # The goals of the issue; shares of what is judged, but for the counts of what must not happen.
 GOALS: Final = {"recipient": 0.99, "bounce": 0.99, "precision_of_hard": 0.99, "reason": 0.95, "status_code": 0.98}
@@ -136,7 +137,7 @@ def main() -> int:
 
     paths = [Path(path) for path in sys.argv[1:]]
     sources = {str(path): labelled(path) for path in paths} or {
-        **{path.name: labelled(path) for path in sorted(MAILS.iterdir())},
+        **{path.name: labelled(path) for path in [*sorted(MAILS.iterdir()), FORMS]},
         "flufl.bounce": flufl_mails.labelled(),
     }
     has_failed = False

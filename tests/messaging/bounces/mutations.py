@@ -187,10 +187,10 @@ def differences(name: str, raw: bytes) -> Iterator[tuple[str, str]]:
 
 def main() -> int:
     from tests.messaging.bounces import flufl_mails
-    from tests.messaging.bounces.examine import MAILS, labelled
+    from tests.messaging.bounces.examine import FORMS, MAILS, labelled
 
     other: Counter[str] = Counter()
-    mails = [*labelled(*sorted(MAILS.iterdir())), *flufl_mails.labelled()]
+    mails = [*labelled(MAILS, FORMS), *flufl_mails.labelled()]
     for name, raw, _ in mails:
         for title, line in differences(name, raw):
             other[title] += 1

@@ -18,9 +18,12 @@ ROUNDS: Final = 5
 REPLIES: Final = 50_000
 ADDRESS: Final = re.compile(r"[\w.]+@[\w.-]+")
 IP: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
-SYLLABLES: Final = "ka lo mi ne ra su to vi bel dor fin gar hul jan kem lin mor nis pol qui ros sten tur wal zet".split()
+SYLLABLES: Final = (
+    "ka lo mi ne ra su to vi bel dor fin gar hul jan kem lin mor nis pol qui ros sten tur wal zet".split()
+)
+# Most as the server said them, some as mail systems quote them.
 AROUND: Final = (
-    "{}", "{}", "{}", "smtp; {}", "host {host}[{ip}] said: {} (in reply to RCPT TO command)", "{} [{host}]", "{} - {id}",
+    *["{}"] * 12, "smtp; {}", "{} [{host}]", "{} - {id}", "host {host}[{ip}] said: {} (in reply to RCPT TO command)",
     "SMTP error from remote mail server after RCPT TO:<{address}>: host {host} [{ip}]: {}",
     "<{address}>: host {host}[{ip}] refused to take it: {} (in reply to end of DATA command) {id}",
 )  # fmt: skip
@@ -66,18 +69,26 @@ def _varied(example: str, chance: random.Random) -> str:
     said = ADDRESS.sub(lambda _: f"{_name(chance)}@{_host(chance)}", IP.sub(lambda _: _ip(chance), example))
     around = chance.choice(AROUND).replace("{}", "{said}")
     said = around.format(
-        said=said, host=_host(chance), ip=_ip(chance), address=f"{_name(chance)}@{_host(chance)}", id=f"{chance.getrandbits(44):X}"
+        said=said,
+        host=_host(chance),
+        ip=_ip(chance),
+        address=f"{_name(chance)}@{_host(chance)}",
+        id=f"{chance.getrandbits(44):X}",
     )
     said = f"{said} {chance.randrange(10**6)}" if chance.random() < 0.5 else said
     return said.replace(" ", chance.choice(["\n", "\r\n ", "  "]), chance.randrange(3))
 
 
 def _name(chance: random.Random) -> str:
-    return "".join(chance.choices(SYLLABLES, k=chance.randrange(2, 5))) + chance.choice(["", "", str(chance.randrange(99))])
+    return "".join(chance.choices(SYLLABLES, k=chance.randrange(2, 5))) + chance.choice(
+        ["", "", str(chance.randrange(99))]
+    )
 
 
 def _host(chance: random.Random) -> str:
-    return ".".join([*(_name(chance) for _ in range(chance.randrange(1, 4))), chance.choice(["example", "test", "invalid"])])
+    return ".".join(
+        [*(_name(chance) for _ in range(chance.randrange(1, 4))), chance.choice(["example", "test", "invalid"])]
+    )
 
 
 def _ip(chance: random.Random) -> str:

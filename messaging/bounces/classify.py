@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,11 +15,12 @@ from messaging.bounces.plain import plain, plain_pattern
 from messaging.bounces.reasons import HARD, NO_BOUNCE
 
 RULES: Final = Path(__file__).with_name("rules")
-# In this order; the first rule that matches decides. Those of the last file are asked after the status code.
-TEXTS: Final = ("exceptions", "sending", "recipient", "languages", "message", "system", "weak")
+# In this order; the first rule that matches decides. Two automata are smaller than one, and what the first finds need
+# not be looked for by the second. The rules of the last file are asked after the status code.
+TEXTS: Final = (("exceptions", "sending", "recipient"), ("languages", "message", "system", "weak"))
 WEAK: Final = "weak"
-# What the set of all patterns may take for the states of its automaton, in bytes.
-MEMORY: Final = 256 << 20
+# What an automaton may take for its states, in bytes; it makes them as it needs them.
+MEMORY: Final = 128 << 20
 # What stands for a rule where a code decided.
 CODES: Final = ("status", "reply")
 WORD: Final = re.compile(r"\{([a-z_]+)\}")
@@ -78,31 +79,46 @@ class CodeTable:
     reasons: Mapping[str, str]
 
 
+class Tier(NamedTuple):
+    """Rules in their order, and the automaton that finds all of them in one pass."""
+
+    rules: tuple[Rule, ...]
+    automaton: re2.Set
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """All of rules/, compiled."""
 
-    texts: tuple[Rule, ...]
-    found: re2.Set
+    tiers: tuple[Tier, ...]
     by_vendor: tuple[CodeTable, ...]
     by_status: Mapping[str, str]
     by_reply: Mapping[str, str]
+
+    @property
+    def texts(self) -> list[Rule]:
+        """All that look at words, in their order."""
+        return [rule for tier in self.tiers for rule in tier.rules]
 
 
 @cache
 def rules() -> Rules:
     """Reads and compiles the files once. Raises re2.error on a bad pattern, KeyError on a missing field."""
     words = {name: f"(?:{pattern})" for name, pattern in _table("words").items()}
-    texts = tuple(rule for name in TEXTS for rule in _rules_of(name, words))
-    options = _options()
-    options.max_mem = MEMORY
-    found = re2.Set.SearchSet(options)
-    for rule in texts:
-        found.Add(rule.pattern)
-    found.Compile()
     codes = _table("codes")
     by_vendor = tuple(CodeTable(re.compile(row["said_by"]), row["status"]) for row in codes["vendor"])
-    return Rules(texts, found, by_vendor, codes["status"], codes["reply"])
+    return Rules(tuple(_tier_of(names, words) for names in TEXTS), by_vendor, codes["status"], codes["reply"])
+
+
+def _tier_of(names: Iterable[str], words: Mapping[str, str]) -> Tier:
+    found = tuple(rule for name in names for rule in _rules_of(name, words))
+    options = _options()
+    options.max_mem = MEMORY
+    automaton = re2.Set.SearchSet(options)
+    for rule in found:
+        automaton.Add(rule.pattern)
+    automaton.Compile()
+    return Tier(found, automaton)
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -152,7 +168,7 @@ def classify(
     raises; takes time linear in the length of the text.
     """
     found_reply, found_status = codes_in(text)
-    status = better_of(status_code, found_status)
+    status = better_of(status_code, found_status) if status_code else found_status
     reply = reply_code or found_reply
     words = plain(f"{text} ; {provider_code}" if provider_code else text)
     reason, rule, confidence = _decide(words, reply, status, said_by.lower())
@@ -166,12 +182,14 @@ def _decide(words: str, reply: str, status: str, said_by: str) -> tuple[str, str
     if status[:1] == "2" or (reply[:1] == "2" and not status):
         return "delivered", CODES[0], 0.9
     weak: Rule | None = None
-    for index in sorted(known.found.Match(words.encode()) or ()):
-        rule = known.texts[index]
-        if rule.holds(reply, status, said_by):
-            if not rule.is_weak:
-                return rule.reason, rule.id, rule.confidence
-            weak = weak or rule
+    raw = words.encode()
+    for texts, automaton in known.tiers:
+        for index in sorted(automaton.Match(raw) or ()):
+            rule = texts[index]
+            if rule.holds(reply, status, said_by):
+                if not rule.is_weak:
+                    return rule.reason, rule.id, rule.confidence
+                weak = weak or rule
     if (coded := _by_status(known, status, said_by, words)) and coded != "unknown":
         return coded, CODES[0], 0.7
     if weak:

@@ -38,7 +38,7 @@ def codes_in(text: str) -> tuple[str, str]:
 def _is_status(text: str, start: int) -> bool:
     """After a letter, a digit or a dot it is a version or an IP address; success is only told at the beginning."""
     before = text[start - 1 : start] if start else ""
-    if before == "-" or before == "_":
+    if before in {"-", "_"}:
         return text[max(0, start - 4) : start - 1].isdecimal()
     return not (before.isalnum() or before == ".") and (text[start] != "2" or start < BEFORE)
 

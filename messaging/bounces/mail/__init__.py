@@ -17,6 +17,8 @@ TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[a-z2-7]{16}(?![a-z0-9])", re
 BOUNCES: Final = frozenset({"failed", "delayed"})
 # Below this the words said nothing, and a code decided: then the text for humans is asked as well.
 SURE: Final = 0.75
+# A code that names the recipient's fault counts for more than what is said to anyone: a signature, a disclaimer.
+LIKELY: Final = 0.6
 # So many enclosed mails are looked at for one that is a bounce: a forwarded bounce has one.
 MOST_ENCLOSED: Final = 5
 LONGEST_DIAGNOSTIC: Final = 1_000
@@ -124,8 +126,11 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     if by_words.confidence >= SURE or report.action not in BOUNCES:
         return by_words, report.said
     best, best_said = by_words, report.said
-    tellings = (report.prose,) if report.prose else (prose.nearest(report.recipient), prose.about(report.recipient))
-    for told in (" ".join(text.split()) for text in tellings if text):
+    near = report.prose or prose.nearest(report.recipient)
+    far = "" if report.prose else prose.about(report.recipient)
+    if by_words.bounce == "hard" and by_words.confidence >= LIKELY:
+        far = ""
+    for told in (" ".join(text.split()) for text in (near, far) if text):
         by_prose = _retold(report, best, told)
         if by_prose.confidence > best.confidence:
             best, best_said = by_prose, report.said or told

@@ -177,7 +177,7 @@ def differences(name: str, raw: bytes) -> Iterator[tuple[str, str]]:
     from messaging.bounces.mail import read_mail
     from tests.messaging.bounces.examine import answers
 
-    raw = re.sub(rb"\AFrom [^\n]*\n", b"", raw.replace(b"\r\n", b"\n"))
+    raw = re.sub(rb"\AFrom [^\n]*\n", b"", raw.replace(b"\r\n", b"\n").lstrip(b"\n"))
     expected = answers(read_mail(raw))
     for title, mutate in MUTATIONS.items():
         got = answers(read_mail(mutate(raw)))

@@ -36,6 +36,23 @@ DIAGNOSTIC_TYPE: Final = re.compile(r"^[A-Za-z][\w\-]{0,30}\s*;\s*")
 MTA_TYPE: Final = re.compile(r"^[A-Za-z][\w\-]{0,15}\s*;\s*")
 # Fields in which a server says more than in its Diagnostic-Code.
 FURTHER_FIELDS: Final = ("x-supplementary-info", "x400-supplementary-info", "x-notes", "x-error", "x-reason", "reason")
+# "Diagnostic-Code: X-Unix; 67": the exit code of a program that should have taken the mail (BSD's sysexits.h).
+SYSEXITS: Final = {
+    "65": "data format error",
+    "66": "cannot open input",
+    "67": "user unknown",
+    "68": "host unknown",
+    "69": "service unavailable",
+    "70": "internal software error",
+    "71": "operating system error",
+    "72": "critical system file missing",
+    "73": "can't create output",
+    "74": "input/output error",
+    "75": "temporary failure",
+    "76": "remote error in protocol",
+    "77": "insufficient permission",
+    "78": "local configuration error",
+}
 LONGEST_FIELD: Final = 8_000
 # The words behind a status or an action: "5.0.0 (recipient reached disk quota)", "failed (Bad destination)".
 COMMENT: Final = re.compile(r"(?:[245]\d\d )?[A-Za-z]{3,}[^\n]*")
@@ -142,6 +159,7 @@ def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
 def _said(group: Group) -> str:
     """The diagnostic, and what else the fields say in words."""
     said = DIAGNOSTIC_TYPE.sub("", group.get("diagnostic-code"), count=1).strip()
+    said = SYSEXITS.get(said, said)
     further = [group.get(name) for name in FURTHER_FIELDS]
     if not said:
         comments = (COMMENT.search(group.get(name).partition(" ")[2]) for name in ("status", "action"))

@@ -73,7 +73,7 @@ def plain(text: str) -> str:
     for frame in _FRAMES:
         if frame in words:
             words = words.replace(frame, " ")
-    return f"{words}; {' '.join(marks)} "
+    return f"{words}; {' '.join(marks)} " if marks else f"{words}; "
 
 
 def _odd(word: str, marks: list[str]) -> str:

@@ -37,10 +37,10 @@ def measure(messages: int) -> Iterator[Figure]:
     for number in range(ROUNDS + 1):
         said = replies(chance)
         lengths += map(len, said)
-        start = time.perf_counter()
+        start = time.process_time()  # not what other programs take
         for each in said:
             classify(each)
-        rate = len(said) / (time.perf_counter() - start)
+        rate = len(said) / (time.process_time() - start)
         say(f"round {number} of {ROUNDS}: {rate:,.0f} replies/s")
         if number:
             rates.append(rate)

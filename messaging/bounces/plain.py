@@ -45,6 +45,9 @@ _FRAMES: Final = (
     "rejected by the server for the recipient domain",
     "rejected by the recipient domain",
     "had permanent fatal errors",
+    "did not receive this message",
+    "did not receive your message",
+    "take action on incorrect addresses",
     "had transient non-fatal errors",
     "delivery temporarily suspended",
     "to reduce the amount of spam sent to gmail",
@@ -60,7 +63,7 @@ def plain(text: str) -> str:
     if "</" in words or "<br" in words or "<BR" in words:
         words = _TAGS.sub(" ", words)
     if words.isascii():
-        words = words.encode().translate(_BYTES, _GONE).decode() + " "
+        words = words.replace("]:", " ; ").encode().translate(_BYTES, _GONE).decode() + " "
     else:
         words = _unaccented(words.lower()).translate(_TABLE) + " "
     words = words.replace(" said: ", " ; ").replace("->", " ; ").replace(". ", " ; ")

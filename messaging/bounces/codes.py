@@ -50,7 +50,8 @@ def _reply_in(text: str, found: list[re.Match[str]], status: str) -> str:
     for match in REPLY.finditer(text):
         start = match.start()
         is_announced = ANNOUNCED.search(text[max(0, start - BEFORE) : start]) and not COUNTED.match(text, match.end())
-        if is_announced and (not status or match[0][0] == status[0]):
+        # Success is only told at the beginning.
+        if is_announced and (match[0][0] == status[:1] if status else match[0][0] != "2" or start < BEFORE):
             return match[0]
     return ""
 

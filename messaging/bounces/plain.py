@@ -52,6 +52,9 @@ _FRAMES: Final = (
     "rejected by the server for the recipient domain",
     "rejected by the recipient domain",
     "had permanent fatal errors",
+    "did not receive this message",
+    "did not receive your message",
+    "take action on incorrect addresses",
     "had transient non-fatal errors",
     "delivery temporarily suspended",
     "to reduce the amount of spam sent to gmail",
@@ -67,7 +70,7 @@ def plain(text: str) -> str:
     if "</" in words or "<br" in words or "<BR" in words:
         words = _TAGS.sub(" ", words)
     if words.isascii():
-        words = words.encode().translate(_BYTES, _GONE).decode() + " "
+        words = words.replace("]:", " ; ").encode().translate(_BYTES, _GONE).decode() + " "
     else:
         words = _unaccented(words.lower()).translate(_TABLE) + " "
     words = words.replace(" said: ", " ; ").replace("->", " ; ").replace(". ", " ; ")
@@ -82,7 +85,7 @@ def plain(text: str) -> str:
     for frame in _FRAMES:
         if frame in words:
             words = words.replace(frame, " ")
-    return f"{words}; {' '.join(marks)} "
+    return f"{words}; {' '.join(marks)} " if marks else f"{words}; "
 
 
 def _odd(word: str, marks: list[str]) -> str:

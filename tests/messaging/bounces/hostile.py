@@ -6,12 +6,13 @@ The time must grow with the size and no faster: the last column is the growth of
 """
 
 import base64
-import os
 import sys
 import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Final
+
+from messaging.bounces.mail import read_mail
 
 TOP: Final = b"From: MAILER-DAEMON@mx.example\nTo: b@shop.example\nSubject: Undelivered Mail Returned to Sender\nMIME-Version: 1.0\n"
 REPORT: Final = TOP + b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
@@ -123,8 +124,6 @@ KINDS: Final[dict[str, Callable[[int], bytes]]] = {
 
 def measured(raw: bytes) -> float:
     """Seconds to read."""
-    from messaging.bounces.mail import read_mail
-
     begin = time.perf_counter()
     read_mail(raw)
     return time.perf_counter() - begin
@@ -148,5 +147,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.bare")
     main()

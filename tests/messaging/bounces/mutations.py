@@ -4,7 +4,6 @@ python -m tests.messaging.bounces.mutations    prints every mail that a mutation
 """
 
 import base64
-import os
 import quopri
 import re
 import sys
@@ -12,6 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final
+
+from messaging.bounces.mail import read_mail
+from tests.messaging.bounces import flufl_mails
+from tests.messaging.bounces.examine import FORMS, MAILS, answers, labelled
 
 Mutation = Callable[[bytes], bytes]
 TEXTS: Final = (b"text/plain", b"message/delivery-status", b"text/rfc822-headers")
@@ -174,9 +177,6 @@ MUTATIONS: Final[dict[str, Mutation]] = {
 
 def differences(name: str, raw: bytes) -> Iterator[tuple[str, str]]:
     """Mutation and description of each that is read otherwise than the mail itself."""
-    from messaging.bounces.mail import read_mail
-    from tests.messaging.bounces.examine import answers
-
     raw = re.sub(rb"\AFrom [^\n]*\n", b"", raw.replace(b"\r\n", b"\n").lstrip(b"\n"))
     expected = answers(read_mail(raw))
     for title, mutate in MUTATIONS.items():
@@ -186,9 +186,6 @@ def differences(name: str, raw: bytes) -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    from tests.messaging.bounces import flufl_mails
-    from tests.messaging.bounces.examine import FORMS, MAILS, labelled
-
     other: Counter[str] = Counter()
     mails = [*labelled(MAILS, FORMS), *flufl_mails.labelled()]
     for name, raw, _ in mails:
@@ -201,5 +198,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.bare")
     sys.exit(main())

@@ -1,6 +1,6 @@
 """The newsletters that are sent to a server under test, one JSON object a line (see send.py).
 
-    python -m tests.messaging.bounces.servers.cases > cases.jsonl
+python -m tests.messaging.bounces.servers.cases > cases.jsonl
 """
 
 import json

@@ -64,7 +64,7 @@ def fate(address: str, known: dict[str, Scenario], sender: str) -> tuple[str, st
     return scenario.reason, scenario.bounce, spoken(scenario.reply, sender=sender, rcpt=address)
 
 
-def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[dict[str, Any]]:
+def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[dict[str, Any]]:  # noqa: C901  # what a mail may leave out
     flat = re.sub(r"\s+", " ", mail.replace("=\n", ""))
     returned = flat.rfind(f"Message-ID: <{case['case']}.")
     top = flat[:returned] if returned > 0 else flat
@@ -88,7 +88,7 @@ def label(case: dict[str, Any], mail: str, known: dict[str, Scenario]) -> list[d
             statuses = printed
         row: dict[str, Any] = {"recipient": address, "action": "delayed" if is_delayed else "failed"}
         row |= {"bounce": "soft" if is_delayed else bounce, "reason": reason}
-        if GAVE_UP.search(top) and (said and said[0].startswith("4") or not said):
+        if GAVE_UP.search(top) and (not said or said[0].startswith("4")):
             row["reason"] = [reason, "expired"]
         if is_told:
             row["reply_code"] = said[-1][:3]

@@ -76,7 +76,7 @@ def main() -> None:
     for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines():
         try:
             send(json.loads(line), command)
-        except Exception as error:
+        except (OSError, smtplib.SMTPException, subprocess.CalledProcessError) as error:
             print(line, "failed:", error)
 
 

@@ -19,7 +19,7 @@ __all__ = ["Rule", "Verdict", "classify", "codes_in", "rules", "words_of"]
 RULES: Final = Path(__file__).with_name("rules")
 # In this order; the first rule that matches decides. Two automata are smaller than one, and what the first finds need
 # not be looked for by the second. The rules of the last file are asked after the status code.
-TEXTS: Final = (("exceptions", "sending", "recipient"), ("languages", "message", "system", "weak"))
+TEXTS: Final = (("particular", "exceptions", "sending", "recipient"), ("languages", "message", "system", "weak"))
 WEAK: Final = "weak"
 # What an automaton may take for its states, in bytes; it makes them as it needs them.
 MEMORY: Final = 128 << 20

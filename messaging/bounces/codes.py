@@ -17,7 +17,7 @@ ANNOUNCED: Final = re.compile(
 )
 # A number with what it counts is no reply.
 COUNTED: Final = re.compile(
-    r"\s*(?:seconds?|minutes?|hours?|days?|messages?|recipients?|bytes|k?b|[km]i?b|e?mails?|times|per)\b", re.IGNORECASE
+    r"\s*(?:seconds?|minutes?|hours?|days?|messages|recipients|bytes|k?b|[km]i?b|e?mails|times|per)\b", re.IGNORECASE
 )
 # So much before a code is looked at.
 BEFORE: Final = 16

@@ -30,6 +30,8 @@ _TAGS: Final = re.compile(
 )
 # "550", "5.1.1", "550-5.1.1", and what stands before the text of one line of several: "550-".
 _CODES: Final = re.compile(r"[245][0-7]\d(?:[-_](?:[245]\.[0-7]\.\d{1,3}[-:]?)?)?|[245]\.[0-7]\.\d{1,3}[-:]?")
+# Where a reply begins behind other words: "host mx.example.org: 550 unknown user" is not about the host.
+_REPLY: Final = re.compile(r" [45][0-7]\d[ \-]")
 _SUBJECTS: Final = {f"{c}.{subject}.{detail}" for c in "245" for subject in range(8) for detail in range(35)}
 # What most odd words are, looked up rather than taken apart: codes, and the end of a sentence.
 _KNOWN: Final = dict.fromkeys(_SUBJECTS | {str(reply) for reply in range(400, 580)}, "") | {";": ";", "-": ""}
@@ -37,6 +39,11 @@ _KNOWN: Final = dict.fromkeys(_SUBJECTS | {str(reply) for reply in range(400, 58
 _WITHOUT_BLANKS: Final = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff]")
 # What mail systems put around any failure, whatever the cause, and what would mislead.
 _FRAMES: Final = (
+    "did not receive your message",
+    "did not receive this message",
+    "did not receive a copy of your message",
+    # vpopmail, where the user's folder is missing, but the domain has somewhere else to put the mail.
+    "user does not exist but will deliver to",
     "unknown address error",
     "other mail system problem",
     "other network problem",
@@ -68,6 +75,8 @@ def plain(text: str) -> str:
         words = _unaccented(words.lower()).translate(_TABLE) + " "
     words = words.replace(" said: ", " ; ").replace("->", " ; ").replace(". ", " ; ")
     words = words.replace("...", " ").replace(";", " ; ").replace(": ", " ")
+    if not words[:1].isdigit() and (reply := _REPLY.search(words)):
+        words = f"{words[: reply.start()]} ;{words[reply.start() :]}"
     marks: list[str] = []
     found = [
         word if word.isalpha() else _KNOWN[word] if word in _KNOWN else _odd(word, marks) for word in words.split()

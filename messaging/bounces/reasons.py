@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from contacts.models import Channel
+from contacts.channels import Channel
 
 Text = str | Promise
 

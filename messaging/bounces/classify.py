@@ -14,6 +14,8 @@ from messaging.bounces.codes import better_of, codes_in
 from messaging.bounces.plain import plain, plain_pattern
 from messaging.bounces.reasons import HARD, NO_BOUNCE
 
+__all__ = ["Rule", "Verdict", "classify", "codes_in", "rules", "words_of"]
+
 RULES: Final = Path(__file__).with_name("rules")
 # In this order; the first rule that matches decides. Two automata are smaller than one, and what the first finds need
 # not be looked for by the second. The rules of the last file are asked after the status code.

@@ -39,6 +39,9 @@ _KNOWN: Final = dict.fromkeys(_SUBJECTS | {str(reply) for reply in range(400, 58
 _WITHOUT_BLANKS: Final = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff]")
 # What mail systems put around any failure, whatever the cause, and what would mislead.
 _FRAMES: Final = (
+    "original message follows as a separate attachment",
+    # GMX, before it says why.
+    "nemesis esmtp service not available",
     "did not receive your message",
     "did not receive this message",
     "did not receive a copy of your message",

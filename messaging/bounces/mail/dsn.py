@@ -160,6 +160,9 @@ def _said(group: Group) -> str:
     """The diagnostic, and what else the fields say in words."""
     said = DIAGNOSTIC_TYPE.sub("", group.get("diagnostic-code"), count=1).strip()
     said = SYSEXITS.get(said, said)
+    if said.startswith("221 "):
+        # Sendmail's note of the goodbye, where the server closed at once (RFC 5321 section 4.3.2).
+        said = ""
     further = [group.get(name) for name in FURTHER_FIELDS]
     if not said:
         comments = (COMMENT.search(group.get(name).partition(" ")[2]) for name in ("status", "action"))

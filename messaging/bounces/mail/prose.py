@@ -18,6 +18,10 @@ DAEMON: Final = re.compile(
 LONGEST_CHUNK: Final = 2_000
 FEWEST_WORDS: Final = 3
 FEWEST_NEAR: Final = 2
+# Sendmail takes every 550 for an unknown user, whatever the receiver said in the line before.
+OPINION: Final = re.compile(
+    r"^(<<< [^\n]*\n)[45]\d\d [45]\.\d\.\d [^\n]*(?:User unknown|Service unavailable)$", re.MULTILINE
+)
 SHORTEST_NAME: Final = 5
 MOST_MISSING: Final = 10
 WORD: Final = re.compile(r"[^\W\d_]{2,}")
@@ -35,7 +39,7 @@ class Prose:
     """The text for humans of one mail, and who is spoken of where."""
 
     def __init__(self, mail: ParsedMail, recipients: list[str]) -> None:
-        self.text = mail.text
+        self.text = OPINION.sub(r"\1", mail.text) if "\n<<< " in mail.text else mail.text
         self._others: list[int] = []
         self._first: dict[str, int] = {}
         wanted = {recipient.lower() for recipient in recipients}

@@ -115,11 +115,14 @@ def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
     sure = [mention for mention in mentions if mention.strength >= Strength.ALONE]
     if found := _gathered(sure, story.lines):
         return found
-    if found := [Recipient(_whole(name, story.mail), Strength.ANSWERED) for name in dialogue.names.values()]:
-        return found
     if found := list(_named_alone(story)):
         return found
-    for strength in (Strength.SPOKEN, Strength.ANSWERED, Strength.NEAR):
+    # A sentence says more surely who failed than a reply, which may name a new address or the sender.
+    if found := _gathered([mention for mention in mentions if mention.strength == Strength.SPOKEN], story.lines):
+        return _without_sender(found, story.mail)
+    if found := [Recipient(_whole(name, story.mail), Strength.ANSWERED) for name in dialogue.names.values()]:
+        return found
+    for strength in (Strength.ANSWERED, Strength.NEAR):
         if found := _gathered([mention for mention in mentions if mention.strength == strength], story.lines):
             return _without_sender(found, story.mail)
     return []

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "engage.apps.EngageConfig",
     "contacts",
     "messaging",
+    "messaging.bounces",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

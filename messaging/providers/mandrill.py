@@ -59,8 +59,12 @@ def read(raw: Raw) -> Reading:
     items = bridge.parsed(form.get("mandrill_events", [""])[0])
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
-    reading = inbound.read_mails(filter(_is_mail, items), _mail, raw)
-    reading.add(bridge.read_each([item for item in items if not _is_mail(item)], lambda item: _told(item, raw)))
+    reading = Reading()
+    for number, item in enumerate(items, 1):
+        if _is_mail(item):
+            reading.add(inbound.read_mails([item], _mail, raw, number))
+        else:
+            reading.add(bridge.read_each([item], lambda item: _told(item, raw), number))
     return reading
 
 

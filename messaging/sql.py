@@ -77,9 +77,9 @@ SELECT m.id, a.value FROM messaging_message m JOIN contacts_address a ON a.id = 
 WHERE m.id = ANY(%s::bigint[])
 """
 
-# What is new rises to its message, and is returned. One statement compares and moves: the winner's facts replace the
-# old ones, being opened is only ever added, arrived parts are counted. Events go in by key and messages are locked by
-# id, so that two workers wait for each other instead of dead-locking.
+# What is new rises to its message; of what is new, certain kinds are returned. One statement compares and moves: the
+# winner's facts replace the old ones, being opened is only ever added, arrived parts are counted. Events go in by key
+# and messages are locked by id, so that two workers wait for each other instead of dead-locking.
 RECORD_EVENTS: Final = """
 WITH said AS (
   SELECT * FROM unnest(
@@ -97,14 +97,14 @@ WITH said AS (
     reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat
   FROM said ORDER BY key
   ON CONFLICT (key) DO NOTHING
-  RETURNING key
+  RETURNING key, kind
 ), best AS (
   SELECT DISTINCT ON (message_id) s.*,
     bool_or(is_read) OVER (PARTITION BY message_id) AS is_opened,
     bool_or(is_read AND NOT is_automatic) OVER (PARTITION BY message_id) AS is_opened_by_person,
     count(*) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived,
     max(occurred_at) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived_at
-  FROM said s JOIN fresh USING (key) WHERE rank > 0
+  FROM said s WHERE rank > 0 AND key IN (SELECT key FROM fresh)
   ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
   SELECT b.*, (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AS wins,
@@ -138,7 +138,7 @@ WITH said AS (
     said_by = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.said_by ELSE m.said_by END
   FROM raising r WHERE m.id = r.message_id
 )
-SELECT key FROM fresh
+SELECT replace(key::text, '-', '') FROM fresh WHERE kind = ANY(%s)
 """
 
 # What fell due, a chunk at a time: those still waited for get their event and their status, and all of them leave the

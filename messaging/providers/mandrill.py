@@ -5,6 +5,8 @@ and "Inbound Email Processing"; signature: "Authenticating webhook requests" (HM
 POST fields, X-Mandrill-Signature).
 """
 
+import hmac
+from base64 import b64encode
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -19,7 +21,7 @@ from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
@@ -48,6 +50,11 @@ def verify(request: HttpRequest) -> None:
 @lru_cache(maxsize=16)  # the URL is the request's
 def _view(key: str, url: str) -> Any:
     return bridge.view_of(MandrillCombinedWebhookView, webhook_key=key, webhook_url=url)
+
+
+def sign(url: str) -> Probe:
+    made = hmac.digest(proof.keys_of(SLUG)[0].encode(), url.encode(), "sha1")
+    return Probe(url, {"X-Mandrill-Signature": b64encode(made).decode(), "Content-Type": FORM})
 
 
 def read(raw: Raw) -> Reading:
@@ -122,4 +129,5 @@ provider = Provider(
     read,
     probe="HEAD",
     answer=200,
+    sign=sign,
 )

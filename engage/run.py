@@ -26,6 +26,8 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 WORKER_NICENESS = 10
 LOG_INS = "marketer, administrator, support"
+# The commands that bring reports in otherwise than by webhook, and the setting that asks for each.
+CARRIERS = {"smpp": "SMPP_URLS", "bounce_server": "BOUNCE_LISTEN", "bounce_mailbox": "IMAP_URLS"}
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (what to call it from here, not a default)
 
 
@@ -190,7 +192,7 @@ class Service:
 
 
 def start_services(var: Path, running: ExitStack) -> list[Service]:
-    """Started so that they are stopped in this order: SMPP, beat, web, worker."""
+    """Started so that they are stopped in this order: what brings reports in, beat, web, worker."""
     started = []
     with step("Starting worker, web server and beat"):
         for name, command in processes():
@@ -202,9 +204,10 @@ def start_services(var: Path, running: ExitStack) -> list[Service]:
 
 
 def processes() -> list[tuple[str, list[str]]]:
-    """What runs, by name; the SMPP client only where somebody has named an SMSC."""
-    smpp = [("smpp", ["manage.py", "smpp"])] if os.environ.get("SMPP_URLS", "").strip(" ,") else []
-    return [("worker", worker()), ("web", web()), ("beat", beat()), *smpp]
+    """What runs, by name; what brings reports in only where somebody has said from where."""
+    wanted = [name for name, setting in CARRIERS.items() if os.environ.get(setting, "").strip(" ,")]
+    carriers = [(name, ["manage.py", name]) for name in wanted]
+    return [("worker", worker()), ("web", web()), ("beat", beat()), *carriers]
 
 
 def web() -> list[str]:

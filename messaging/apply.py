@@ -7,6 +7,7 @@ by every worker: events by key, messages by id, addresses by id, contacts by id.
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import starmap
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.db import connection
 from contacts.blocks import Ground, Wish, follow_up
 from contacts.models import Channel
 from contacts.sql import array, columns
-from messaging import sql
+from messaging import recipients, sql
 from messaging.statuses import (
     CONSENTS,
     EPOCH,
@@ -110,10 +111,14 @@ def give_up(now: datetime, limit: int) -> tuple[int, int]:
 def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
     by_id = _targets_by_id({each.event.message_id for each in said} - {None})
     by_provider_id = _targets_by_provider_id([each.event for each in said if each.event.message_id is None])
+    events = [each.event for each in said]
+    guessed, written_to = recipients.guess(events), recipients.written_to(events)
     matched, unmatched = [], []
-    for each in said:
-        event = each.event
-        if event.message_id is None:
+    for place, each in enumerate(said):
+        event, target = each.event, None
+        if place in guessed:
+            event, target = recipients.guessed(event), _target(*guessed[place])
+        elif event.message_id is None:
             target = by_provider_id.get((event.provider, event.provider_message_id))
         else:
             target = by_id.get(event.message_id)
@@ -121,6 +126,8 @@ def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
             unmatched.append(each)
         else:
             about = of_message(event, target.parts)
+            if event.recipient:
+                about = recipients.as_of(about, written_to.get(target.id, ""))
             matched.append(Matched(about, hex_key_of(about), target, each.report_id))
     return matched, unmatched
 
@@ -130,7 +137,11 @@ def _targets_by_id(ids: Set[int | None]) -> dict[int, Target]:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_ID, [array(ids)])
-        return {pk: Target(pk, CHANNELS[channel], *rest) for pk, channel, *rest in cursor.fetchall()}
+        return {target.id: target for target in starmap(_target, cursor.fetchall())}
+
+
+def _target(pk: int, channel: str, address_id: int, parts: int) -> Target:
+    return Target(pk, CHANNELS[channel], address_id, parts)
 
 
 def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Target]:
@@ -139,10 +150,7 @@ def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Ta
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
-        return {
-            (provider, provider_id): Target(pk, CHANNELS[channel], *rest)
-            for provider, provider_id, pk, channel, *rest in cursor.fetchall()
-        }
+        return {(provider, provider_id): _target(*rest) for provider, provider_id, *rest in cursor.fetchall()}
 
 
 def _record(matched: Sequence[Matched]) -> list[Matched]:
@@ -163,6 +171,7 @@ def _row(each: Matched) -> tuple[object, ...]:
     return (
         each.key, each.target.id, each.report_id, event.provider, event.kind, event.occurred_at, event.reason,
         event.reply_code, event.status_code, event.provider_code, event.diagnostic, event.said_by, event.is_automatic,
+        event.caveat,
         rank_of(event.kind, event.occurred_at), status, event.code, event.kind in READS, waits,
     )  # fmt: skip
 

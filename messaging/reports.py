@@ -82,8 +82,9 @@ def keep(provider: Provider, request: HttpRequest) -> None:
 
 def keep_all(kept: Iterable[Kept]) -> None:
     """Commit these in one transaction. Once this returns, they cannot be lost; a worker is still to be nudged."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(sql.KEEP_REPORT, [_row(each) for each in kept])
+    # Its own cursor, as in `keep`.
+    with transaction.atomic(), connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.executemany(sql.KEEP_REPORT, map(_row, kept))
 
 
 def _row(kept: Kept) -> tuple[str | bytes, ...]:

@@ -33,7 +33,7 @@ class Status(TextChoices):
 
 
 class Kind(TextChoices):
-    """What an event says. Complaints and consent are events, but say nothing about delivery."""
+    """What an event says. Complaints, consent and automatic replies are events, but say nothing about delivery."""
 
     ACCEPTED = "accepted", _("Accepted")
     DEFERRED = "deferred", _("Deferred")
@@ -50,6 +50,14 @@ class Kind(TextChoices):
     COMPLAINED = "complained", _("Marked as spam")
     UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
     SUBSCRIBED = "subscribed", _("Subscribed again")
+    REPLIED = "replied", _("Automatic reply")
+
+
+class Caveat(TextChoices):
+    """What to bear in mind about an event that came by mail."""
+
+    GUESSED = "guessed", _("The message was guessed by address and time")
+    PASSED_ON = "passed_on", _("About an address to which it was passed on")
 
 
 class Meaning(NamedTuple):
@@ -77,6 +85,8 @@ MEANING: Final[dict[Kind, Meaning]] = {
 }
 READS: Final = frozenset({Kind.OPENED, Kind.CLICKED})
 CONSENTS: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED, Kind.SUBSCRIBED})
+# Those that have no place in the order.
+SILENT: Final = frozenset(Kind) - MEANING.keys()
 # While one of these shows, a further report may change it without anything having gone wrong.
 OPEN_STATUSES: Final = frozenset({Status.WAITING, Status.UNKNOWN, Status.DEFERRED})
 EMAIL_STATUSES: Final = (
@@ -101,7 +111,8 @@ class Event:
 
     `repeat_id` names the fact among all of its provider's: two events of one provider and kind that share it are
     one. `message_id` comes from our own token in the message; where a provider drops that, `provider_message_id`
-    is the fallback. `occurred_at` is aware UTC.
+    is the fallback. `occurred_at` is aware UTC. `recipient` is the normalised email address that a mail speaks of:
+    the last resort where nothing names the message (recipients.py).
     """
 
     provider: str
@@ -117,6 +128,8 @@ class Event:
     diagnostic: str = ""
     said_by: str = ""
     is_automatic: bool = False
+    recipient: str = ""
+    caveat: str = ""
 
     @property
     def code(self) -> str:

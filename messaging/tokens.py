@@ -6,10 +6,16 @@ to survive a VERP local part (RFC 5321 4.5.3.1.1: 64 characters) and an SMS clie
 """
 
 import hmac
+import re
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import sha256
+from typing import Final
 
 from django.conf import settings
+
+# A token alone or within an address, a header or a URL.
+TOKEN: Final = re.compile(r"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
 
 
 def token_of(message_id: int) -> str:
@@ -30,6 +36,11 @@ def message_id_of(token: str) -> int | None:
 
 def _is_proof(key: str, message_id: int, given: bytes) -> bool:
     return hmac.compare_digest(_proof(key, message_id).encode(), given)
+
+
+def message_ids_in(text: str) -> Iterator[int]:
+    """The messages that the tokens of ours in a text name, in its order."""
+    return filter(None, (message_id_of(found) for found in TOKEN.findall(text)))
 
 
 def _proof(key: str, message_id: int) -> str:

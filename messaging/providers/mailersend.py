@@ -1,6 +1,7 @@
 """MailerSend's signed webhooks, normalised by django-anymail.
 
-Fields and signature: MailerSend's developer documentation, "Webhooks" (header Signature: HMAC-SHA256 of the body).
+Fields and signature: MailerSend's developer documentation, "Webhooks" (header Signature: HMAC-SHA256 of the body)
+and "Inbound emails", which has a secret of its own.
 """
 
 import hmac
@@ -13,9 +14,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Probe, Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
 SLUG: Final = "mailersend"
@@ -52,8 +54,15 @@ def sign(url: str) -> Probe:
 def read(raw: Raw) -> Reading:
     """The event of one webhook call; none where it is about an account and not a message. Raises UnreadableError."""
     item = bridge.object_in(raw.body, "type")
+    if item["type"] == "inbound.message":
+        return inbound.read_mails([item.get("data")], _mail, raw)
     is_about_a_message = str(item["type"]).startswith("activity.")
     return bridge.read_each([item] if is_about_a_message else [], lambda each: _told(each, raw))
+
+
+def _mail(said: dict[str, Any]) -> Mail:
+    recipients = tuple(each.get("email") for each in said["recipients"]["rcptTo"])
+    return Mail(inbound.whole(said["raw"]), recipients, bridge.moment_of(said.get("created_at")))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:

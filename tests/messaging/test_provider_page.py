@@ -1,5 +1,6 @@
 """The page Providers: who may see it, what it says, and the test report."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +16,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.live_server_helper import LiveServer
 
 from messaging import health, probe
+from messaging.incoming.listeners import listeners_of
+from messaging.incoming.mailboxes import mailboxes_of
 from messaging.models import Alarm, Report, Tally, UnlistedCode
 from messaging.providers import providers
 from messaging.providers.base import Provider
@@ -255,6 +258,23 @@ def test_one_without_a_webhook_has_nothing_to_paste(monkeypatch: pytest.MonkeyPa
 
     assert "there is no webhook and nothing to paste" in found
     assert "/providers/twilio/test/" not in found
+
+
+def test_bounce_mail_shows_where_it_may_be_sent_to_and_who_takes_it(settings: Settings) -> None:
+    settings.BOUNCE_DOMAIN = "bounces.shop.example"
+    settings.BOUNCE_LISTENERS = listeners_of(["lmtp://127.0.0.1:8024"])
+    settings.IMAP_MAILBOXES = mailboxes_of(["imaps://engage:s3cret@mail.shop.example/Bounces"])
+    cache.delete(health.BOUNCE_SERVER)
+    cache.set(health.BOUNCE_MAILBOX, time.time())
+
+    found = page()
+
+    for words in ("bounce+…@bounces.shop.example", "lmtp://127.0.0.1:8024", "Bounces, mail.shop.example"):
+        assert words in found
+    assert "s3cret" not in found
+    assert [check.is_good for check in health.carriers()] == [False, True]
+    assert "Bounce server" in found
+    assert {check.name for check in health.checks()}.isdisjoint(health.CARRIERS)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from messaging.bounces.mail.prose import Prose, reply_code_in
 from messaging.bounces.mail.reports import Report
 
 # Our own token (messaging/tokens.py), unproven, wherever it travels in a header.
-TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[a-z2-7]{16}(?![a-z0-9])", re.IGNORECASE)
+TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
 BOUNCES: Final = frozenset({"failed", "delayed"})
 # Below this the words said nothing, and a code decided: then the text for humans is asked as well.
 SURE: Final = 0.75

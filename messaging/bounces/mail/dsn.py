@@ -152,7 +152,7 @@ def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
         status_code=status[0] if status else "",
         reply_code=reply[0] if reply and not REPLY.search(group.get("diagnostic-code")) else "",
         said_by=MTA_TYPE.sub("", group.get("remote-mta") or about_mail.get("reporting-mta")).strip(),
-        occurred_at=moment_of(group.get("last-attempt-date"), about_mail.get("arrival-date"), mail.headers.get("date")),
+        occurred_at=moment_of(group.get("last-attempt-date"), mail.headers.get("date"), about_mail.get("arrival-date")),
     )
 
 

@@ -56,7 +56,7 @@ def _reports(kind: str, fields: dict[str, list[str]], mail: ParsedMail) -> list[
         for address in _addresses(value)
     ]
     recipients = list(dict.fromkeys(named)) or list(_of_returned(mail))[:1] or [""]
-    when = moment_of(*fields.get("arrival-date", ()), *fields.get("received-date", ()), mail.headers.get("date"))
+    when = moment_of(mail.headers.get("date"), *fields.get("arrival-date", ()), *fields.get("received-date", ()))
     said_by = (
         next(iter(fields.get("reporting-mta", ())), "").rpartition(";")[2].strip() or mail.sender.rpartition("@")[2]
     )

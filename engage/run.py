@@ -27,6 +27,7 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 # The beginning of an EMAIL_ROUTE to a receiver on this machine (messaging/demo/receiver.py).
 TRY_OUT = "mx://127.0.0.1:"
+WORKER_NICENESS = 10
 LOG_INS = "marketer, administrator, support"
 # The commands that bring reports in otherwise than by webhook, and the setting that asks for each.
 CARRIERS = {"smpp": "SMPP_URLS", "bounce_server": "BOUNCE_LISTEN", "bounce_mailbox": "IMAP_URLS"}
@@ -266,14 +267,27 @@ def start_service(name: str, command: list[str], var: Path) -> Service:
     path.parent.mkdir(exist_ok=True)
     with path.open("ab") as log:
         process = subprocess.Popen(
-            [*until_parent_dies("TERM"), sys.executable, *command],
+            [*until_parent_dies("TERM"), *priority(name), sys.executable, *command],
             cwd=BASE_DIR,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    yield_to_others(name, process.pid)
     return Service(name, process, path)
+
+
+def priority(name: str) -> list[str]:
+    """The worker steps back where the machine is busy: a page that somebody waits for goes before any reports."""
+    return ["nice", "-n", str(WORKER_NICENESS)] if name == "worker" else []
+
+
+def yield_to_others(name: str, pid: int) -> None:
+    """Linux weighs sessions, not processes, where it groups them by itself (sched(7): The autogroup feature)."""
+    if name == "worker":
+        with suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_text(str(WORKER_NICENESS))
 
 
 def wait_for_web(services: list[Service]) -> None:

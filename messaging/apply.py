@@ -28,7 +28,7 @@ from messaging.statuses import (
     Event,
     Kind,
     Status,
-    key_of,
+    hex_key_of,
     key_prefix,
     of_message,
     rank_of,
@@ -37,9 +37,13 @@ from messaging.statuses import (
 
 # The rule that blocks today; a block names it, so that later rules can be told from it.
 ONE_HARD_BOUNCE: Final = "one_hard_bounce"
+# By what the database calls them; asking the enumeration takes longer than all else that is done to a row.
+CHANNELS: Final = {channel.value: channel for channel in Channel}
 # What our own events say: who, and why.
 OURSELVES: Final = "engage"
 GAVE_UP: Final = "expired"
+# These kinds of events change more than their message: blocks and consent.
+CONSEQUENTIAL: Final = CONSENTS | {Kind.HARD_BOUNCE}
 # While one of these shows, the message is waited for until its time of giving up.
 WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
 
@@ -62,10 +66,10 @@ class Target(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """An event that found its message."""
+    """An event that found its message. `key` is its repeat-key in hexadecimal."""
 
     event: Event
-    key: UUID
+    key: str
     target: Target
     report_id: int | None
 
@@ -77,9 +81,9 @@ def apply(said: Sequence[Said]) -> list[Said]:
     second call would take locks out of order.
     """
     matched, unmatched = _match(said)
-    fresh = _record(matched) if matched else []
-    if fresh:
-        _follow_up(fresh)
+    consequential = _record(matched) if matched else []
+    if consequential:
+        _follow_up(consequential)
     return unmatched
 
 
@@ -121,8 +125,10 @@ def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
         if target is None:
             unmatched.append(each)
         else:
-            about = recipients.as_of(of_message(event, target.parts), written_to.get(target.id, ""))
-            matched.append(Matched(about, key_of(about), target, each.report_id))
+            about = of_message(event, target.parts)
+            if event.recipient:
+                about = recipients.as_of(about, written_to.get(target.id, ""))
+            matched.append(Matched(about, hex_key_of(about), target, each.report_id))
     return matched, unmatched
 
 
@@ -135,7 +141,7 @@ def _targets_by_id(ids: Set[int | None]) -> dict[int, Target]:
 
 
 def _target(pk: int, channel: str, address_id: int, parts: int) -> Target:
-    return Target(pk, Channel(channel), address_id, parts)
+    return Target(pk, CHANNELS[channel], address_id, parts)
 
 
 def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Target]:
@@ -148,11 +154,12 @@ def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Ta
 
 
 def _record(matched: Sequence[Matched]) -> list[Matched]:
-    """Keep what is new and raise its messages. Returns what was new."""
+    """Keep what is new and raise its messages. Returns what was new and has consequences beyond its message."""
     # The first report of a fact is the one that counts, within a batch as between batches.
     once = {each.key: each for each in reversed(matched)}
     with connection.cursor() as cursor:
-        cursor.execute(sql.RECORD_EVENTS, [*columns(map(_row, once.values())), WHOLE_RANK, WHOLE_RANK, WHOLE_KEY])
+        arrays = columns(map(_row, once.values()))
+        cursor.execute(sql.RECORD_EVENTS, [*arrays, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY, list(CONSEQUENTIAL)])
         return [once[key] for (key,) in cursor.fetchall()]
 
 
@@ -169,16 +176,16 @@ def _row(each: Matched) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _follow_up(fresh: Sequence[Matched]) -> None:
-    grounds = [_ground(each) for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
-    wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
+def _follow_up(consequential: Sequence[Matched]) -> None:
+    grounds = [_ground(each) for each in consequential if each.event.kind == Kind.HARD_BOUNCE]
+    wishes = [_wish(each) for each in consequential if each.event.kind in CONSENTS]
     follow_up(grounds, wishes)
 
 
 def _ground(each: Matched) -> Ground:
     event, target = each.event, each.target
     return Ground(
-        target.address_id, event.occurred_at, each.key, target.id, ONE_HARD_BOUNCE,
+        target.address_id, event.occurred_at, UUID(hex=each.key), target.id, ONE_HARD_BOUNCE,
         event.reason, event.code, event.diagnostic,
     )  # fmt: skip
 

@@ -77,10 +77,10 @@ SELECT m.id, a.value FROM messaging_message m JOIN contacts_address a ON a.id = 
 WHERE m.id = ANY(%s::bigint[])
 """
 
-# What is new rises to its message, and is returned. One statement compares and moves: the winner's facts replace the
-# old ones, being opened is only ever added, arrived parts are counted. Events go in by key and messages are locked by
-# id, so that two workers wait for each other instead of dead-locking. What moved is appended for the totals of the
-# send-outs (sendouts/totals.py), where nobody waits for anybody.
+# What is new rises to its message; of what is new, certain kinds are returned. One statement compares and moves: the
+# winner's facts replace the old ones, being opened is only ever added, arrived parts are counted. Events go in by key
+# and messages are locked by id, so that two workers wait for each other instead of dead-locking. What moved is appended
+# for the totals of the send-outs (sendouts/totals.py), where nobody waits for anybody.
 RECORD_EVENTS: Final = """
 WITH said AS (
   SELECT * FROM unnest(
@@ -98,14 +98,14 @@ WITH said AS (
     reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat
   FROM said ORDER BY key
   ON CONFLICT (key) DO NOTHING
-  RETURNING key
+  RETURNING key, kind
 ), best AS (
   SELECT DISTINCT ON (message_id) s.*,
     bool_or(is_read) OVER (PARTITION BY message_id) AS is_opened,
     bool_or(is_read AND NOT is_automatic) OVER (PARTITION BY message_id) AS is_opened_by_person,
     count(*) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived,
     max(occurred_at) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived_at
-  FROM said s JOIN fresh USING (key) WHERE rank > 0
+  FROM said s WHERE rank > 0 AND key IN (SELECT key FROM fresh)
   ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
   SELECT b.*, m.send_out_id, m.status AS was,
@@ -145,7 +145,7 @@ WITH said AS (
   SELECT send_out_id, figure, sum(delta) FROM raised, LATERAL (VALUES (was, -1), (status, 1)) AS d(figure, delta)
   WHERE send_out_id IS NOT NULL AND status <> was GROUP BY send_out_id, figure HAVING sum(delta) <> 0
 )
-SELECT key FROM fresh
+SELECT replace(key::text, '-', '') FROM fresh WHERE kind = ANY(%s)
 """
 
 # What fell due, a chunk at a time: those still waited for get their event and their status, and all of them leave the

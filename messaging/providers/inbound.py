@@ -31,10 +31,13 @@ class Mail(NamedTuple):
     arrived_at: datetime | None = None
 
 
-def read_mails(items: Iterable[Any], mail_of: Callable[[Any], Mail], raw: Raw) -> Reading:
-    """The events of the mails in a report; a damaged one becomes a problem."""
+def read_mails(items: Iterable[Any], mail_of: Callable[[Any], Mail], raw: Raw, first: int = 1) -> Reading:
+    """The events of the mails in a report; a damaged one becomes a problem.
+
+    `first`: the number of the first of them in its report.
+    """
     reading = Reading()
-    for number, item in enumerate(items, 1):
+    for number, item in enumerate(items, first):
         try:
             mail = mail_of(item)
         except bridge.DAMAGE as error:

@@ -4,6 +4,7 @@ Fields and signature: MailerSend's developer documentation, "Webhooks" (header S
 and "Inbound emails", which has a secret of its own.
 """
 
+import hmac
 from functools import cache, partial
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.base import Probe, Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
@@ -46,6 +47,10 @@ def _view(key: str) -> Any:
     return bridge.view_of(MailerSendTrackingWebhookView, signing_secret=key)
 
 
+def sign(url: str) -> Probe:
+    return Probe(url, {"Signature": hmac.new(proof.keys_of(SLUG)[0].encode(), b"", "sha256").hexdigest()})
+
+
 def read(raw: Raw) -> Reading:
     """The event of one webhook call; none where it is about an account and not a message. Raises UnreadableError."""
     item = bridge.object_in(raw.body, "type")
@@ -73,4 +78,6 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
     return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
 
 
-provider = Provider(SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, sign=sign
+)

@@ -5,6 +5,8 @@ and "Inbound Email Processing"; signature: "Authenticating webhook requests" (HM
 POST fields, X-Mandrill-Signature).
 """
 
+import hmac
+from base64 import b64encode
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -19,7 +21,7 @@ from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
@@ -50,6 +52,11 @@ def _view(key: str, url: str) -> Any:
     return bridge.view_of(MandrillCombinedWebhookView, webhook_key=key, webhook_url=url)
 
 
+def sign(url: str) -> Probe:
+    made = hmac.digest(proof.keys_of(SLUG)[0].encode(), url.encode(), "sha1")
+    return Probe(url, {"X-Mandrill-Signature": b64encode(made).decode(), "Content-Type": FORM})
+
+
 def read(raw: Raw) -> Reading:
     """The events of one posted batch. Raises UnreadableError."""
     try:
@@ -59,8 +66,12 @@ def read(raw: Raw) -> Reading:
     items = bridge.parsed(form.get("mandrill_events", [""])[0])
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
-    reading = inbound.read_mails(filter(_is_mail, items), _mail, raw)
-    reading.add(bridge.read_each([item for item in items if not _is_mail(item)], lambda item: _told(item, raw)))
+    reading = Reading()
+    for number, item in enumerate(items, 1):
+        if _is_mail(item):
+            reading.add(inbound.read_mails([item], _mail, raw, number))
+        else:
+            reading.add(bridge.read_each([item], lambda item: _told(item, raw), number))
     return reading
 
 
@@ -118,4 +129,5 @@ provider = Provider(
     read,
     probe="HEAD",
     answer=200,
+    sign=sign,
 )

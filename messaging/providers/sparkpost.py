@@ -44,8 +44,12 @@ def _reader() -> Any:
 def read(raw: Raw) -> Reading:
     """The events of one batch; none where it is the empty one that tries the webhook. Raises UnreadableError."""
     items = bridge.list_in(raw)
-    reading = inbound.read_mails(filter(None, map(_relayed, items)), _mail, raw)
-    reading.add(bridge.read_each([item for item in items if not _relayed(item)], lambda item: _told(item, raw)))
+    reading = Reading()
+    for number, item in enumerate(items, 1):
+        if mail := _relayed(item):
+            reading.add(inbound.read_mails([mail], _mail, raw, number))
+        else:
+            reading.add(bridge.read_each([item], lambda item: _told(item, raw), number))
     return reading
 
 

@@ -178,7 +178,7 @@ class TestProbe:
         assert not Tally.objects.exists()
 
     @pytest.mark.parametrize("slug", [slug for slug, each in providers().items() if each.sign])
-    @pytest.mark.parametrize("key", ["user:pass word", "just-a-key"])
+    @pytest.mark.parametrize("key", ["user:pass word", "whsec_anVzdC1hLWtleQ=="])
     def test_each_that_can_be_signed_for_is(
         self, live_server: LiveServer, settings: Settings, slug: str, key: str
     ) -> None:
@@ -188,6 +188,11 @@ class TestProbe:
             return
 
         assert probe.send(provider).outcome == probe.Outcome.PROVED
+
+    def test_a_key_that_is_none_is_said_to_be_refused(self, live_server: LiveServer, settings: Settings) -> None:
+        settings.PUBLIC_URL, settings.WEBHOOK_KEYS = live_server.url, {"resend": ["whsec_x"]}
+
+        assert probe.send(providers()["resend"]).outcome == probe.Outcome.REFUSED
 
     def test_an_address_that_is_not_the_public_one_breaks_what_is_signed_over_it(
         self, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch

@@ -7,16 +7,18 @@ from datetime import datetime
 from typing import Final, Literal
 
 from messaging.bounces.classify import Verdict, classify
-from messaging.bounces.mail import dsn, feedback, forms, notice, receipts, replies
+from messaging.bounces.mail import dsn, feedback, forms, receipts, replies
 from messaging.bounces.mail.parsed import ParsedMail, parsed
 from messaging.bounces.mail.prose import Prose, reply_code_in
 from messaging.bounces.mail.reports import Report
 
 # Our own token (messaging/tokens.py), unproven, wherever it travels in a header.
-TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[a-z2-7]{16}(?![a-z0-9])", re.IGNORECASE)
+TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
 BOUNCES: Final = frozenset({"failed", "delayed"})
 # Below this the words said nothing, and a code decided: then the text for humans is asked as well.
 SURE: Final = 0.75
+# A code that names the recipient's fault counts for more than what is said to anyone: a signature, a disclaimer.
+LIKELY: Final = 0.6
 # So many enclosed mails are looked at for one that is a bounce: a forwarded bounce has one.
 MOST_ENCLOSED: Final = 5
 LONGEST_DIAGNOSTIC: Final = 1_000
@@ -70,10 +72,15 @@ def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
         inner, reports = _reports(enclosed)
         if reports:
             return inner, reports
-    return mail, replies.read_certain(mail) or notice.read(mail) or replies.read(mail)
+    return mail, forms.read_unnamed(mail) or replies.read(mail)
 
 
-READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (dsn.read, feedback.read, forms.read)
+READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
+    dsn.read,
+    feedback.read,
+    replies.read_certain,
+    forms.read,
+)
 
 
 def _tokens(returned: ParsedMail | None, *mails: ParsedMail) -> tuple[str, ...]:
@@ -118,13 +125,30 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     )
     if by_words.confidence >= SURE or report.action not in BOUNCES:
         return by_words, report.said
-    told = " ".join((report.prose or prose.about(report.recipient)).split())
-    if not told:
-        return by_words, report.said
+    best, best_said = by_words, report.said
+    near = report.prose or prose.nearest(report.recipient)
+    far = "" if report.prose else prose.about(report.recipient)
+    if by_words.bounce == "hard" and by_words.confidence >= LIKELY:
+        far = ""
+    for told in (" ".join(text.split()) for text in (near, far) if text):
+        by_prose = _retold(report, best, told)
+        if by_prose.confidence > best.confidence:
+            best, best_said = by_prose, report.said or told
+        else:
+            # The codes at least.
+            best = best._replace(reply_code=by_prose.reply_code, status_code=by_prose.status_code)
+            best_said = best_said or told
+        if best.confidence >= SURE:
+            break
+    return best, best_said
+
+
+def _retold(report: Report, by_words: Verdict, told: str) -> Verdict:
+    """What the server's words and those of the text for humans mean together."""
     code = by_words.reply_code or reply_code_in(told)
-    by_prose = classify(
-        f"{report.said} {told}", reply_code=code, status_code=by_words.status_code, said_by=report.said_by
+    return classify(
+        f"{report.said} ; {told}" if report.said else told,
+        reply_code=code,
+        status_code=by_words.status_code,
+        said_by=report.said_by,
     )
-    if by_prose.confidence > by_words.confidence:
-        return by_prose, report.said or told
-    return by_words._replace(reply_code=by_prose.reply_code, status_code=by_prose.status_code), report.said or told

@@ -17,6 +17,8 @@ XTEXT: Final = re.compile(r"\+(2B|3D)")
 QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"@([^\s<>()\[\]",;:\\]+|\[[^\]\s]*\])')
 ROUTE: Final = re.compile(r"^@[^:\s]+:")
 PLAIN: Final = re.compile(r"[\w.+\-=/!#$%&'*?^`{|}~]+")
+# Exim prints octets beyond ASCII in octal: \303\274 is one letter.
+OCTETS: Final = re.compile(r"(?:\\[23][0-7]{2})+")
 
 
 def address_of(value: str) -> str:
@@ -26,6 +28,7 @@ def address_of(value: str) -> str:
     """
     text = TYPE.sub("", value, count=1).strip()
     text = UNICODE.sub(_character, text) if "\\x{" in text else text
+    text = OCTETS.sub(_octets, text) if "\\" in text else text
     text = text.removeprefix("mailto:").removeprefix("SMTP:").removeprefix("smtp:")
     if "<" in text and ">" in text.partition("<")[2]:
         inner = text.partition("<")[2].partition(">")[0].strip()
@@ -47,6 +50,14 @@ def is_full(address: str) -> bool:
     """Whether this is an address of the world rather than a local alias."""
     local, at, domain = address.rpartition("@")
     return bool(local and at and "." in domain.strip("."))
+
+
+def _octets(match: re.Match[str]) -> str:
+    """UTF-8 by its octets, as Exim prints it; as it is written where it is none."""
+    try:
+        return bytes(int(octet, 8) for octet in match[0].split("\\")[1:]).decode()
+    except UnicodeDecodeError:
+        return match[0]
 
 
 def _character(match: re.Match[str]) -> str:

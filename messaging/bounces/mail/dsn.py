@@ -36,9 +36,26 @@ DIAGNOSTIC_TYPE: Final = re.compile(r"^[A-Za-z][\w\-]{0,30}\s*;\s*")
 MTA_TYPE: Final = re.compile(r"^[A-Za-z][\w\-]{0,15}\s*;\s*")
 # Fields in which a server says more than in its Diagnostic-Code.
 FURTHER_FIELDS: Final = ("x-supplementary-info", "x400-supplementary-info", "x-notes", "x-error", "x-reason", "reason")
+# "Diagnostic-Code: X-Unix; 67": the exit code of a program that should have taken the mail (BSD's sysexits.h).
+SYSEXITS: Final = {
+    "65": "data format error",
+    "66": "cannot open input",
+    "67": "user unknown",
+    "68": "host unknown",
+    "69": "service unavailable",
+    "70": "internal software error",
+    "71": "operating system error",
+    "72": "critical system file missing",
+    "73": "can't create output",
+    "74": "input/output error",
+    "75": "temporary failure",
+    "76": "remote error in protocol",
+    "77": "insufficient permission",
+    "78": "local configuration error",
+}
 LONGEST_FIELD: Final = 8_000
 # The words behind a status or an action: "5.0.0 (recipient reached disk quota)", "failed (Bad destination)".
-COMMENT: Final = re.compile(r"[A-Za-z]{3,}[^\n]*")
+COMMENT: Final = re.compile(r"(?:[245]\d\d )?[A-Za-z]{3,}[^\n]*")
 
 
 @dataclass(slots=True)
@@ -142,6 +159,10 @@ def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
 def _said(group: Group) -> str:
     """The diagnostic, and what else the fields say in words."""
     said = DIAGNOSTIC_TYPE.sub("", group.get("diagnostic-code"), count=1).strip()
+    said = SYSEXITS.get(said, said)
+    if said.startswith("221 "):
+        # Sendmail's note of the goodbye, where the server closed at once (RFC 5321 section 4.3.2).
+        said = ""
     further = [group.get(name) for name in FURTHER_FIELDS]
     if not said:
         comments = (COMMENT.search(group.get(name).partition(" ")[2]) for name in ("status", "action"))
@@ -159,10 +180,13 @@ def _action(group: Group, status: str) -> str:
 
 
 def _once(reports: list[Report]) -> Iterator[Report]:
-    """One report for each recipient and fate: a loop of aliases is reported over and over."""
-    known: dict[tuple[str, str], Report] = {}
+    """One report for each recipient and fate: a loop of aliases is reported over and over.
+
+    Of an alias that stands for several, each may have fared differently (Sendmail names all by the alias).
+    """
+    known: dict[tuple[str, str, str], Report] = {}
     for report in reports:
-        key = (report.recipient.lower(), report.action)
+        key = (report.recipient.lower(), report.action, report.status_code)
         if key not in known:
             known[key] = report
             yield report

@@ -29,7 +29,10 @@ MBOX_LINE: Final = re.compile(rb">?From [^\n]*+\n")
 PARAMETER: Final = re.compile(r';\s*([\w\-]+)(\*\d+)?(\*)?\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*)')
 # The delimiter of a multipart whose header does not name it, or names another one.
 UNNAMED_BOUNDARY: Final = re.compile(rb"\n--([^\n]{1,200}?)[ \t]*\n(?:[!-9;-~]+:[^\n]*\n){0,10}?[Cc]ontent-[Tt]")
-ADDRESS: Final = re.compile(r"[^\s<>()\[\]\",;:\\|]+@[^\s<>()\[\]\",;:\\|]*[^\s<>()\[\]\",;:\\|.]")
+# From the begin of a word only, so that a long one without an @ costs no more than its length.
+ADDRESS: Final = re.compile(
+    r"(?<![^\s<>()\[\]\",;:\\|@])[^\s<>()\[\]\",;:\\|@]{1,256}@[^\s<>()\[\]\",;:\\|@]*[^\s<>()\[\]\",;:\\|.@]"
+)
 # A mail that is printed within a text begins with lines like these.
 INLINE: Final = re.compile(
     r"(?:^|\n)(?=(?:Return-Path|Received|Message-ID|From|To|Date|Subject|MIME-Version|Delivered-To|X-[\w-]+|DKIM-Signature|"

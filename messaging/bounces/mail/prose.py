@@ -1,7 +1,7 @@
 """What a bounce tells a human: it often says more than its machine-readable part, and about which recipient."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from typing import Final
 
 from messaging.bounces.mail.parsed import ADDRESS, ParsedMail
@@ -17,6 +17,15 @@ DAEMON: Final = re.compile(
 # Who answers a mail for reasons of their own stands in the text as well: no recipient.
 LONGEST_CHUNK: Final = 2_000
 FEWEST_WORDS: Final = 3
+FEWEST_NEAR: Final = 2
+# Sendmail takes every 550 for an unknown user, whatever the receiver said in the line before.
+OPINION: Final = re.compile(
+    r"^(<<< [^\n]*\n)[45]\d\d [45]\.\d\.\d [^\n]*(?:User unknown|Service unavailable)$", re.MULTILINE
+)
+SHORTEST_NAME: Final = 5
+MOST_MISSING: Final = 10
+WORD: Final = re.compile(r"[^\W\d_]{2,}")
+BLANK_LINE: Final = re.compile(r"\n[ \t]*\n")
 # A server's answer: 4xx or 5xx at the begin of a line or after the words that introduce one.
 ANSWER: Final = re.compile(
     r"(?:^|[:<>\"'(\[]|\b(?:said|error|returned|replied|code|reason|response|reply|was|received|status))[ \t\"'<>:*]*"
@@ -30,7 +39,7 @@ class Prose:
     """The text for humans of one mail, and who is spoken of where."""
 
     def __init__(self, mail: ParsedMail, recipients: list[str]) -> None:
-        self.text = mail.text
+        self.text = OPINION.sub(r"\1", mail.text) if "\n<<< " in mail.text else mail.text
         self._others: list[int] = []
         self._first: dict[str, int] = {}
         wanted = {recipient.lower() for recipient in recipients}
@@ -39,6 +48,29 @@ class Prose:
             if address in wanted and address not in self._first:
                 self._first[address] = match.start()
                 self._others.append(match.start())
+        missing = [address for address in wanted - self._first.keys() if len(address) >= SHORTEST_NAME]
+        if not missing or len(missing) > MOST_MISSING:
+            return
+        lowered = self.text.lower()
+        for address in missing:
+            # What no pattern takes for an address: someone@[192.0.2.1], a quoted local part, a local alias.
+            if (at := lowered.find(address)) >= 0:
+                self._first[address] = at
+                insort(self._others, at)
+
+    def nearest(self, recipient: str) -> str:
+        """What stands behind the recipient, up to a blank line or the next one; empty where it is hardly a word.
+
+        What follows it is for anyone: that a copy is below, that there is no need to do anything.
+        """
+        at = self._first.get(recipient.lower())
+        if at is None:
+            return ""
+        next_one = bisect_right(self._others, at)
+        end = self._others[next_one] if next_one < len(self._others) else len(self.text)
+        begin = at + len(recipient)
+        words = BLANK_LINE.split(self.text[begin : min(end, begin + LONGEST_CHUNK)], maxsplit=1)[0].strip(" :>\n")
+        return words if len(WORD.findall(words)) >= FEWEST_NEAR else ""
 
     def about(self, recipient: str) -> str:
         """What is said of this recipient: up to the next one, or all of it where it is the only one."""
@@ -51,7 +83,7 @@ class Prose:
         if len(self._others) == 1:
             # What stands before the address (a heading such as "Mailbox full") belongs to the only recipient, too.
             return chunk[:LONGEST_CHUNK] + "\n" + self.text[max(0, at - LONGEST_CHUNK) : at]
-        if len(re.findall(r"[^\W\d_]{2,}", chunk[len(recipient) : 400])) >= FEWEST_WORDS:
+        if len(WORD.findall(chunk, len(recipient), 400)) >= FEWEST_WORDS:
             return chunk[:LONGEST_CHUNK]
         # A list of addresses, and below it one reason for all of them.
         last = self._others[-1]

@@ -43,7 +43,7 @@ def read_certain(mail: ParsedMail) -> list[Report]:
 def says_so(mail: ParsedMail) -> bool:
     """Whether the subject or a header says that nobody wrote this by hand."""
     headers = mail.headers
-    if PRECEDENCE.search(headers.get("precedence")):
+    if PRECEDENCE.search(headers.get("precedence")) or "vacation" in headers.get("auto-submitted").lower():
         return True
     if any(headers.get(name).strip().lower() not in NO for name in HEADERS):
         return True

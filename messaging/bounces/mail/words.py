@@ -122,7 +122,7 @@ def _without_hidden(markup: str) -> str:
         name = match[1].lower()
         if match.start() < at or name in unended:
             continue
-        end = re.compile("-->" if name == "!--" else f"</{name}", re.IGNORECASE).search(markup, match.end())
+        end = re.compile("-->" if name == "!--" else f"</{name}\\s*>?", re.IGNORECASE).search(markup, match.end())
         if not end:
             unended.add(name)  # there is none further on either: to look again for each would be quadratic
             continue

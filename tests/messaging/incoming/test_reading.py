@@ -1,10 +1,12 @@
 """What becomes of a mail once it is kept: which message it is about, and what that makes of it."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
@@ -223,3 +225,12 @@ def test_a_mail_is_known_again_whatever_was_written_on_its_way() -> None:
     assert fingerprint(mail.replace(b"\r\n", b"\r")) == fingerprint(mail)
     assert fingerprint(mail.replace(b"watches", b"clocks")) != fingerprint(mail)
     assert fingerprint(mail.replace(b"spam-1@", b"spam-2@")) != fingerprint(mail)
+
+
+@given(st.binary(max_size=2_000), st.lists(st.text(max_size=60), max_size=3))
+def test_any_bytes_and_any_envelope_are_read_without_a_fault(body: bytes, to: list[str]) -> None:
+    whole = letter("postfix_user_unknown", to=return_path(4711))
+    arrived_at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+    events_in(body, to, arrived_at)
+    assert [event.message_id for event in events_in(whole + body, to, arrived_at)] == [4711]

@@ -167,8 +167,7 @@ def classify(
 
     `said_by` is the host that said it, or its kind; `provider_code` a word of the provider's own. Words decide before
     codes. Hard is only what says that the address is dead, and only if said for good: a 4xx reply is never hard. Never
-    raises; looks at the first LONGEST characters, in time linear in
-    their number.
+    raises; looks at the first LONGEST characters, in time linear in their number.
     """
     found_reply, found_status = codes_in(text[:LONGEST])
     status = better_of(status_code, found_status) if status_code else found_status

@@ -42,9 +42,7 @@ _FRAMES: Final = (
     "original message follows as a separate attachment",
     # GMX, before it says why.
     "nemesis esmtp service not available",
-    "did not receive your message",
-    "did not receive this message",
-    "did not receive a copy of your message",
+    "did not receive",
     # vpopmail, where the user's folder is missing, but the domain has somewhere else to put the mail.
     "user does not exist but will deliver to",
     "unknown address error",

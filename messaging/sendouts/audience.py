@@ -314,9 +314,7 @@ def _texts(raw: Mapping[str, Any], name: str, longest: int) -> Sequence[str]:
     values = raw.get(name)
     if not isinstance(values, list) or not 0 < len(values) <= MOST_VALUES:
         raise AudienceError(f"{name}: is no list of 1 to {MOST_VALUES}")
-    if not all(
-        isinstance(each, str) and 0 < len(each) <= longest and "\0" not in each for each in values
-    ):
+    if not all(isinstance(each, str) and 0 < len(each) <= longest and "\0" not in each for each in values):
         raise AudienceError(f"{name}: is no list of texts of up to {longest} characters")
     return list(values)
 

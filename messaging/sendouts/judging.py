@@ -85,6 +85,8 @@ def judged(
             address=address, accepts=_accepts(rules, "o"), audience=f"({rules.audience.says('o', put)})"
         )
     return sql.JUDGED.format(
+        # In a chunk the reason is used twice; a list wants its limit to reach down to the contacts.
+        how="MATERIALIZED" if is_chunk else "NOT MATERIALIZED",
         address=address,
         is_blocked=sql.IS_BLOCKED.format(alias="c", address=address),
         accepts=_accepts(rules, "c"),

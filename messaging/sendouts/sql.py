@@ -18,7 +18,7 @@ SELECT max(id) FROM (
 # Members of the audience with what becomes of each: a status of a new message, or the reason to leave them out, the
 # first that holds. `address` and `accepts` are columns of the channel; the other places are SQL made by judging.py.
 JUDGED: Final = """
-members AS (
+members AS {how} (
   SELECT c.id, c.{address} AS address_id, CASE
     WHEN c.{address} IS NULL THEN 'no_address'
     WHEN {is_blocked} THEN 'blocked'
@@ -54,8 +54,9 @@ NUMBERED: Final = """
 (SELECT *, row_number() OVER (PARTITION BY address_id, why IS NULL ORDER BY id) AS number FROM members)
 """
 
-# bytea compares as big-endian numbers do; control.draws is the same in Python.
-IS_DRAWN: Final = "sha256(int8send({seed}::bigint) || int8send(c.id)) < {bound}::bytea"
+# The hash that hash partitions rest on, so it stays the same from version to version; sha256 takes ten times as long.
+# control.draws is the same in Python.
+IS_DRAWN: Final = "hashint8extended(c.id, {seed}::bigint) < {bound}::bigint"
 HAS_LABEL: Final = "EXISTS (SELECT FROM contacts_labelled l WHERE l.label_id = {label} AND l.contact_id = c.id)"
 
 MAKE_ROWS: Final = """
@@ -165,4 +166,17 @@ WITH taken AS (
 INSERT INTO messaging_total AS t (send_out_id, figure, count)
 SELECT %(send_out)s, figure, sum(n) FROM counted GROUP BY figure
 ON CONFLICT (send_out_id, figure) DO UPDATE SET count = excluded.count
+"""
+
+# Those of the addresses that somebody has: how many, and how many of them were not on the list yet.
+KEEP_LISTED: Final = """
+WITH known AS (
+  SELECT a.id FROM unnest(%s::text[], %s::text[]) AS s(channel, value) JOIN contacts_address a USING (channel, value)
+  WHERE EXISTS (SELECT FROM contacts_contact c WHERE c.email_address_id = a.id)
+     OR EXISTS (SELECT FROM contacts_contact c WHERE c.mobile_address_id = a.id)
+), kept AS (
+  INSERT INTO messaging_listedaddress (list_id, address_id) SELECT %s, id FROM known
+  ON CONFLICT (list_id, address_id) DO NOTHING RETURNING 1
+)
+SELECT (SELECT count(*) FROM known), (SELECT count(*) FROM kept)
 """

@@ -19,6 +19,7 @@ from messaging.sendouts.judging import counts, members, rules_of
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.models import MasterControl, Why
 from messaging.sendouts.totals import fold, recount, totals_of
+from messaging.sendouts.sql import IS_DRAWN
 from messaging.statuses import Event, Kind, Status
 from tests.messaging.conftest import SENT_AT
 from tests.messaging.sendouts.people import Person, make_people, make_send_out, people
@@ -142,8 +143,8 @@ def test_the_database_draws_as_python_does(seed: int, percentage: Decimal, numbe
     draw = Draw(percentage, seed)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, sha256(int8send(%s::bigint) || int8send(id)) < %s::bytea FROM unnest(%s::bigint[]) AS n(id)",
-            [seed, draw.bound, numbers],
+            f"SELECT id, {IS_DRAWN} FROM unnest(%(numbers)s::bigint[]) AS c(id)".format(seed=seed, bound=draw.bound),
+            {"numbers": numbers},
         )
         assert dict(cursor.fetchall()) == {number: draw.draws(number) for number in numbers}
 

@@ -3,7 +3,7 @@
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from contacts import sql
-from contacts.models import Address, Block, Channel
+from contacts.models import Address, Block, Channel, Life
 
 
 class AlreadyLiftedError(Exception):
@@ -50,17 +50,33 @@ class Wish(NamedTuple):
     why: str
 
 
-def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish]) -> None:
-    """Block the addresses of `grounds`, and let `wishes` change the consent of whoever has those addresses now.
+class Sign(NamedTuple):
+    """A sign that an address is alive. (The columns of sql.NOTE_LIFE, in order.)"""
+
+    address_id: int
+    at: datetime
+    life: Life
+    is_automatic: bool
+    message_id: int
+
+
+def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish], signs: Sequence[Sign] = ()) -> None:
+    """Block the addresses of `grounds`, let `wishes` change the consent of whoever has those addresses now, and note
+    `signs` of life at the addresses that are blocked.
 
     The earliest proof since the last lift is the one a block keeps, and of several wishes the latest counts: so
     the outcome is the same in any order of arrival. Must run in a transaction.
     """
-    if not grounds and not wishes:
+    proven = {ground.address_id for ground in grounds}
+    signs = _of_blocked(signs, proven)
+    if not grounds and not wishes and not signs:
         return
-    _lock({ground.address_id for ground in grounds} | {wish.address_id for wish in wishes})
+    lock(proven | {wish.address_id for wish in wishes} | {sign.address_id for sign in signs})
     if grounds:
         _block(grounds)
+        note_proofs([(ground.address_id, ground.occurred_at) for ground in grounds])
+    if signs:
+        note_life(signs)
     for channel in Channel:
         if mine := [wish for wish in wishes if wish.channel == channel]:
             _change_consent(channel, mine)
@@ -75,7 +91,7 @@ def lift(block_id: int, *, actor_id: int, reason: str) -> Block:
         address_id = Block.objects.filter(pk=block_id).values_list("address_id", flat=True).first()
         if address_id is None:
             raise AlreadyLiftedError(None)
-        _lock([address_id])
+        lock([address_id])
         now = timezone.now()
         is_mine = Block.objects.filter(pk=block_id, ended_at=None).update(
             ended_at=now, ended_by_id=actor_id, end_reason=reason
@@ -95,11 +111,34 @@ def open_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
     return {found.address_id: found for found in Block.objects.filter(address_id__in=wanted, ended_at=None)}
 
 
-def _lock(address_ids: Iterable[int]) -> None:
+def lock(address_ids: Iterable[int]) -> None:
+    """Keep everybody else from blocking, lifting and noting at these addresses until the transaction ends."""
     ids = sql.array(address_ids)
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK_ADDRESSES, [ids])
         cursor.execute(sql.LOCK_HOLDERS, [ids, ids])
+
+
+def note_proofs(proofs: Sequence[tuple[int, datetime]]) -> None:
+    """Note the latest bounce of each (address, time) where the address is blocked. The addresses must be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NOTE_PROOFS, sql.columns(proofs))
+
+
+def note_life(signs: Sequence[Sign]) -> None:
+    """Note the best sign since the last proof of each block in force. The addresses must be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NOTE_LIFE, sql.columns(signs))
+
+
+def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:
+    """The signs of blocked addresses: next to none, so one look at the index spares locking all the others."""
+    if not signs:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql.BLOCKED_AMONG, [sql.array({sign.address_id for sign in signs})])
+        blocked = about_to_be | {pk for (pk,) in cursor.fetchall()}
+    return [sign for sign in signs if sign.address_id in blocked]
 
 
 def _block(grounds: Sequence[Ground]) -> None:

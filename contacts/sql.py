@@ -43,7 +43,8 @@ WITH ground AS (
   SELECT address_id, at, cause, reason, code, diagnostic, message_id, key, '' FROM ground ORDER BY address_id
   ON CONFLICT (address_id) WHERE ended_at IS NULL DO UPDATE
     SET started_at = excluded.started_at, cause = excluded.cause, reason = excluded.reason, code = excluded.code,
-        diagnostic = excluded.diagnostic, message_id = excluded.message_id, event_key = excluded.event_key
+        diagnostic = excluded.diagnostic, message_id = excluded.message_id, event_key = excluded.event_key,
+        last_proof_at = greatest(b.last_proof_at, b.started_at), is_life_sought = false
     WHERE (excluded.started_at, excluded.event_key) < (b.started_at, b.event_key)
   RETURNING address_id, (xmax = 0) AS is_new
 )
@@ -52,6 +53,39 @@ SELECT c.id, 'blocked', g.value, '', g.code, g.reason, g.message_id
 FROM made m JOIN ground g USING (address_id)
 JOIN contacts_contact c ON c.email_address_id = m.address_id OR c.mobile_address_id = m.address_id
 WHERE m.is_new ORDER BY c.id
+"""
+
+BLOCKED_AMONG: Final = "SELECT address_id FROM contacts_block WHERE ended_at IS NULL AND address_id = ANY(%s::bigint[])"
+
+# A bounce after the proof outweighs what was a sign of life between the two.
+NOTE_PROOFS: Final = """
+UPDATE contacts_block b SET last_proof_at = p.at,
+  alive_at = CASE WHEN alive_at > p.at THEN alive_at END,
+  alive_by = CASE WHEN alive_at > p.at THEN alive_by ELSE '' END,
+  alive_is_automatic = alive_is_automatic AND COALESCE(alive_at > p.at, false),
+  alive_message_id = CASE WHEN alive_at > p.at THEN alive_message_id END
+FROM (
+  SELECT address_id, max(at) AS at FROM unnest(%s::bigint[], %s::timestamptz[]) AS p(address_id, at) GROUP BY address_id
+) p
+WHERE b.address_id = p.address_id AND b.ended_at IS NULL AND p.at > COALESCE(b.last_proof_at, b.started_at)
+"""
+
+# The newest sign counts, one by a person before one by a program.
+NOTE_LIFE: Final = """
+WITH sign AS (
+  SELECT DISTINCT ON (b.id) b.id, s.*
+  FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::boolean[], %s::bigint[])
+    AS s(address_id, at, life, is_automatic, message_id)
+  JOIN contacts_block b ON b.address_id = s.address_id AND b.ended_at IS NULL
+    AND s.at > COALESCE(b.last_proof_at, b.started_at)
+  ORDER BY b.id, s.is_automatic, s.at DESC, s.message_id
+)
+UPDATE contacts_block b
+SET alive_at = s.at, alive_by = s.life, alive_is_automatic = s.is_automatic, alive_message_id = s.message_id
+FROM sign s
+WHERE b.id = s.id AND (
+  b.alive_at IS NULL OR (s.is_automatic, b.alive_at) < (b.alive_is_automatic, s.at)
+)
 """
 
 HISTORY_OF_LIFT: Final = """

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Wish, follow_up
-from contacts.models import Channel
+from contacts.blocks import Ground, Sign, Wish, follow_up
+from contacts.models import Channel, Life
 from contacts.sql import array, columns
 from messaging import sql
 from messaging.statuses import (
@@ -39,6 +39,15 @@ ONE_HARD_BOUNCE: Final = "one_hard_bounce"
 # What our own events say: who, and why.
 OURSELVES: Final = "engage"
 GAVE_UP: Final = "expired"
+# What shows that somebody or something takes messages at the address. That a person complained or unsubscribed shows
+# it, too, but it is no reason to write to them.
+SIGNS: Final = {
+    Kind.PART_ARRIVED: Life.DELIVERED,
+    Kind.DELIVERED: Life.DELIVERED,
+    Kind.OPENED: Life.OPENED,
+    Kind.CLICKED: Life.CLICKED,
+    Kind.SUBSCRIBED: Life.ANSWERED,
+}
 # While one of these shows, the message is waited for until its time of giving up.
 WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
 
@@ -165,7 +174,7 @@ def _row(each: Matched) -> tuple[object, ...]:
 def _follow_up(fresh: Sequence[Matched]) -> None:
     grounds = [_ground(each) for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
     wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
-    follow_up(grounds, wishes)
+    follow_up(grounds, wishes, [_sign(each) for each in fresh if each.event.kind in SIGNS])
 
 
 def _ground(each: Matched) -> Ground:
@@ -181,3 +190,8 @@ def _wish(each: Matched) -> Wish:
     return Wish(
         target.address_id, target.channel, event.occurred_at, target.id, event.kind == Kind.SUBSCRIBED, event.reason
     )
+
+
+def _sign(each: Matched) -> Sign:
+    event, target = each.event, each.target
+    return Sign(target.address_id, event.occurred_at, SIGNS[event.kind], event.is_automatic, target.id)

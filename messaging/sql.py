@@ -199,3 +199,15 @@ RAISE_ALARM: Final = """
 INSERT INTO messaging_alarm (provider, kind, started_at) VALUES (%s, %s, %s)
 ON CONFLICT (provider, kind) WHERE ended_at IS NULL DO NOTHING
 """
+
+# What was recorded of an address and happened after the proof of its block. Messages are found by their contact: they
+# have no index by address. One whose status is older than the proof, and that nobody read, has no such event.
+EVENTS_SINCE_BLOCK: Final = """
+WITH due AS (SELECT address_id, started_at FROM contacts_block WHERE id = ANY(%s) AND ended_at IS NULL)
+SELECT d.address_id, e.occurred_at, e.kind, e.is_automatic, m.id
+FROM due d
+JOIN contacts_contact c ON c.email_address_id = d.address_id OR c.mobile_address_id = d.address_id
+JOIN messaging_message m ON m.contact_id = c.id AND m.address_id = d.address_id
+  AND (m.status_at > d.started_at OR m.is_opened OR m.parts_arrived_at > d.started_at)
+JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.occurred_at > d.started_at AND e.kind = ANY(%s)
+"""

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from messaging import alarms, health, reports, retention, sweep
+from messaging import alarms, health, life, reports, retention, sweep
 
 
 @shared_task
@@ -28,3 +28,8 @@ def heartbeat() -> None:
 @shared_task
 def watch_providers() -> int:
     return alarms.watch()
+
+
+@shared_task
+def seek_life() -> int:
+    return life.seek()

@@ -129,10 +129,10 @@ class Block(models.Model):
     )
     # The latest bounce that proves the block, where one came after the first; a later sign of life, and whose.
     last_proof_at = models.DateTimeField(null=True, blank=True, editable=False)
-    alive_at = models.DateTimeField(_("alive"), null=True, blank=True, editable=False)
-    alive_by = models.CharField(_("sign of life"), max_length=9, choices=Life, blank=True, db_default="")
-    alive_is_automatic = models.BooleanField(default=False, db_default=False, editable=False)
-    alive_message_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    life_at = models.DateTimeField(_("alive"), null=True, blank=True, editable=False)
+    life_by = models.CharField(_("sign of life"), max_length=9, choices=Life, blank=True, db_default="")
+    life_is_automatic = models.BooleanField(default=False, db_default=False, editable=False)
+    life_message_id = models.BigIntegerField(null=True, blank=True, editable=False)
     # Whether what was recorded before the block has been looked through for signs of life.
     is_life_sought = models.BooleanField(default=False, db_default=False, editable=False)
 
@@ -148,7 +148,7 @@ class Block(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(F("id").desc(), condition=Q(ended_at=None), name="block_open"),
-            models.Index(F("id").desc(), condition=Q(ended_at=None, alive_at__isnull=False), name="block_alive"),
+            models.Index(F("id").desc(), condition=Q(ended_at=None, life_at__isnull=False), name="block_alive"),
             models.Index("id", condition=Q(ended_at=None, is_life_sought=False), name="block_unsought"),
             models.Index("bulk_lift", "id", condition=Q(bulk_lift__isnull=False), name="block_of_bulk_lift"),
         ]

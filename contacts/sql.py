@@ -60,10 +60,10 @@ BLOCKED_AMONG: Final = "SELECT address_id FROM contacts_block WHERE ended_at IS 
 # A bounce after the proof outweighs what was a sign of life between the two.
 NOTE_PROOFS: Final = """
 UPDATE contacts_block b SET last_proof_at = p.at,
-  alive_at = CASE WHEN alive_at > p.at THEN alive_at END,
-  alive_by = CASE WHEN alive_at > p.at THEN alive_by ELSE '' END,
-  alive_is_automatic = alive_is_automatic AND COALESCE(alive_at > p.at, false),
-  alive_message_id = CASE WHEN alive_at > p.at THEN alive_message_id END
+  life_at = CASE WHEN life_at > p.at THEN life_at END,
+  life_by = CASE WHEN life_at > p.at THEN life_by ELSE '' END,
+  life_is_automatic = life_is_automatic AND COALESCE(life_at > p.at, false),
+  life_message_id = CASE WHEN life_at > p.at THEN life_message_id END
 FROM (
   SELECT address_id, max(at) AS at FROM unnest(%s::bigint[], %s::timestamptz[]) AS p(address_id, at) GROUP BY address_id
 ) p
@@ -81,10 +81,10 @@ WITH sign AS (
   ORDER BY b.id, s.is_automatic, s.at DESC, s.message_id
 )
 UPDATE contacts_block b
-SET alive_at = s.at, alive_by = s.life, alive_is_automatic = s.is_automatic, alive_message_id = s.message_id
+SET life_at = s.at, life_by = s.life, life_is_automatic = s.is_automatic, life_message_id = s.message_id
 FROM sign s
 WHERE b.id = s.id AND (
-  b.alive_at IS NULL OR (s.is_automatic, b.alive_at) < (b.alive_is_automatic, s.at)
+  b.life_at IS NULL OR (s.is_automatic, b.life_at) < (b.life_is_automatic, s.at)
 )
 """
 

@@ -116,6 +116,7 @@ CELERY_BEAT_SCHEDULE = {
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
     "seek-signs-of-life": {"task": "messaging.tasks.seek_life", "schedule": 60.0, "options": {"expires": 60}},
+    "carry-on-with-blocks": {"task": "contacts.tasks.carry_on", "schedule": 60.0, "options": {"expires": 60}},
     "watch-the-providers": {"task": "messaging.tasks.watch_providers", "schedule": 60.0, "options": {"expires": 60}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

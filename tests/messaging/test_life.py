@@ -26,7 +26,7 @@ def anna() -> Contact:
 
 def noted() -> tuple[str, datetime | None, bool]:
     block = Block.objects.get(ended_at=None)
-    return block.alive_by, block.alive_at, block.alive_is_automatic
+    return block.life_by, block.life_at, block.life_is_automatic
 
 
 def settle() -> None:
@@ -45,7 +45,7 @@ def test_a_sign_after_the_block_is_noted_with_its_message(anna: Contact, kind: K
     message = make_message(anna, sign)
 
     assert noted() == (shown, sign.occurred_at, False)
-    assert Block.objects.get().alive_message_id == message.pk
+    assert Block.objects.get().life_message_id == message.pk
 
 
 @pytest.mark.parametrize("kind", [Kind.ACCEPTED, Kind.DEFERRED, Kind.SOFT_BOUNCE, Kind.COMPLAINED, Kind.UNSUBSCRIBED])
@@ -133,5 +133,5 @@ def test_signs_of_addresses_that_are_not_blocked_leave_nothing(anna: Contact) ->
     make_message(anna, said(Kind.OPENED, timezone.now()))
     make_message(make_contact(), said(Kind.OPENED, timezone.now()))
 
-    assert not Block.objects.exclude(alive_at=None).exists()
+    assert not Block.objects.exclude(life_at=None).exists()
     assert Message.objects.count() == 3

@@ -107,6 +107,11 @@ def lift(block_id: int, *, actor_id: int, reason: str) -> Block:
 
 def open_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
     """The blocks in force of these addresses, by address."""
+    return {pk: found for pk, found in unended_blocks(address_ids).items() if not found.is_held}
+
+
+def unended_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
+    """The blocks of these addresses that are in force or held for review, by address; an address has at most one."""
     wanted = [pk for pk in address_ids if pk is not None]
     return {found.address_id: found for found in Block.objects.filter(address_id__in=wanted, ended_at=None)}
 

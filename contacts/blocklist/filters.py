@@ -57,7 +57,7 @@ class BlockFilter:
         return form.chosen
 
     def blocks(self) -> "QuerySet[Block, Any]":
-        found = Block.objects.filter(self._address(), ended_at=None)
+        found = Block.objects.filter(self._address(), ended_at=None, held_at=None)
         exact = {name: value for name in ("reason", "cause") if (value := getattr(self, name))}
         if self.channel:
             found = found.filter(address__channel=self.channel)

@@ -5,7 +5,7 @@ from typing import Final
 LIFT_MANY: Final = """
 WITH ended AS (
   UPDATE contacts_block SET ended_at = %(at)s, ended_by_id = %(actor)s, end_reason = %(why)s, bulk_lift_id = %(lift)s
-  WHERE id = ANY(%(blocks)s) AND ended_at IS NULL
+  WHERE id = ANY(%(blocks)s) AND ended_at IS NULL AND held_at IS NULL
   RETURNING address_id
 ), freed AS (
   UPDATE contacts_address a SET lifted_at = %(at)s FROM ended e WHERE a.id = e.address_id RETURNING a.id, a.value
@@ -26,9 +26,9 @@ WITH untouched AS (
     AND NOT EXISTS (SELECT FROM contacts_block later WHERE later.address_id = b.address_id AND later.id > b.id)
 ), back AS (
   INSERT INTO contacts_block (address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, end_reason,
-    last_proof_at, life_at, life_by, life_is_automatic, life_message_id)
+    domain, alive_at, outage_id, last_proof_at, life_at, life_by, life_is_automatic, life_message_id)
   SELECT address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, '',
-    last_proof_at, life_at, life_by, life_is_automatic, life_message_id
+    domain, alive_at, outage_id, last_proof_at, life_at, life_by, life_is_automatic, life_message_id
   FROM untouched ORDER BY address_id
   ON CONFLICT (address_id) WHERE ended_at IS NULL DO NOTHING
   RETURNING address_id

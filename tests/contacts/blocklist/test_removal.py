@@ -34,7 +34,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def make_block(value: str, **fields: Any) -> Block:
     channel = Channel.EMAIL if "@" in value else Channel.SMS
     known = {"started_at": ago(days=2), "cause": "one_hard_bounce", "reason": "user_unknown", "code": "550 5.1.1"}
-    return Block.objects.create(address=address(value, channel), **(known | fields))
+    domain = value.partition("@")[2]
+    return Block.objects.create(address=address(value, channel), domain=domain, **(known | fields))
 
 
 def lift(chosen: BlockFilter, actor: User, reason: str = "Their server had a fault") -> BulkLift:
@@ -149,6 +150,13 @@ def test_blocks_made_after_the_preview_are_not_meant(ada: User) -> None:
     assert in_force() == {"new@x.example"}
 
 
+def test_blocks_held_for_review_are_not_meant(ada: User) -> None:
+    make_block("held@x.example", held_at=ago(hours=1))
+
+    assert removal.preview(BlockFilter(address="x.example")).count == 0
+    assert lift(BlockFilter(address="x.example"), ada).lifted == 0
+
+
 def test_all_blocks_at_once_is_refused(ada: User) -> None:
     with pytest.raises(ValueError, match="all blocks"):
         removal.start(BlockFilter(), newest=9, actor_id=ada.pk, reason="Oops")
@@ -187,7 +195,7 @@ def test_undoing_puts_back_just_what_was_removed(ada: User) -> None:
 
 
 KEPT = [
-    "address_id", "started_at", "cause", "reason", "code", "diagnostic", "message_id", "event_key", "last_proof_at",
+    "address_id", "started_at", "domain", "cause", "reason", "code", "diagnostic", "message_id", "event_key", "last_proof_at",
     "life_at", "life_by", "life_message_id",
 ]  # fmt: skip
 

@@ -16,8 +16,8 @@ def grant(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("messaging", "0006_parts"),
-        ("contacts", "0003_block_indexes"),
+        ("messaging", "0007_block_rules"),
+        ("contacts", "0005_block_list_indexes"),
     ]
 
     operations = [migrations.RunPython(grant, migrations.RunPython.noop, elidable=False)]

@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
+from contacts.blocklist import importing
 from messaging import alarms, health, life, reports, retention, sweep
+from messaging.block_lists import reason_from
 
 
 @shared_task
@@ -33,3 +35,8 @@ def watch_providers() -> int:
 @shared_task
 def seek_life() -> int:
     return life.seek()
+
+
+@shared_task
+def carry_on_imports() -> int:
+    return importing.carry_on(reason_from)

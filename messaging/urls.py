@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging import metrics, monitoring, provider_views, views, webhooks
+from messaging import block_list_views, metrics, monitoring, provider_views, views, webhooks
 
 app_name = "messaging"
 urlpatterns = [
@@ -11,6 +11,10 @@ urlpatterns = [
     path("messages/<int:pk>/row/", views.row, name="row"),
     path("providers/", provider_views.overview, name="providers"),
     path("providers/<slug:slug>/test/", provider_views.test, name="test"),
+    path("blocks/imports/", block_list_views.imports, name="imports"),
+    path("blocks/imports/<int:pk>/", block_list_views.one_import, name="import"),
+    path("blocks/imports/<int:pk>/confirm/", block_list_views.confirm, name="import-confirm"),
+    path("blocks/imports/<int:pk>/drop/", block_list_views.drop, name="import-drop"),
     path("metrics", metrics.metrics),
     path("healthz", monitoring.healthz),
     path("readyz", monitoring.readyz),

@@ -10,7 +10,17 @@ from django.db.models import QuerySet
 
 from contacts.models import Block
 
-COLUMNS: Final = ("address", "channel", "cause", "reason", "code", "blocked_since", "message", "alive_since", "alive_by")
+COLUMNS: Final = (
+    "address",
+    "channel",
+    "cause",
+    "reason",
+    "code",
+    "blocked_since",
+    "message",
+    "alive_since",
+    "alive_by",
+)
 CHUNK: Final = 2_000
 # What a spreadsheet may take for a formula (OWASP, CSV Injection), but for a number in E.164, which can do nothing.
 FORMULA: Final = re.compile(r"\A(?!\+\d+\Z)[=+\-@\t\r\n]")

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.addresses import normalise_email, normalise_mobile
-from contacts.models import Block, Channel
+from contacts.models import Block, Cause, Channel
 
 # What an imported list may say of people who opted out. These are no faults of an address, so they end one by one, on
 # the card, and never by the hundred.
@@ -105,7 +105,9 @@ class FilterForm(forms.Form):
     address = forms.CharField(required=False, max_length=320, label=gettext_lazy("Domain or address"))
     reason = forms.CharField(required=False, max_length=40, label=gettext_lazy("Reason"))
     code = forms.CharField(required=False, max_length=60, label=gettext_lazy("Code"))
-    cause = forms.CharField(required=False, max_length=40, label=gettext_lazy("Rule"))
+    cause = forms.ChoiceField(
+        required=False, label=gettext_lazy("Rule"), choices=[("", gettext_lazy("Any")), *Cause.choices]
+    )
     since = forms.DateTimeField(
         required=False,
         label=gettext_lazy("Blocked from"),

@@ -62,8 +62,6 @@ class BlockImport(models.Model):
     size = models.BigIntegerField(_("bytes"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.READING)
     created_at = models.DateTimeField(_("given"), db_default=Now())
-    # A worker that reads says so now and then; one that fell silent was killed, and another begins anew.
-    touched_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True, db_default="")
     # How the file was read: delimiter, and which column is taken for what.
@@ -103,7 +101,9 @@ class ImportPart(models.Model):
     body = models.BinaryField()
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["block_import", "number"], name="part_once")]
+        verbose_name = _("piece of a block list")
+        verbose_name_plural = _("pieces of block lists")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["block_import", "number"], name="import_part_once")]
 
     def __str__(self) -> str:
         return f"{self.block_import_id} {self.number}"
@@ -124,11 +124,13 @@ class ImportRow(models.Model):
     diagnostic = models.TextField()
 
     class Meta:
+        verbose_name = _("line of a block list")
+        verbose_name_plural = _("lines of block lists")
         constraints: ClassVar = [
             # The first line of a file that names an address is the one that counts.
             models.UniqueConstraint(fields=["block_import", "channel", "value"], name="import_row_once")
         ]
-        indexes: ClassVar = [models.Index("block_import", "line", name="import_row_by_line")]
+        indexes: ClassVar = [models.Index("block_import", "id", name="import_row_in_order")]
 
     def __str__(self) -> str:
         return f"{self.line} {self.value}"

@@ -25,7 +25,8 @@ WITH untouched AS (
   WHERE b.id = ANY(%(blocks)s) AND a.lifted_at = b.ended_at
     AND NOT EXISTS (SELECT FROM contacts_block later WHERE later.address_id = b.address_id AND later.id > b.id)
 ), back AS (
-  INSERT INTO contacts_block (address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, end_reason,
+  INSERT INTO contacts_block (
+    address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, end_reason,
     domain, alive_at, outage_id, last_proof_at, life_at, life_by, life_is_automatic, life_message_id)
   SELECT address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, '',
     domain, alive_at, outage_id, last_proof_at, life_at, life_by, life_is_automatic, life_message_id
@@ -44,4 +45,58 @@ WITH untouched AS (
   JOIN contacts_contact c ON c.email_address_id = u.address_id OR c.mobile_address_id = u.address_id ORDER BY c.id
 )
 SELECT count(*) FROM back
+"""
+
+STAGE: Final = """
+INSERT INTO contacts_importrow (block_import_id, line, channel, value, started_at, reason, code, diagnostic)
+SELECT %s, r.* FROM unnest(
+    %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
+  AS r(line, channel, value, started_at, reason, code, diagnostic)
+ON CONFLICT (block_import_id, channel, value) DO NOTHING
+"""
+
+# What would become of the lines: blocked already (or held for review), freed by a person after what the line tells of,
+# or to be blocked.
+WEIGH: Final = """
+SELECT count(*) FILTER (WHERE b.id IS NOT NULL),
+  count(*) FILTER (WHERE b.id IS NULL AND r.started_at <= a.lifted_at),
+  count(*) FILTER (WHERE b.id IS NULL AND (r.started_at <= a.lifted_at) IS NOT TRUE)
+FROM contacts_importrow r
+LEFT JOIN contacts_address a ON a.channel = r.channel AND a.value = r.value
+LEFT JOIN contacts_block b ON b.address_id = a.id AND b.ended_at IS NULL
+WHERE r.block_import_id = %s
+"""
+
+# In a transaction of its own: who saves a contact holds that and waits here for the address.
+MAKE_ADDRESSES: Final = """
+INSERT INTO contacts_address (channel, value)
+SELECT channel, value FROM contacts_importrow r WHERE id = ANY(%s)
+  AND NOT EXISTS (SELECT FROM contacts_address a WHERE a.channel = r.channel AND a.value = r.value)
+ORDER BY channel, value ON CONFLICT DO NOTHING
+"""
+
+ADDRESSES_OF_ROWS: Final = """
+SELECT a.id FROM contacts_importrow r JOIN contacts_address a ON a.channel = r.channel AND a.value = r.value
+WHERE r.id = ANY(%s)
+"""
+
+IMPORT_BLOCKS: Final = """
+WITH wanted AS (
+  SELECT r.*, a.id AS address_id FROM contacts_importrow r
+  JOIN contacts_address a ON a.channel = r.channel AND a.value = r.value
+  WHERE r.id = ANY(%(rows)s) AND (r.started_at <= a.lifted_at) IS NOT TRUE
+), made AS (
+  INSERT INTO contacts_block (address_id, started_at, cause, reason, code, diagnostic, end_reason, domain)
+  SELECT address_id, COALESCE(started_at, %(at)s), %(cause)s, reason, code, diagnostic, '',
+    CASE WHEN channel = 'email' THEN split_part(value, '@', -1) ELSE '' END
+  FROM wanted ORDER BY address_id
+  ON CONFLICT (address_id) WHERE ended_at IS NULL DO NOTHING
+  RETURNING address_id
+), told AS (
+  INSERT INTO contacts_change (contact_id, at, kind, field, old, new, why, actor_id)
+  SELECT c.id, %(at)s, 'imported', w.value, '', w.code, w.reason, %(actor)s
+  FROM made JOIN wanted w USING (address_id)
+  JOIN contacts_contact c ON c.email_address_id = w.address_id OR c.mobile_address_id = w.address_id ORDER BY c.id
+)
+SELECT count(*) FROM made
 """

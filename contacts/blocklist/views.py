@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from contacts import tasks
@@ -29,7 +28,7 @@ def block_list(request: HtmxRequest) -> HttpResponse:
     chosen = form.chosen if is_valid else BlockFilter()
     blocks = chosen.blocks() if is_valid else Block.objects.none()
     found = page_of(blocks.select_related("address"), request.GET.get("before", ""))
-    context = {"form": form, "chosen": chosen, "page": found, "rows": with_holders(found.rows)}
+    context = {"form": form, "chosen": chosen, "page": found, "rows": with_holders(found.rows), **times_of(form)}
     if is_partial(request) and request.htmx.target == "more":
         return render(request, "blocks/rows.html", {**context, "is_more": True})
     counted = blocks.order_by()[: MOST_COUNTED + 1].count()
@@ -47,7 +46,7 @@ def remove(request: HtmxRequest) -> HttpResponse:
     form = LiftForm(request.POST)
     if not form.is_valid():
         return ask(request, chosen, seen, form, status=422)
-    newest = number_in(request.POST, "newest") or seen.newest
+    newest = min(number_in(request.POST, "newest") or seen.newest, seen.newest)
     lift = removal.start(chosen, newest=newest, actor_id=request.user.pk, reason=form.cleaned_data["reason"])
     go_on(lift)
     if not lift.is_running:
@@ -109,10 +108,22 @@ def export(request: HtmxRequest) -> StreamingHttpResponse:
         chosen = BlockFilter.of(request.GET)
     except ValueError as error:
         raise Http404 from error
-    response = StreamingHttpResponse(exporting.as_csv(chosen.blocks(), bom=True), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        exporting.as_csv(chosen.blocks(), bom=True), content_type="text/csv; charset=utf-8"
+    )
     name = f"blocks-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def times_of(form: FilterForm) -> dict[str, str]:
+    """What stands in the fields of time: as browsers write it, or else as it was typed."""
+    known = getattr(form, "cleaned_data", {})
+    typed = {name: str(form[name].value() or "") for name in ("since", "until")}
+    return {
+        name: f"{timezone.localtime(known[name]):%Y-%m-%dT%H:%M}" if known.get(name) else text
+        for name, text in typed.items()
+    }
 
 
 def go_on(lift: BulkLift) -> None:

@@ -21,6 +21,10 @@ class Migration(migrations.Migration):
                 ('number', models.IntegerField()),
                 ('body', models.BinaryField()),
             ],
+            options={
+                'verbose_name': 'piece of a block list',
+                'verbose_name_plural': 'pieces of block lists',
+            },
         ),
         migrations.CreateModel(
             name='ImportRow',
@@ -34,6 +38,10 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(max_length=60)),
                 ('diagnostic', models.TextField()),
             ],
+            options={
+                'verbose_name': 'line of a block list',
+                'verbose_name_plural': 'lines of block lists',
+            },
         ),
         migrations.AlterModelOptions(
             name='block',
@@ -82,7 +90,6 @@ class Migration(migrations.Migration):
                 ('size', models.BigIntegerField(verbose_name='bytes')),
                 ('state', models.CharField(choices=[('reading', 'Being read'), ('read', 'Read; nothing is blocked yet'), ('unreadable', 'Could not be read'), ('blocking', 'Being blocked'), ('done', 'Done'), ('dropped', 'Dropped')], default='reading', max_length=10, verbose_name='state')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='given')),
-                ('touched_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
                 ('error', models.TextField(blank=True, db_default='', verbose_name='error')),
                 ('layout', models.JSONField(db_default={}, default=dict)),
@@ -144,11 +151,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='importpart',
-            constraint=models.UniqueConstraint(fields=('block_import', 'number'), name='part_once'),
+            constraint=models.UniqueConstraint(fields=('block_import', 'number'), name='import_part_once'),
         ),
         migrations.AddIndex(
             model_name='importrow',
-            index=models.Index(models.F('block_import'), models.F('line'), name='import_row_by_line'),
+            index=models.Index(models.F('block_import'), models.F('id'), name='import_row_in_order'),
         ),
         migrations.AddConstraint(
             model_name='importrow',

@@ -89,7 +89,8 @@ def test_a_filter_survives_being_written_down() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"since": "yesterday"}, {"since": "2026-11-03", "until": "2026-11-01"}, {"ids": "1,x"}, {"address": "a b"}]
+    "query",
+    [{"since": "yesterday"}, {"since": "2026-11-03", "until": "2026-11-01"}, {"ids": "1,x"}, {"address": "a b"}],
 )
 def test_what_makes_no_sense_is_refused_rather_than_left_out(query: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"\w"):

@@ -3,16 +3,24 @@
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from contacts import sql
 from contacts.models import Address, Block, Channel
+
+# What stops a sending; a held block does not.
+IN_FORCE: Final = Q(ended_at=None, held_at=None)
+RUN_OVER: Final = _(
+    "By the rule: so many soft bounces in a row there are no longer. Something arrived, or the rule changed."
+)
 
 
 class AlreadyLiftedError(Exception):
@@ -34,6 +42,8 @@ class Ground(NamedTuple):
     reason: str
     code: str
     diagnostic: str
+    # When the address last took a message before a hard bounce, if that was lately.
+    alive_at: datetime | None = None
 
 
 class Wish(NamedTuple):
@@ -53,14 +63,30 @@ class Wish(NamedTuple):
 def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish]) -> None:
     """Block the addresses of `grounds`, and let `wishes` change the consent of whoever has those addresses now.
 
-    The earliest proof since the last lift is the one a block keeps, and of several wishes the latest counts: so
-    the outcome is the same in any order of arrival. Must run in a transaction.
+    Must run in a transaction.
     """
-    if not grounds and not wishes:
-        return
-    _lock({ground.address_id for ground in grounds} | {wish.address_id for wish in wishes})
-    if grounds:
-        _block(grounds)
+    if grounds or wishes:
+        lock({each.address_id for each in (*grounds, *wishes)})
+        settle(grounds, wishes)
+
+
+def settle(grounds: Sequence[Ground], wishes: Sequence[Wish], soft: Mapping[int, Ground | None] | None = None) -> None:
+    """What `follow_up` does, for addresses that are locked already.
+
+    `soft` has what the rule for soft bounces in a row says of some addresses now: the ground for a block, or None,
+    which ends one that the rule had made. The earliest proof since the last lift is the one a block keeps, and of
+    several wishes the latest counts: so the outcome is the same in any order of arrival.
+    """
+    runs = [ground for ground in (soft or {}).values() if ground is not None]
+    if over := [address_id for address_id, ground in (soft or {}).items() if ground is None]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.END_SOFT, {"ids": sql.array(over), "why": str(RUN_OVER)})
+    if runs:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.MOVE_SOFT, sql.columns(runs))
+    if grounds or runs:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.BLOCK, sql.columns([*grounds, *runs]))
     for channel in Channel:
         if mine := [wish for wish in wishes if wish.channel == channel]:
             _change_consent(channel, mine)
@@ -75,7 +101,7 @@ def lift(block_id: int, *, actor_id: int, reason: str) -> Block:
         address_id = Block.objects.filter(pk=block_id).values_list("address_id", flat=True).first()
         if address_id is None:
             raise AlreadyLiftedError(None)
-        _lock([address_id])
+        lock([address_id])
         now = timezone.now()
         is_mine = Block.objects.filter(pk=block_id, ended_at=None).update(
             ended_at=now, ended_by_id=actor_id, end_reason=reason
@@ -100,16 +126,12 @@ def unended_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
     return {found.address_id: found for found in Block.objects.filter(address_id__in=wanted, ended_at=None)}
 
 
-def _lock(address_ids: Iterable[int]) -> None:
+def lock(address_ids: Iterable[int]) -> None:
+    """These addresses and whoever has them, in the order that everybody keeps. Must run in a transaction."""
     ids = sql.array(address_ids)
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK_ADDRESSES, [ids])
         cursor.execute(sql.LOCK_HOLDERS, [ids, ids])
-
-
-def _block(grounds: Sequence[Ground]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.BLOCK, sql.columns(grounds))
 
 
 def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:

@@ -30,29 +30,85 @@ SELECT 1 FROM contacts_contact WHERE email_address_id = ANY(%s::bigint[]) OR mob
 ORDER BY id FOR NO KEY UPDATE
 """
 
+# An address has one block that has no end. Of several proofs the one counts that is in force before one that is held,
+# a hard bounce before soft ones in a row, the earliest, the smaller key: a total order, so that the order of arrival
+# cannot matter. What was said within a suspected outage of its domain is held; within one that was dropped, nothing.
 BLOCK: Final = """
-WITH ground AS (
-  SELECT DISTINCT ON (g.address_id) g.*, a.value
-  FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-    AS g(address_id, at, key, message_id, cause, reason, code, diagnostic)
+WITH said AS (
+  SELECT g.*, a.value, CASE WHEN a.channel = 'email' THEN split_part(a.value, '@', -1) ELSE '' END AS domain
+  FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
+      %s::timestamptz[])
+    AS g(address_id, at, key, message_id, cause, reason, code, diagnostic, alive_at)
   JOIN contacts_address a ON a.id = g.address_id AND (a.lifted_at IS NULL OR g.at > a.lifted_at)
-  ORDER BY g.address_id, g.at, g.key
+), ground AS (
+  SELECT DISTINCT ON (s.address_id) s.*, o.id AS outage_id,
+    CASE WHEN o.id IS NOT NULL THEN 2 WHEN s.cause = 'soft_bounces' THEN 1 ELSE 0 END AS place,
+    CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END AS place_before
+  FROM said s
+  LEFT JOIN contacts_block b ON b.address_id = s.address_id AND b.ended_at IS NULL
+  LEFT JOIN LATERAL (
+    SELECT o.id, o.verdict FROM contacts_outage o
+    WHERE s.cause = 'one_hard_bounce' AND o.domain = s.domain AND s.at BETWEEN o.from_at AND o.until_at
+      AND o.verdict <> 'kept'
+    ORDER BY o.verdict DESC LIMIT 1
+  ) o ON true
+  WHERE o.verdict IS DISTINCT FROM 'dropped'
+  ORDER BY s.address_id, place, s.at, s.key
 ), made AS (
   INSERT INTO contacts_block AS b
-    (address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, end_reason)
-  SELECT address_id, at, cause, reason, code, diagnostic, message_id, key, '' FROM ground ORDER BY address_id
+    (address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, end_reason, domain, alive_at,
+     outage_id, held_at)
+  SELECT address_id, at, cause, reason, code, diagnostic, message_id, key, '', domain, alive_at,
+    outage_id, CASE WHEN place = 2 THEN now() END
+  FROM ground ORDER BY address_id
   ON CONFLICT (address_id) WHERE ended_at IS NULL DO UPDATE
     SET started_at = excluded.started_at, cause = excluded.cause, reason = excluded.reason, code = excluded.code,
-        diagnostic = excluded.diagnostic, message_id = excluded.message_id, event_key = excluded.event_key
-    WHERE (excluded.started_at, excluded.event_key) < (b.started_at, b.event_key)
+        diagnostic = excluded.diagnostic, message_id = excluded.message_id, event_key = excluded.event_key,
+        domain = excluded.domain, alive_at = excluded.alive_at, outage_id = excluded.outage_id,
+        held_at = excluded.held_at
+    WHERE (CASE WHEN excluded.held_at IS NOT NULL THEN 2 WHEN excluded.cause = 'soft_bounces' THEN 1 ELSE 0 END,
+           excluded.started_at, excluded.event_key)
+        < (CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END,
+           b.started_at, b.event_key)
   RETURNING address_id, (xmax = 0) AS is_new
 )
 INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
-SELECT c.id, 'blocked', g.value, '', g.code, g.reason, g.message_id
+SELECT c.id, CASE WHEN g.place = 2 THEN 'held' ELSE 'blocked' END, g.value,
+  CASE WHEN g.cause = 'one_hard_bounce' THEN '' ELSE g.cause END, g.code, g.reason, g.message_id
 FROM made m JOIN ground g USING (address_id)
 JOIN contacts_contact c ON c.email_address_id = m.address_id OR c.mobile_address_id = m.address_id
-WHERE m.is_new ORDER BY c.id
+WHERE m.is_new OR g.place < g.place_before ORDER BY c.id
 """
+
+# A run of soft bounces that is another one now: what was said of it before is replaced.
+MOVE_SOFT: Final = """
+UPDATE contacts_block b
+SET started_at = g.at, event_key = g.key, message_id = g.message_id, reason = g.reason, code = g.code,
+    diagnostic = g.diagnostic
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::timestamptz[])
+  AS g(address_id, at, key, message_id, cause, reason, code, diagnostic, alive_at)
+WHERE b.address_id = g.address_id AND b.ended_at IS NULL AND b.cause = 'soft_bounces'
+  AND (b.started_at, b.event_key) <> (g.at, g.key)
+"""
+
+# What a rule made, it ends where it would not make it any more. Nobody's hand: `lifted_at` stays.
+_END: Final = """
+WITH ended AS (
+  UPDATE contacts_block b SET ended_at = now(), end_reason = %(why)s
+  WHERE {which} AND b.ended_at IS NULL
+  RETURNING b.id, b.address_id, b.held_at
+), told AS (
+  INSERT INTO contacts_change (contact_id, kind, field, old, new, why)
+  SELECT c.id, 'lifted', a.value, '', '', %(why)s
+  FROM ended e JOIN contacts_address a ON a.id = e.address_id
+  JOIN contacts_contact c ON c.email_address_id = a.id OR c.mobile_address_id = a.id
+  ORDER BY c.id
+)
+SELECT address_id FROM ended
+"""
+END_SOFT: Final = _END.format(which="b.address_id = ANY(%(ids)s::bigint[]) AND b.cause = 'soft_bounces'")
+END_UNPROVEN: Final = _END.format(which="b.event_key = ANY(%(keys)s::uuid[]) AND b.address_id = ANY(%(ids)s::bigint[])")
 
 HISTORY_OF_LIFT: Final = """
 INSERT INTO contacts_change (contact_id, at, kind, field, old, new, why, actor_id)

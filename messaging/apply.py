@@ -12,14 +12,16 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Wish, follow_up
-from contacts.models import Channel
+from contacts.blocks import Ground, Wish, lock, settle
+from contacts.models import Cause, Channel
 from contacts.sql import array, columns
-from messaging import sql
+from messaging import outages, soft_runs, sql
+from messaging.soft_runs import News
 from messaging.statuses import (
     CONSENTS,
     EPOCH,
     GIVES_UP_AFTER,
+    MEANING,
     READS,
     SEVERITY_BITS,
     WHOLE_KEY,
@@ -34,13 +36,16 @@ from messaging.statuses import (
     status_of,
 )
 
-# The rule that blocks today; a block names it, so that later rules can be told from it.
-ONE_HARD_BOUNCE: Final = "one_hard_bounce"
 # What our own events say: who, and why.
 OURSELVES: Final = "engage"
 GAVE_UP: Final = "expired"
 # While one of these shows, the message is waited for until its time of giving up.
 WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
+
+# What can end a run of soft bounces, or make it longer.
+DECISIVE: Final = frozenset(
+    kind for kind, meaning in MEANING.items() if meaning.tier >= MEANING[Kind.DELIVERED].tier
+) | {Kind.PART_ARRIVED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +168,32 @@ def _row(each: Matched) -> tuple[object, ...]:
 
 
 def _follow_up(fresh: Sequence[Matched]) -> None:
-    grounds = [_ground(each) for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
+    """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go."""
+    hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
     wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
-    follow_up(grounds, wishes)
+    asked = soft_runs.asked([_news(each) for each in fresh if each.event.kind in DECISIVE])
+    if not (hard or wishes or asked):
+        return
+    lock(
+        {each.target.address_id for each in hard}.union(
+            (each.address_id for each in wishes), *(each.addresses for each in asked)
+        )
+    )
+    grounds = outages.with_signs_of_life([_ground(each) for each in hard])
+    settle(grounds, wishes, soft_runs.verdicts(asked))
+    outages.look_at(grounds)
+
+
+def _news(each: Matched) -> News:
+    target = each.target
+    is_soft = status_of(each.event.kind, target.channel) == Status.SOFT_BOUNCE
+    return News(target.id, target.address_id, target.channel, is_soft)
 
 
 def _ground(each: Matched) -> Ground:
     event, target = each.event, each.target
     return Ground(
-        target.address_id, event.occurred_at, each.key, target.id, ONE_HARD_BOUNCE,
+        target.address_id, event.occurred_at, each.key, target.id, Cause.ONE_HARD_BOUNCE,
         event.reason, event.code, event.diagnostic,
     )  # fmt: skip
 

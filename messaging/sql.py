@@ -139,6 +139,128 @@ WITH due AS (
 SELECT count(*), count(*) FILTER (WHERE is_late) FROM due
 """
 
+# What messaging/block_rules.py says of these addresses: the soft bounce that makes the run long enough, if one does.
+# Messages are found by their contact: whoever has the address now, and whom these messages went to.
+SOFT_RUNS: Final = """
+WITH asked AS (
+  SELECT own.address_id, own.contact_id FROM messaging_message own WHERE own.id = ANY(%(messages)s::bigint[])
+  UNION
+  SELECT c.email_address_id, c.id FROM contacts_contact c WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
+  UNION
+  SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = ANY(%(addresses)s::bigint[])
+), told AS (
+  SELECT m.id, m.address_id, m.status_at, m.decided_by, m.reason, m.code, m.diagnostic,
+    m.is_opened OR m.status <> 'soft_bounce' AS is_life
+  FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+  WHERE m.channel = %(channel)s AND m.status IN ('delivered', 'opened', 'soft_bounce')
+), since AS (
+  SELECT a.id AS address_id, greatest(a.lifted_at, max(t.status_at) FILTER (WHERE t.is_life)) AS at
+  FROM told t JOIN contacts_address a ON a.id = t.address_id GROUP BY a.id
+), run AS (
+  SELECT t.*, lag(t.status_at, %(bounces)s - 1) OVER (PARTITION BY t.address_id ORDER BY t.status_at, t.id) AS first_at
+  FROM told t JOIN since s USING (address_id)
+  WHERE NOT t.is_life AND t.reason = ANY(%(reasons)s::text[]) AND (s.at IS NULL OR t.status_at > s.at)
+)
+SELECT DISTINCT ON (address_id) address_id, status_at, decided_by, id, reason, code, diagnostic
+FROM run WHERE first_at >= status_at - %(span)s ORDER BY address_id, status_at, id
+"""
+
+# Which of these addresses are blocked for soft bounces in a row.
+BLOCKED_FOR_SOFT: Final = """
+SELECT address_id FROM contacts_block
+WHERE address_id = ANY(%s::bigint[]) AND ended_at IS NULL AND cause = 'soft_bounces'
+"""
+
+# When the addresses of these hard bounces last took a message, if that was lately; through the message's contact.
+SIGNS_OF_LIFE: Final = """
+SELECT g.key, lately.status_at
+FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[]) AS g(key, message_id, at)
+JOIN messaging_message own ON own.id = g.message_id
+CROSS JOIN LATERAL (
+  SELECT m.status_at FROM messaging_message m
+  WHERE m.contact_id = own.contact_id AND m.address_id = own.address_id AND m.status IN ('delivered', 'opened')
+    AND m.status_at < g.at AND m.status_at >= g.at - %s::interval
+  ORDER BY m.id DESC LIMIT 1
+) lately
+"""
+
+# Where these blocked addresses lie among the other hard bounces of their domain: the times in which so many of the
+# living bounced. What a person has dropped does not count; what was kept is usual. First those domains are found that
+# can have such a time at all, which is cheap.
+CROWDS: Final = """
+WITH touched AS (
+  SELECT domain, min(started_at) AS first_at, max(started_at) AS last_at FROM contacts_block
+  WHERE address_id = ANY(%(addresses)s::bigint[]) AND ended_at IS NULL AND alive_at IS NOT NULL AND domain <> ''
+    AND cause = 'one_hard_bounce'
+  GROUP BY domain
+), full_enough AS (
+  SELECT t.*, (
+    SELECT count(*) FROM contacts_block b LEFT JOIN contacts_outage o ON o.id = b.outage_id
+    WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
+      AND b.started_at >= t.first_at - %(window)s - %(usual)s AND b.started_at < t.first_at - %(window)s
+      AND (o.id IS NULL OR o.verdict = 'kept')
+  ) AS usual
+  FROM touched t WHERE %(least)s <= (
+    SELECT count(*) FROM (
+      SELECT 1 FROM contacts_block b
+      WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
+        AND b.started_at BETWEEN t.first_at - %(window)s AND t.last_at + %(window)s
+      LIMIT %(least)s) enough)
+), bounced AS (
+  SELECT f.domain, f.usual, b.started_at, b.message_id, b.alive_at IS NOT NULL AS is_living,
+    count(*) OVER lately AS all_of_them, count(b.alive_at) OVER lately AS living,
+    min(b.started_at) OVER lately AS from_at, min(b.message_id) OVER lately AS first_message,
+    max(b.message_id) OVER lately AS last_message
+  FROM full_enough f
+  JOIN contacts_block b ON b.domain = f.domain AND b.domain <> '' AND b.cause = 'one_hard_bounce'
+    AND b.started_at BETWEEN f.first_at - %(window)s AND f.last_at + %(window)s
+  LEFT JOIN contacts_outage o ON o.id = b.outage_id
+  WHERE o.id IS NULL OR o.decided_at IS NULL
+  WINDOW lately AS (PARTITION BY f.domain ORDER BY b.started_at RANGE BETWEEN %(window)s PRECEDING AND CURRENT ROW)
+)
+SELECT domain, min(from_at), max(started_at), min(first_message), max(last_message) FROM bounced
+WHERE is_living AND living >= %(least)s AND living >= %(share)s * all_of_them
+  AND living >= %(times)s * usual / %(weeks)s
+GROUP BY domain ORDER BY domain
+"""
+
+# Of some messages of that time, evenly spread: how many of the domain bounced hard, and how many were handed over.
+RATE: Final = """
+SELECT count(*) FILTER (WHERE m.status = 'hard_bounce'), count(*)
+FROM generate_series(%s::bigint, %s::bigint, %s::bigint) AS i(id) JOIN messaging_message m ON m.id = i.id
+JOIN contacts_address a ON a.id = m.address_id
+WHERE m.status NOT IN ('waiting', 'control_group') AND m.channel = 'email' AND split_part(a.value, '@', -1) = %s
+"""
+
+OPEN_OUTAGE: Final = """
+INSERT INTO contacts_outage AS o (domain, from_at, until_at, why) VALUES (%s, %s, %s, '')
+ON CONFLICT (domain) WHERE decided_at IS NULL DO UPDATE
+  SET from_at = least(o.from_at, excluded.from_at), until_at = greatest(o.until_at, excluded.until_at)
+  WHERE excluded.from_at < o.from_at OR excluded.until_at > o.until_at
+RETURNING id, (xmax = 0)
+"""
+
+# Rows that somebody else is changing are left: whoever does so looks at the outage, too, or the beat comes by.
+_HOLD: Final = """
+WITH caught AS (
+  SELECT b.id, b.address_id, b.code, b.reason, b.message_id, o.id AS outage_id
+  FROM contacts_outage o JOIN contacts_block b ON b.domain = o.domain AND b.domain <> ''
+    AND b.started_at BETWEEN o.from_at AND o.until_at AND b.cause = 'one_hard_bounce'
+    AND b.ended_at IS NULL AND b.held_at IS NULL
+  WHERE {which} AND o.decided_at IS NULL
+  ORDER BY b.id FOR NO KEY UPDATE OF b SKIP LOCKED
+), held AS (
+  UPDATE contacts_block b SET held_at = now(), outage_id = c.outage_id FROM caught c WHERE b.id = c.id
+)
+INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
+SELECT p.id, 'held', a.value, '', c.code, c.reason, c.message_id
+FROM caught c JOIN contacts_address a ON a.id = c.address_id
+JOIN contacts_contact p ON p.email_address_id = a.id
+ORDER BY p.id
+"""
+HOLD: Final = _HOLD.format(which="o.id = %s")
+HOLD_ALL: Final = _HOLD.format(which="true")
+
 PRUNE_REPORTS: Final = """
 DELETE FROM messaging_report WHERE id IN (
   SELECT id FROM messaging_report WHERE received_at < %s AND next_at IS NULL

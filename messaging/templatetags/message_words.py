@@ -11,9 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from contacts.addresses import display_mobile
-from contacts.models import Channel
+from contacts.models import Cause, Channel
 from messaging import explain
-from messaging.apply import ONE_HARD_BOUNCE
 from messaging.bounces.reasons import reason_of
 from messaging.models import DeliveryEvent
 from messaging.providers import label_of
@@ -27,10 +26,14 @@ TOLD_LATE: Final = timedelta(minutes=1)
 
 # The rule that blocked an address, as a marketer reads it.
 RULES: Final[dict[str, str | Promise]] = {
-    ONE_HARD_BOUNCE: _(
+    Cause.ONE_HARD_BOUNCE: _(
         "One hard bounce blocks an address for all send-outs: writing to a dead address harms the delivery to everybody"
         " else."
     ),
+    Cause.SOFT_BOUNCES: _(
+        "So many soft bounces in a row, without a delivery in between, block an address: it has stopped taking mail."
+    ),
+    Cause.IMPORTED: _("The address stood on a block list that was imported."),
 }
 # What made a person unsubscribed or subscribed; other reasons are people's own words.
 CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {

@@ -1,0 +1,97 @@
+"""Soft bounces in a row, looked up for the addresses of a batch of events. The rule itself is in block_rules.py.
+
+What is not in the batch costs nothing: an address is looked at when a soft bounce comes in (for another reason, too:
+it may take back a delivery), and one that the rule has blocked whenever something final is said of it. The block ends
+as soon as the rule would not make it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from contacts.blocks import Ground
+from contacts.models import Cause, Channel
+from contacts.sql import array
+from messaging import sql
+from messaging.block_rules import SoftRule, rules
+
+
+class News(NamedTuple):
+    """Something final that was said of a message."""
+
+    message_id: int
+    address_id: int
+    channel: Channel
+    is_soft: bool
+
+
+@dataclass(slots=True)
+class Asked:
+    """Addresses that the rule of one channel is to judge, messages of theirs, and which of them it has blocked."""
+
+    rule: SoftRule
+    addresses: set[int] = field(default_factory=set)
+    messages: set[int] = field(default_factory=set)
+    blocked: set[int] = field(default_factory=set)
+
+    def add(self, news: News, *, is_blocked: bool) -> None:
+        self.addresses.add(news.address_id)
+        self.messages.add(news.message_id)
+        if is_blocked:
+            self.blocked.add(news.address_id)
+
+
+def asked(news: Collection[News]) -> list[Asked]:
+    """Whom the rules have to judge anew after this."""
+    blocked = blocked_among({each.address_id for each in news})
+    about = [each for each in news if each.is_soft or each.address_id in blocked]
+    if not about:
+        return []
+    wanted = {channel: Asked(rule) for channel, rule in rules().items()}
+    for each in about:
+        if wanted[each.channel].rule.is_on or each.address_id in blocked:
+            wanted[each.channel].add(each, is_blocked=each.address_id in blocked)
+    return [each for each in wanted.values() if each.addresses]
+
+
+def blocked_among(address_ids: Collection[int]) -> set[int]:
+    """Those that are blocked for soft bounces in a row."""
+    if not address_ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(sql.BLOCKED_FOR_SOFT, [array(address_ids)])
+        return {address_id for (address_id,) in cursor.fetchall()}
+
+
+def verdicts(wanted: Iterable[Asked]) -> dict[int, Ground | None]:
+    """By address, the ground for a block; None for one that is blocked and would not be any more.
+
+    The addresses must be locked, so that of two workers the later sees what the earlier has written.
+    """
+    found: dict[int, Ground | None] = {}
+    for each in wanted:
+        found |= dict.fromkeys(each.blocked)
+        found |= grounds(each.rule, each.addresses, each.messages)
+    return found
+
+
+def grounds(rule: SoftRule, addresses: Collection[int], messages: Collection[int] = ()) -> Mapping[int, Ground]:
+    """Those of the addresses that the rule blocks, with the soft bounce that decides."""
+    if not rule.is_on or not addresses:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SOFT_RUNS, arguments(rule, addresses, messages))
+        return {row[0]: _ground(*row) for row in cursor.fetchall()}
+
+
+def arguments(rule: SoftRule, addresses: Collection[int], messages: Collection[int]) -> dict[str, object]:
+    return {
+        "addresses": array(addresses), "messages": array(messages), "channel": rule.channel,
+        "bounces": rule.bounces, "reasons": array(sorted(rule.reasons)), "span": rule.span,
+    }  # fmt: skip
+
+
+def _ground(address_id: int, at: Any, key: Any, message_id: int, *proof: str) -> Ground:
+    return Ground(address_id, at, key, message_id, Cause.SOFT_BOUNCES, *proof)

@@ -66,7 +66,7 @@ def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish]) -> None:
     Must run in a transaction.
     """
     if grounds or wishes:
-        lock({each.address_id for each in (*grounds, *wishes)})
+        lock({ground.address_id for ground in grounds} | {wish.address_id for wish in wishes})
         settle(grounds, wishes)
 
 

@@ -83,7 +83,7 @@ def with_signs_of_life(grounds: Sequence[Ground]) -> Sequence[Ground]:
         return grounds
     asked = columns((ground.event_key, ground.message_id, ground.occurred_at) for ground in grounds)
     with connection.cursor() as cursor:
-        cursor.execute(sql.SIGNS_OF_LIFE, [*asked, thresholds().lately])
+        cursor.execute(sql.SIGNS_OF_LIFE, [*asked, str(thresholds().lately)])
         alive_at = dict(cursor.fetchall())
     return [ground._replace(alive_at=alive_at.get(ground.event_key)) for ground in grounds]
 
@@ -110,7 +110,7 @@ def crowds(address_ids: set[int], rule: Thresholds) -> list[Crowd]:
         cursor.execute(
             sql.CROWDS,
             {
-                "addresses": array(address_ids), "window": rule.window, "usual": USUAL, "least": rule.addresses,
+                "addresses": array(address_ids), "window": str(rule.window), "usual": str(USUAL), "least": rule.addresses,
                 "share": rule.share / 100, "times": rule.times, "weeks": USUAL / timedelta(weeks=1),
             },
         )  # fmt: skip

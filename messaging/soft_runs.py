@@ -7,7 +7,9 @@ as soon as the rule would not make it.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from django.db import connection
 
@@ -86,12 +88,12 @@ def grounds(rule: SoftRule, addresses: Collection[int], messages: Collection[int
         return {row[0]: _ground(*row) for row in cursor.fetchall()}
 
 
-def arguments(rule: SoftRule, addresses: Collection[int], messages: Collection[int]) -> dict[str, object]:
+def arguments(rule: SoftRule, addresses: Collection[int], messages: Collection[int]) -> dict[str, str | int]:
     return {
         "addresses": array(addresses), "messages": array(messages), "channel": rule.channel,
-        "bounces": rule.bounces, "reasons": array(sorted(rule.reasons)), "span": rule.span,
+        "bounces": rule.bounces, "reasons": array(sorted(rule.reasons)), "span": str(rule.span),
     }  # fmt: skip
 
 
-def _ground(address_id: int, at: Any, key: Any, message_id: int, *proof: str) -> Ground:
-    return Ground(address_id, at, key, message_id, Cause.SOFT_BOUNCES, *proof)
+def _ground(address_id: int, at: datetime, key: UUID, message_id: int, reason: str, code: str, words: str) -> Ground:
+    return Ground(address_id, at, key, message_id, Cause.SOFT_BOUNCES, reason, code, words)

@@ -162,7 +162,7 @@ WITH asked AS (
   WHERE NOT t.is_life AND t.reason = ANY(%(reasons)s::text[]) AND (s.at IS NULL OR t.status_at > s.at)
 )
 SELECT DISTINCT ON (address_id) address_id, status_at, decided_by, id, reason, code, diagnostic
-FROM run WHERE first_at >= status_at - %(span)s ORDER BY address_id, status_at, id
+FROM run WHERE first_at >= status_at - %(span)s::interval ORDER BY address_id, status_at, id
 """
 
 # Which of these addresses are blocked for soft bounces in a row.
@@ -197,14 +197,14 @@ WITH touched AS (
   SELECT t.*, (
     SELECT count(*) FROM contacts_block b LEFT JOIN contacts_outage o ON o.id = b.outage_id
     WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
-      AND b.started_at >= t.first_at - %(window)s - %(usual)s AND b.started_at < t.first_at - %(window)s
+      AND b.started_at >= t.first_at - %(window)s::interval - %(usual)s::interval AND b.started_at < t.first_at - %(window)s::interval
       AND (o.id IS NULL OR o.verdict = 'kept')
   ) AS usual
   FROM touched t WHERE %(least)s <= (
     SELECT count(*) FROM (
       SELECT 1 FROM contacts_block b
       WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
-        AND b.started_at BETWEEN t.first_at - %(window)s AND t.last_at + %(window)s
+        AND b.started_at BETWEEN t.first_at - %(window)s::interval AND t.last_at + %(window)s::interval
       LIMIT %(least)s) enough)
 ), bounced AS (
   SELECT f.domain, f.usual, b.started_at, b.message_id, b.alive_at IS NOT NULL AS is_living,
@@ -213,10 +213,10 @@ WITH touched AS (
     max(b.message_id) OVER lately AS last_message
   FROM full_enough f
   JOIN contacts_block b ON b.domain = f.domain AND b.domain <> '' AND b.cause = 'one_hard_bounce'
-    AND b.started_at BETWEEN f.first_at - %(window)s AND f.last_at + %(window)s
+    AND b.started_at BETWEEN f.first_at - %(window)s::interval AND f.last_at + %(window)s::interval
   LEFT JOIN contacts_outage o ON o.id = b.outage_id
   WHERE o.id IS NULL OR o.decided_at IS NULL
-  WINDOW lately AS (PARTITION BY f.domain ORDER BY b.started_at RANGE BETWEEN %(window)s PRECEDING AND CURRENT ROW)
+  WINDOW lately AS (PARTITION BY f.domain ORDER BY b.started_at RANGE BETWEEN %(window)s::interval PRECEDING AND CURRENT ROW)
 )
 SELECT domain, min(from_at), max(started_at), min(first_message), max(last_message) FROM bounced
 WHERE is_living AND living >= %(least)s AND living >= %(share)s * all_of_them

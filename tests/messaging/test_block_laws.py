@@ -13,7 +13,7 @@ from contacts.models import Address, Block, Cause, Channel
 from messaging.apply import Said, apply
 from messaging.block_rules import SoftRule, Told, decisive, run_of
 from messaging.models import BlockRule, Message
-from messaging.statuses import Event, Kind, Status, fold, key_of
+from messaging.statuses import Event, Kind, fold, key_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.test_laws import START, batches, rolled_back, with_message
 

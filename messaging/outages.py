@@ -110,8 +110,9 @@ def crowds(address_ids: set[int], rule: Thresholds) -> list[Crowd]:
         cursor.execute(
             sql.CROWDS,
             {
-                "addresses": array(address_ids), "window": str(rule.window), "usual": str(USUAL), "least": rule.addresses,
-                "share": rule.share / 100, "times": rule.times, "weeks": USUAL / timedelta(weeks=1),
+                "addresses": array(address_ids), "window": str(rule.window), "usual": str(USUAL),
+                "least": rule.addresses, "share": rule.share / 100, "times": rule.times,
+                "weeks": USUAL / timedelta(weeks=1),
             },
         )  # fmt: skip
         return [Crowd(*row) for row in cursor.fetchall()]

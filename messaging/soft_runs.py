@@ -7,9 +7,7 @@ as soon as the rule would not make it.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
 
 from django.db import connection
 
@@ -85,7 +83,10 @@ def grounds(rule: SoftRule, addresses: Collection[int], messages: Collection[int
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.SOFT_RUNS, arguments(rule, addresses, messages))
-        return {row[0]: _ground(*row) for row in cursor.fetchall()}
+        return {
+            address_id: Ground(address_id, at, key, message_id, Cause.SOFT_BOUNCES, *proof)
+            for address_id, at, key, message_id, *proof in cursor.fetchall()
+        }
 
 
 def arguments(rule: SoftRule, addresses: Collection[int], messages: Collection[int]) -> dict[str, str | int]:
@@ -93,7 +94,3 @@ def arguments(rule: SoftRule, addresses: Collection[int], messages: Collection[i
         "addresses": array(addresses), "messages": array(messages), "channel": rule.channel,
         "bounces": rule.bounces, "reasons": array(sorted(rule.reasons)), "span": str(rule.span),
     }  # fmt: skip
-
-
-def _ground(address_id: int, at: datetime, key: UUID, message_id: int, reason: str, code: str, words: str) -> Ground:
-    return Ground(address_id, at, key, message_id, Cause.SOFT_BOUNCES, reason, code, words)

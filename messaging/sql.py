@@ -197,7 +197,8 @@ WITH touched AS (
   SELECT t.*, (
     SELECT count(*) FROM contacts_block b LEFT JOIN contacts_outage o ON o.id = b.outage_id
     WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
-      AND b.started_at >= t.first_at - %(window)s::interval - %(usual)s::interval AND b.started_at < t.first_at - %(window)s::interval
+      AND b.started_at >= t.first_at - %(window)s::interval - %(usual)s::interval
+      AND b.started_at < t.first_at - %(window)s::interval
       AND (o.id IS NULL OR o.verdict = 'kept')
   ) AS usual
   FROM touched t WHERE %(least)s <= (
@@ -216,7 +217,8 @@ WITH touched AS (
     AND b.started_at BETWEEN f.first_at - %(window)s::interval AND f.last_at + %(window)s::interval
   LEFT JOIN contacts_outage o ON o.id = b.outage_id
   WHERE o.id IS NULL OR o.decided_at IS NULL
-  WINDOW lately AS (PARTITION BY f.domain ORDER BY b.started_at RANGE BETWEEN %(window)s::interval PRECEDING AND CURRENT ROW)
+  WINDOW lately AS (
+    PARTITION BY f.domain ORDER BY b.started_at RANGE BETWEEN %(window)s::interval PRECEDING AND CURRENT ROW)
 )
 SELECT domain, min(from_at), max(started_at), min(first_message), max(last_message) FROM bounced
 WHERE is_living AND living >= %(least)s AND living >= %(share)s * all_of_them

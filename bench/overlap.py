@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from bench import data
 from bench.events import BATCH, START
 from bench.figures import Figure, rounded, say
-from contacts.models import Block, Channel
+from contacts.models import Block, Cause, Channel
 from messaging.apply import Said, apply
 from messaging.models import DeliveryEvent, Message
 from messaging.statuses import Event, Kind, Outcome, Status, fold
@@ -151,10 +151,10 @@ def _outcome(message: Message) -> Outcome:
 
 
 def _different_blocks(messages: dict[int, Message], said: list[Event]) -> int:
-    """The earliest hard bounce of an address is the start of its one block."""
+    """The earliest hard bounce of an address is the start of its one block, in force or held."""
     since: dict[int, object] = {}
     for event in sorted(said, key=lambda event: event.occurred_at):
         if event.kind == Kind.HARD_BOUNCE:
             since.setdefault(messages[event.message_id or 0].address_id, event.occurred_at)
-    blocks = list(Block.objects.values_list("address_id", "started_at"))
+    blocks = list(Block.objects.filter(cause=Cause.ONE_HARD_BOUNCE).values_list("address_id", "started_at"))
     return len(set(blocks) ^ set(since.items())) + len(blocks) - len(set(blocks))

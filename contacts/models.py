@@ -101,8 +101,8 @@ class Cause(models.TextChoices):
 class Outage(models.Model):
     """A receiving domain that suddenly called many addresses dead that had taken mail lately.
 
-    The hard bounces of its time are held for review instead of blocking, until a person keeps or drops them. Found by
-    messaging/outages.py, decided in contacts/blocks.py. Both ends belong to it.
+    The hard bounces of its time are held for review instead of blocking, until a person keeps or drops them. Found and
+    decided in messaging/outages.py. Both ends belong to it.
     """
 
     class Verdict(models.TextChoices):

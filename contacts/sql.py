@@ -110,6 +110,26 @@ SELECT address_id FROM ended
 END_SOFT: Final = _END.format(which="b.address_id = ANY(%(ids)s::bigint[]) AND b.cause = 'soft_bounces'")
 END_UNPROVEN: Final = _END.format(which="b.event_key = ANY(%(keys)s::uuid[]) AND b.address_id = ANY(%(ids)s::bigint[])")
 
+# What a person decided about a suspected outage, for some of its held blocks; their addresses are locked.
+DECIDE: Final = """
+WITH moved AS (
+  UPDATE contacts_block b SET
+    held_at = CASE WHEN o.verdict = 'kept' THEN NULL ELSE b.held_at END,
+    ended_at = CASE WHEN o.verdict = 'dropped' THEN now() END,
+    ended_by_id = CASE WHEN o.verdict = 'dropped' THEN o.decided_by_id END,
+    end_reason = CASE WHEN o.verdict = 'dropped' THEN o.why ELSE '' END
+  FROM contacts_outage o
+  WHERE b.id = ANY(%s::bigint[]) AND o.id = b.outage_id AND o.decided_at IS NOT NULL
+    AND b.held_at IS NOT NULL AND b.ended_at IS NULL
+  RETURNING b.address_id, b.code, b.reason, b.message_id, o.verdict = 'kept' AS is_kept, o.why, o.decided_by_id
+)
+INSERT INTO contacts_change (contact_id, kind, field, old, new, why, actor_id, message_id)
+SELECT c.id, CASE WHEN is_kept THEN 'blocked' ELSE 'lifted' END, a.value, '', CASE WHEN is_kept THEN m.code ELSE '' END,
+  CASE WHEN is_kept THEN m.reason ELSE m.why END, m.decided_by_id, CASE WHEN is_kept THEN m.message_id END
+FROM moved m JOIN contacts_address a ON a.id = m.address_id JOIN contacts_contact c ON c.email_address_id = m.address_id
+ORDER BY c.id
+"""
+
 HISTORY_OF_LIFT: Final = """
 INSERT INTO contacts_change (contact_id, at, kind, field, old, new, why, actor_id)
 SELECT c.id, %(at)s, 'lifted', a.value, '', '', %(why)s, %(actor)s

@@ -42,7 +42,11 @@ GAVE_UP: Final = "expired"
 # While one of these shows, the message is waited for until its time of giving up.
 WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
 
-# What can end a run of soft bounces, or make it longer.
+# What can make a run of soft bounces longer, and what can end one.
+SOFT: Final = {
+    channel: frozenset(kind for kind in MEANING if status_of(kind, channel) == Status.SOFT_BOUNCE) - {Kind.GAVE_UP}
+    for channel in Channel
+}
 DECISIVE: Final = frozenset(
     kind for kind, meaning in MEANING.items() if meaning.tier >= MEANING[Kind.DELIVERED].tier
 ) | {Kind.PART_ARRIVED}
@@ -63,6 +67,7 @@ class Target(NamedTuple):
     channel: Channel
     address_id: int
     parts: int
+    is_blocked_for_soft: bool
 
 
 class Matched(NamedTuple):
@@ -171,7 +176,7 @@ def _follow_up(fresh: Sequence[Matched]) -> None:
     """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go."""
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
     wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
-    asked = soft_runs.asked([_news(each) for each in fresh if each.event.kind in DECISIVE])
+    asked = soft_runs.asked([_news(each) for each in fresh if _is_for_soft_rule(each)])
     if not (hard or wishes or asked):
         return
     lock(
@@ -179,15 +184,26 @@ def _follow_up(fresh: Sequence[Matched]) -> None:
             (each.address_id for each in wishes), *(each.addresses for each in asked)
         )
     )
-    grounds = outages.with_signs_of_life([_ground(each) for each in hard])
+    if not hard:
+        settle([], wishes, soft_runs.verdicts(asked))
+        return
+    rule = outages.thresholds()
+    grounds = outages.with_signs_of_life([_ground(each) for each in hard], rule)
     settle(grounds, wishes, soft_runs.verdicts(asked))
-    outages.look_at(grounds)
+    outages.look_at(grounds, rule)
+
+
+def _is_for_soft_rule(each: Matched) -> bool:
+    """A soft bounce can make a run long enough; whatever is final can end one that was."""
+    kind, target = each.event.kind, each.target
+    if target.is_blocked_for_soft:
+        return kind in DECISIVE
+    return kind in SOFT[target.channel]
 
 
 def _news(each: Matched) -> News:
     target = each.target
-    is_soft = status_of(each.event.kind, target.channel) == Status.SOFT_BOUNCE
-    return News(target.id, target.address_id, target.channel, is_soft)
+    return News(target.id, target.address_id, target.channel, target.is_blocked_for_soft)
 
 
 def _ground(each: Matched) -> Ground:

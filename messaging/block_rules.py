@@ -69,11 +69,11 @@ DEFAULTS: Final = {
 
 def rules() -> dict[Channel, SoftRule]:
     """The rules in force: what administrators have set, else the defaults. One query."""
-    return DEFAULTS | {Channel(row.channel): rule_of(row) for row in BlockRule.objects.all()}
-
-
-def rule_of(row: BlockRule) -> SoftRule:
-    return SoftRule(Channel(row.channel), row.is_on, row.bounces, row.days, frozenset(row.reasons))
+    rows = BlockRule.objects.values_list("channel", "is_on", "bounces", "days", "reasons")
+    return DEFAULTS | {
+        Channel(channel): SoftRule(Channel(channel), is_on, bounces, days, frozenset(reasons))
+        for channel, is_on, bounces, days, reasons in rows
+    }
 
 
 def run_of(rule: SoftRule, told: Iterable[Told], lifted_at: datetime | None) -> list[Told]:

@@ -18,8 +18,12 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from contacts.blocks import Ground
+from contacts import sql as contact_sql
+from contacts.blocks import Ground, lock
+from contacts.models import Block, Outage
 from contacts.sql import array, columns
 from messaging import sql
 from messaging.models import OutageRule
@@ -31,6 +35,11 @@ USUAL: Final = timedelta(weeks=4)
 # So many of the messages sent meanwhile are looked at for the share that bounced; fewer of the domain tell nothing.
 SAMPLE: Final = 2_000
 FEWEST: Final = 30
+CHUNK: Final = 1_000
+REASON_OF: Final = {
+    Outage.Verdict.KEPT: _("The addresses are dead: no outage."),
+    Outage.Verdict.DROPPED: _("The domain had an outage: its hard bounces of that time do not count."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +78,26 @@ DEFAULTS: Final = Thresholds()
 
 def thresholds() -> Thresholds:
     """Those in force: what administrators have set, else the defaults. One query."""
-    row = OutageRule.objects.order_by("pk").first()
-    return thresholds_of(row) if row else DEFAULTS
+    row = OutageRule.objects.order_by("pk").values_list(*Thresholds.__dataclass_fields__).first()
+    return Thresholds(*row) if row else DEFAULTS
 
 
-def thresholds_of(row: OutageRule) -> Thresholds:
-    return Thresholds(row.is_on, row.addresses, row.hours, row.share, row.alive_days, row.times, row.rate)
-
-
-def with_signs_of_life(grounds: Sequence[Ground]) -> Sequence[Ground]:
+def with_signs_of_life(grounds: Sequence[Ground], rule: Thresholds) -> Sequence[Ground]:
     """Hard bounces, each with when its address last took a message, where that was lately."""
-    if not grounds:
-        return grounds
     asked = columns((ground.event_key, ground.message_id, ground.occurred_at) for ground in grounds)
     with connection.cursor() as cursor:
-        cursor.execute(sql.SIGNS_OF_LIFE, [*asked, str(thresholds().lately)])
+        cursor.execute(sql.SIGNS_OF_LIFE, [*asked, str(rule.lately)])
         alive_at = dict(cursor.fetchall())
     return [ground._replace(alive_at=alive_at.get(ground.event_key)) for ground in grounds]
 
 
-def look_at(grounds: Sequence[Ground]) -> None:
+def look_at(grounds: Sequence[Ground], rule: Thresholds) -> None:
     """See whether these hard bounces, which have just blocked, make an outage, and then hold what belongs to it.
 
     Only living addresses can make one. Call it last: after this, no further locks are taken.
     """
     living = {ground.address_id for ground in grounds if ground.alive_at is not None}
-    if not living:
-        return
-    rule = thresholds()
-    if not rule.is_on:
+    if not living or not rule.is_on:
         return
     for crowd in crowds(living, rule):
         if rate_of(crowd) >= rule.rate:
@@ -146,3 +146,45 @@ def hold_latecomers() -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql.HOLD_ALL)
         return int(cursor.rowcount)
+
+
+class AlreadyDecidedError(Exception):
+    """Somebody else decided first; `outage` says who, when and what."""
+
+    def __init__(self, outage: Outage) -> None:
+        super().__init__("The outage was decided already.")
+        self.outage = outage
+
+
+def decide(outage_id: int, verdict: Outage.Verdict, *, actor_id: int, why: str = "") -> Outage:
+    """Keep or drop the blocks of a suspected outage; the caller has checked the permission. Returns the outage.
+
+    From now on what is still reported of that time follows the decision; `carry_out` brings it to the held blocks.
+    Of several administrators at once one succeeds, the others get AlreadyDecidedError.
+    """
+    is_mine = Outage.objects.filter(pk=outage_id, decided_at=None).update(
+        verdict=verdict, decided_at=timezone.now(), decided_by_id=actor_id, why=why or str(REASON_OF[verdict])
+    )
+    outage = Outage.objects.select_related("decided_by").get(pk=outage_id)
+    if not is_mine:
+        raise AlreadyDecidedError(outage)
+    log.warning("Outage of %s decided: blocks %s.", outage.domain, verdict)
+    return outage
+
+
+def carry_out(most: int | None = None) -> int:
+    """Bring what was decided to the blocks that are still held, in chunks, each its own transaction.
+
+    Returns how many blocks that were: at most about `most`. What is left, the next call does.
+    """
+    done = 0
+    while most is None or done < most:
+        some = Block.objects.filter(outage__decided_at__isnull=False, held_at__isnull=False, ended_at=None)
+        chunk = list(some.order_by("outage", "pk").values_list("pk", "address_id")[:CHUNK])
+        if not chunk:
+            break
+        with transaction.atomic(), connection.cursor() as cursor:
+            lock([address_id for _pk, address_id in chunk])
+            cursor.execute(contact_sql.DECIDE, [array(pk for pk, _address in chunk)])
+        done += len(chunk)
+    return done

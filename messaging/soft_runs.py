@@ -19,12 +19,12 @@ from messaging.block_rules import SoftRule, rules
 
 
 class News(NamedTuple):
-    """Something final that was said of a message."""
+    """A soft bounce, or something final that was said of a message whose address the rule has blocked."""
 
     message_id: int
     address_id: int
     channel: Channel
-    is_soft: bool
+    is_blocked: bool
 
 
 @dataclass(slots=True)
@@ -36,33 +36,22 @@ class Asked:
     messages: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
 
-    def add(self, news: News, *, is_blocked: bool) -> None:
+    def add(self, news: News) -> None:
         self.addresses.add(news.address_id)
         self.messages.add(news.message_id)
-        if is_blocked:
+        if news.is_blocked:
             self.blocked.add(news.address_id)
 
 
 def asked(news: Collection[News]) -> list[Asked]:
     """Whom the rules have to judge anew after this."""
-    blocked = blocked_among({each.address_id for each in news})
-    about = [each for each in news if each.is_soft or each.address_id in blocked]
-    if not about:
+    if not news:
         return []
     wanted = {channel: Asked(rule) for channel, rule in rules().items()}
-    for each in about:
-        if wanted[each.channel].rule.is_on or each.address_id in blocked:
-            wanted[each.channel].add(each, is_blocked=each.address_id in blocked)
+    for each in news:
+        if each.is_blocked or wanted[each.channel].rule.is_on:
+            wanted[each.channel].add(each)
     return [each for each in wanted.values() if each.addresses]
-
-
-def blocked_among(address_ids: Collection[int]) -> set[int]:
-    """Those that are blocked for soft bounces in a row."""
-    if not address_ids:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(sql.BLOCKED_FOR_SOFT, [array(address_ids)])
-        return {address_id for (address_id,) in cursor.fetchall()}
 
 
 def verdicts(wanted: Iterable[Asked]) -> dict[int, Ground | None]:

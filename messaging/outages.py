@@ -18,6 +18,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -100,7 +101,8 @@ def look_at(grounds: Sequence[Ground], rule: Thresholds) -> None:
     if not living or not rule.is_on:
         return
     for crowd in crowds(living, rule):
-        if rate_of(crowd) >= rule.rate:
+        rate = rate_of(crowd)
+        if rate is None or rate >= rule.rate:
             _open(crowd, rule)
 
 
@@ -118,13 +120,13 @@ def crowds(address_ids: set[int], rule: Thresholds) -> list[Crowd]:
         return [Crowd(*row) for row in cursor.fetchall()]
 
 
-def rate_of(crowd: Crowd) -> float:
-    """How many per cent of the domain's messages of that time bounced hard; 100 where too few are known to tell."""
+def rate_of(crowd: Crowd) -> float | None:
+    """How many per cent of the domain's messages of that time bounced hard; None where too few are known to tell."""
     step = max(1, (crowd.last_message - crowd.first_message) // SAMPLE)
     with connection.cursor() as cursor:
         cursor.execute(sql.RATE, [crowd.first_message, crowd.last_message, step, crowd.domain])
         bounced, sent = cursor.fetchone()
-    return float(100 * bounced / sent) if sent >= FEWEST else 100.0
+    return float(100 * bounced / sent) if sent >= FEWEST else None
 
 
 def _open(crowd: Crowd, rule: Thresholds) -> None:
@@ -146,6 +148,12 @@ def hold_latecomers() -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql.HOLD_ALL)
         return int(cursor.rowcount)
+
+
+def undecided() -> list[Outage]:
+    """Those that wait for a decision, with `held`: how many blocks that concerns."""
+    held = Count("blocks", filter=Q(blocks__held_at__isnull=False, blocks__ended_at=None))
+    return list(Outage.objects.filter(decided_at=None).annotate(held=held).order_by("pk"))
 
 
 class AlreadyDecidedError(Exception):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.pages import HtmxRequest, is_partial, page
-from messaging import health, probe
+from messaging import health, outages, probe
 from messaging.providers import providers
 from messaging.standing import Standing, standings
 from messaging.statuses import Look
@@ -54,6 +54,7 @@ def context_of(request: HtmxRequest) -> dict[str, Any]:
         "others": others,
         "checks": checks,
         "alarms": alarms,
+        "outages": outages.undecided(),
         "seen": ".".join(str(alarm.pk) for _each, alarm in alarms),
         "unwell": unwell(set_up, checks),
         # Support staff may follow the figures to the rows behind them.

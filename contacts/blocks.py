@@ -3,7 +3,7 @@
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -21,6 +21,7 @@ IN_FORCE: Final = Q(ended_at=None, held_at=None)
 RUN_OVER: Final = _(
     "By the rule: so many soft bounces in a row there are no longer. Something arrived, or the rule changed."
 )
+NOT_HARD: Final = _("By a better rule: what the mail server said does not mean that the address is dead.")
 
 
 class AlreadyLiftedError(Exception):
@@ -90,6 +91,24 @@ def settle(grounds: Sequence[Ground], wishes: Sequence[Wish], soft: Mapping[int,
     for channel in Channel:
         if mine := [wish for wish in wishes if wish.channel == channel]:
             _change_consent(channel, mine)
+
+
+def withdraw(keys: Collection[UUID], address_ids: Collection[int], others: Sequence[Ground]) -> None:
+    """End the blocks of these addresses that one of these events proved, and that is no hard bounce after all.
+
+    Not where `others`, the hard bounces that are left, prove it as well. The addresses must be locked.
+    """
+    with connection.cursor() as cursor:
+        if others:
+            cursor.execute(sql.MOVE_HARD, [*sql.columns(others), sql.array(keys)])
+        asked = {"keys": sql.array(keys), "ids": sql.array(address_ids), "why": str(NOT_HARD)}
+        cursor.execute(sql.END_UNPROVEN, asked)
+
+
+def reword(reasons: Mapping[UUID, str], address_ids: Collection[int]) -> None:
+    """Blocks that these events prove get the reason that the events have now."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.REWORD, [*sql.columns(reasons.items()), sql.array(address_ids)])
 
 
 def lift(block_id: int, *, actor_id: int, reason: str) -> Block:

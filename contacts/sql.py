@@ -92,6 +92,28 @@ WHERE b.address_id = g.address_id AND b.ended_at IS NULL AND b.cause = 'soft_bou
   AND (b.started_at, b.event_key) <> (g.at, g.key)
 """
 
+# A block whose proof is none any more, and which other proof keeps.
+MOVE_HARD: Final = """
+UPDATE contacts_block b
+SET started_at = g.at, event_key = g.key, message_id = g.message_id, reason = g.reason, code = g.code,
+    diagnostic = g.diagnostic
+FROM (
+  SELECT DISTINCT ON (g.address_id) g.*
+  FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+      %s::text[], %s::timestamptz[])
+    AS g(address_id, at, key, message_id, cause, reason, code, diagnostic, alive_at)
+  JOIN contacts_address a ON a.id = g.address_id AND (a.lifted_at IS NULL OR g.at > a.lifted_at)
+  ORDER BY g.address_id, g.at, g.key
+) g
+WHERE b.address_id = g.address_id AND b.ended_at IS NULL AND b.event_key = ANY(%s::uuid[])
+"""
+
+# A proof that is told otherwise now.
+REWORD: Final = """
+UPDATE contacts_block b SET reason = r.reason FROM unnest(%s::uuid[], %s::text[]) AS r(key, reason)
+WHERE b.event_key = r.key AND b.address_id = ANY(%s::bigint[]) AND b.ended_at IS NULL
+"""
+
 # What a rule made, it ends where it would not make it any more. Nobody's hand: `lifted_at` stays.
 _END: Final = """
 WITH ended AS (

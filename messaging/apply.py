@@ -4,15 +4,15 @@ Everything is set-based, a handful of statements for any number of events. Rows 
 by every worker: events by key, messages by id, addresses by id, contacts by id.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Wish, lock, settle
+from contacts.blocks import Ground, Wish, lock, reword, settle, withdraw
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from messaging import outages, soft_runs, sql
@@ -24,6 +24,7 @@ from messaging.statuses import (
     MEANING,
     READS,
     SEVERITY_BITS,
+    TIME_BITS,
     WHOLE_KEY,
     WHOLE_RANK,
     Event,
@@ -79,6 +80,16 @@ class Matched(NamedTuple):
     report_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A recorded event of an email, and what it is now said to be: a bounce, hard or soft, or a deferral."""
+
+    key: UUID
+    message_id: int
+    kind: Kind
+    reason: str
+
+
 def apply(said: Sequence[Said]) -> list[Said]:
     """Record these events and let everything follow from them. Returns those that match no message of ours.
 
@@ -111,6 +122,60 @@ def give_up(now: datetime, limit: int) -> tuple[int, int]:
         )  # fmt: skip
         due, late = cursor.fetchone()
         return due, late
+
+
+def revise(revised: Sequence[Revised]) -> None:
+    """Let recorded events of emails say something else, and everything follow from that: status, blocks, history.
+
+    As if they had said so from the beginning; but what people decided since (a lift, an outage) stands. Call it in a
+    transaction, and once in it.
+    """
+    if not revised:
+        return
+    messages = {each.message_id for each in revised}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LOCK_EVENTS, [array(each.key for each in revised)])
+        cursor.execute(sql.LOCK_MESSAGES, [array(messages)])
+        cursor.execute(sql.REVISE_EVENTS, columns((each.key, each.kind, each.reason) for each in revised))
+        told = {row[0]: row for row in cursor.fetchall()}
+        cursor.execute(sql.REFOLD, [TIME_BITS, SEVERITY_BITS, *columns(_weights()), array(messages)])
+    _follow_revision([each for each in revised if each.key in told], told, _targets_by_id(messages))
+
+
+def _weights() -> list[tuple[object, ...]]:
+    return [(kind, meaning.tier, meaning.severity, meaning.email) for kind, meaning in MEANING.items()]
+
+
+def _follow_revision(
+    revised: Sequence[Revised], told: Mapping[UUID, tuple[Any, ...]], targets: Mapping[int, Target]
+) -> None:
+    addresses = {target.address_id for target in targets.values()}
+    if not addresses:
+        return
+    lock(addresses)
+    soft = [each.key for each in revised if each.kind != Kind.HARD_BOUNCE]
+    hard = [each for each in revised if each.kind == Kind.HARD_BOUNCE]
+    if soft:
+        withdraw(soft, addresses, _hard_bounces(addresses, targets.keys()))
+    rule = outages.thresholds()
+    grounds = [_revised_ground(told[each.key], targets[each.message_id].address_id) for each in hard]
+    if grounds:
+        reword({each.key: each.reason for each in hard}, addresses)
+        grounds = list(outages.with_signs_of_life(grounds, rule))
+    asked = soft_runs.asked([_news_of(target) for target in targets.values()])
+    settle(grounds, [], soft_runs.verdicts(asked))
+    outages.look_at(grounds, rule)
+
+
+def _revised_ground(row: tuple[Any, ...], address_id: int) -> Ground:
+    key, message_id, _kind, at, reason, code, diagnostic = row
+    return Ground(address_id, at, key, message_id, Cause.ONE_HARD_BOUNCE, reason, code, diagnostic)
+
+
+def _hard_bounces(addresses: Set[int], messages: Iterable[int]) -> list[Ground]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.HARD_BOUNCES, {"addresses": array(addresses), "messages": array(messages)})
+        return [Ground(*row) for row in cursor.fetchall()]
 
 
 def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
@@ -202,7 +267,10 @@ def _is_for_soft_rule(each: Matched) -> bool:
 
 
 def _news(each: Matched) -> News:
-    target = each.target
+    return _news_of(each.target)
+
+
+def _news_of(target: Target) -> News:
     return News(target.id, target.address_id, target.channel, target.is_blocked_for_soft)
 
 

@@ -1,14 +1,15 @@
 """Improved rules applied to the past: stored events are judged anew by the mail server's words that they keep.
 
-Only failures of emails whose words a mail server spoke are judged. What a provider's own word had said stays the frame:
-a report that it could not deliver is never turned into a delivery or a deferral, only hard, soft and the reason change.
-The raw report is no longer needed. The table is read from front to back in pieces, each its own transaction: memory
-stays flat, and whatever has been done is done; a run that was stopped is simply started again.
+Only failures of emails whose words a mail server spoke are judged, and only hard, soft and the reason change: a bounce
+never becomes a delivery or a deferral. While the raw report is kept, it is read again, so that a provider's "never
+hard" still counts. The table is read from front to back in pieces, each its own transaction: memory stays flat, and
+whatever has been done is done; a run that was stopped is simply started again.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -17,8 +18,14 @@ from django.db import connection, transaction
 
 from contacts.models import Channel
 from messaging import apply, sql
+from messaging.apply import Revised
 from messaging.bounces.classify import classify
-from messaging.statuses import Kind
+from messaging.models import Report
+from messaging.providers import providers
+from messaging.providers.base import Raw
+from messaging.statuses import Event, Kind, key_of
+
+log = logging.getLogger(__name__)
 
 # Pages of the table (8 kB each) that are read at once: some ten thousand events.
 PAGES: Final = 400
@@ -31,21 +38,14 @@ class Stored(NamedTuple):
 
     key: UUID
     message_id: int
+    provider: str
     kind: str
+    occurred_at: datetime
     reason: str
     reply_code: str
     status_code: str
     diagnostic: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What an event is now said to be."""
-
-    key: UUID
-    message_id: int
-    kind: Kind
-    reason: str
+    report_id: int | None
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Differences:
     events: int = 0
     changes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
 
-    def add(self, before: Stored, after: Judged) -> None:
+    def add(self, before: Stored, after: Revised) -> None:
         self.changes[before.kind, before.reason, after.kind.value, after.reason] += 1
 
     def lines(self) -> list[str]:
@@ -78,7 +78,7 @@ def reclassify(
     differences = Differences()
     for chunk in _chunks(provider, since, progress):
         differences.events += len(chunk)
-        changed = [(before, after) for before in chunk if (after := judge(before)) is not None]
+        changed = _by_provider([(before, after) for before in chunk if (after := judge(before)) is not None])
         for before, after in changed:
             differences.add(before, after)
         if not is_dry_run:
@@ -86,7 +86,7 @@ def reclassify(
     return differences
 
 
-def judge(stored: Stored) -> Judged | None:
+def judge(stored: Stored) -> Revised | None:
     """What the words mean by today's rules; None where that is what is stored."""
     verdict = classify(stored.diagnostic, reply_code=stored.reply_code, status_code=stored.status_code)
     # Words that no rule knows say nothing: then the provider's word had decided, and that is not kept.
@@ -97,12 +97,10 @@ def judge(stored: Stored) -> Judged | None:
         kind = Kind.HARD_BOUNCE if verdict.is_hard else Kind.SOFT_BOUNCE
     if (kind, verdict.reason) == (stored.kind, stored.reason):
         return None
-    return Judged(stored.key, stored.message_id, kind, verdict.reason)
+    return Revised(stored.key, stored.message_id, kind, verdict.reason)
 
 
-def _chunks(
-    provider: str, since: datetime | None, progress: Callable[[int, int], None]
-) -> Iterator[Sequence[Stored]]:
+def _chunks(provider: str, since: datetime | None, progress: Callable[[int, int], None]) -> Iterator[Sequence[Stored]]:
     """By place in the table, which needs no index and is as fast as the disk; what is added meanwhile is new anyway."""
     with connection.cursor() as cursor:
         cursor.execute(sql.EVENT_PAGES)
@@ -119,10 +117,39 @@ def _chunks(
         progress(min(page + PAGES, pages), pages)
 
 
-def _write(changed: Sequence[Judged]) -> None:
-    """In chunks of messages, so that all events of a message are changed at once."""
+def _by_provider(changed: Sequence[tuple[Stored, Revised]]) -> list[tuple[Stored, Revised]]:
+    """Where the raw report is still kept, what reading it gives today: a provider's own word may say "never hard"."""
+    wanted = {before.report_id for before, _after in changed if before.report_id is not None}
+    read: dict[UUID, Event] = {}
+    for report in Report.objects.filter(pk__in=wanted).iterator(chunk_size=1):
+        for event in _events_of(report):
+            # The key names the kind that was read once, which may have been any of these.
+            read |= {key_of(replace(event, kind=kind)): event for kind in JUDGED}
+    found = []
+    for before, after in changed:
+        told = read.get(before.key)
+        now = after if told is None else Revised(before.key, before.message_id, told.kind, told.reason)
+        if (now.kind, now.reason) != (before.kind, before.reason):
+            found.append((before, now))
+    return found
+
+
+def _events_of(report: Report) -> list[Event]:
+    """What the report says today, as far as it can be read."""
+    provider = providers().get(report.provider)
+    if provider is None:
+        return []
+    raw = Raw(bytes(report.body), report.content_type, report.path, report.received_at, report.headers)
+    try:
+        return [event for event in provider.read(raw).events if event.kind in JUDGED]
+    except Exception as error:  # noqa: BLE001 -- then the words that were kept decide
+        log.warning("Report %s of %s cannot be read: %s", report.pk, report.provider, type(error).__name__)
+        return []
+
+
+def _write(changed: Sequence[Revised]) -> None:
+    """In chunks by message; each a transaction, in the order in which everybody takes locks."""
     ordered = sorted(changed, key=lambda each: (each.message_id, each.key))
     for start in range(0, len(ordered), WRITTEN_AT_ONCE):
-        some = ordered[start : start + WRITTEN_AT_ONCE]
         with transaction.atomic():
-            apply.revise([apply.Revised(each.key, each.message_id, each.kind, each.reason) for each in some])
+            apply.revise(ordered[start : start + WRITTEN_AT_ONCE])

@@ -173,6 +173,70 @@ SELECT DISTINCT ON (address_id) address_id, status_at, decided_by, id, reason, c
 FROM run WHERE first_at >= status_at - %(span)s::interval ORDER BY address_id, status_at, id
 """
 
+# A piece of the table of events by its place on the disk: those whose kind a mail server's words have decided. What a
+# provider did not even try, no server has spoken about.
+EVENT_PAGES: Final = "SELECT pg_relation_size('messaging_deliveryevent') / current_setting('block_size')::int"
+STORED: Final = """
+SELECT e.key, e.message_id, e.provider, e.kind, e.occurred_at, e.reason, e.reply_code, e.status_code, e.diagnostic,
+  e.report_id
+FROM messaging_deliveryevent e JOIN messaging_message m ON m.id = e.message_id
+WHERE e.ctid >= %(first)s::tid AND e.ctid < %(last)s::tid AND e.kind = ANY(%(kinds)s::text[])
+  AND e.diagnostic <> '' AND e.reason <> 'suppressed' AND m.channel = %(channel)s
+  AND (%(provider)s = '' OR e.provider = %(provider)s)
+  AND (%(since)s::timestamptz IS NULL OR e.recorded_at >= %(since)s)
+"""
+
+LOCK_EVENTS: Final = """
+SELECT 1 FROM messaging_deliveryevent WHERE key = ANY(%s::uuid[]) ORDER BY key FOR NO KEY UPDATE
+"""
+LOCK_MESSAGES: Final = "SELECT 1 FROM messaging_message WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+
+# What is now said of events that were recorded long ago. Their keys stay: those name the fact, not its meaning.
+REVISE_EVENTS: Final = """
+UPDATE messaging_deliveryevent e SET kind = r.kind, reason = r.reason
+FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS r(key, kind, reason)
+WHERE e.key = r.key
+RETURNING e.key, e.message_id, e.kind, e.occurred_at, e.reason,
+  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
+"""
+
+# Emails folded anew from all their events, as statuses.fold does it. Where the event that decided was deleted with
+# age, it still stands against those that are left.
+REFOLD: Final = """
+WITH told AS (
+  SELECT e.message_id, e.key, e.occurred_at, e.reason, e.diagnostic, e.said_by, k.status,
+    concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')) AS code,
+    ((k.tier << %s | greatest(0, (extract(epoch FROM e.occurred_at) * 1000000)::bigint)) << %s) | k.severity AS rank
+  FROM messaging_deliveryevent e
+  JOIN unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[]) AS k(kind, tier, severity, status) ON k.kind = e.kind
+  WHERE e.message_id = ANY(%s::bigint[])
+), best AS (
+  SELECT DISTINCT ON (message_id) * FROM told ORDER BY message_id, rank DESC, key DESC
+)
+UPDATE messaging_message m SET
+  status = CASE WHEN m.is_opened AND b.status = 'delivered' THEN 'opened' ELSE b.status END,
+  rank = b.rank, decided_by = b.key, status_at = b.occurred_at,
+  reason = b.reason, code = b.code, diagnostic = b.diagnostic, said_by = b.said_by
+FROM best b
+WHERE m.id = b.message_id AND m.channel = 'email'
+  AND ((b.rank, b.key) > (m.rank, m.decided_by)
+       OR EXISTS (SELECT 1 FROM told t WHERE t.message_id = m.id AND t.key = m.decided_by))
+"""
+
+# The hard bounces of these addresses, each through whoever has the address now and whom these messages went to.
+HARD_BOUNCES: Final = """
+WITH asked AS (
+  SELECT own.address_id, own.contact_id FROM messaging_message own WHERE own.id = ANY(%(messages)s::bigint[])
+  UNION
+  SELECT c.email_address_id, c.id FROM contacts_contact c WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
+)
+SELECT m.address_id, e.occurred_at, e.key, m.id, 'one_hard_bounce', e.reason,
+  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
+FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.kind = 'hard_bounce'
+WHERE m.address_id = ANY(%(addresses)s::bigint[])
+"""
+
 # When the addresses of these hard bounces last took a message, if that was lately; through the message's contact.
 SIGNS_OF_LIFE: Final = """
 SELECT g.key, lately.status_at

@@ -5,17 +5,19 @@ it may take back a delivery), and one that the rule has blocked whenever somethi
 as soon as the rule would not make it.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection
 
 from contacts.blocks import Ground
 from contacts.models import Cause, Channel
-from contacts.sql import array
+from contacts.sql import array, columns
 from messaging import sql
-from messaging.block_rules import SoftRule, rules
+from messaging.block_rules import DEFAULTS, SoftRule, rules
 
 
 class News(NamedTuple):
@@ -76,6 +78,30 @@ def grounds(rule: SoftRule, addresses: Collection[int], messages: Collection[int
             address_id: Ground(address_id, at, key, message_id, Cause.SOFT_BOUNCES, *proof)
             for address_id, at, key, message_id, *proof in cursor.fetchall()
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Soft bounces in a row of an address: how many within the rule's days, since when, and when it is blocked."""
+
+    count: int
+    since: datetime
+    limit: int
+
+
+def runs_of(address_ids: Collection[int]) -> dict[Channel, Run]:
+    """The runs of these addresses, one of each channel, where its rule is on and something counts. One query."""
+    if not address_ids:
+        return {}
+    rows = [
+        (rule.channel, rule.is_on, rule.bounces, rule.days, json.dumps(sorted(rule.reasons)))
+        for rule in DEFAULTS.values()
+    ]
+    names = ("channels", "is_on", "bounces", "days", "reasons")
+    asked = {"addresses": array(address_ids), **dict(zip(names, columns(rows), strict=True))}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SOFT_COUNTS, asked)
+        return {Channel(channel): Run(*found) for channel, *found in cursor.fetchall()}
 
 
 def arguments(rule: SoftRule, addresses: Collection[int], messages: Collection[int]) -> dict[str, str | int]:

@@ -172,6 +172,35 @@ WITH asked AS (
 SELECT DISTINCT ON (address_id) address_id, status_at, decided_by, id, reason, code, diagnostic
 FROM run WHERE first_at >= status_at - %(span)s::interval ORDER BY address_id, status_at, id
 """
+# How long the runs of these addresses are by now, within the days of the rule that is in force, since when, and at how
+# many it blocks: all that a card shows, in one query.
+SOFT_COUNTS: Final = """
+WITH rule AS (
+  SELECT d.channel, coalesce(r.is_on, d.is_on) AS is_on, coalesce(r.bounces, d.bounces) AS bounces,
+    make_interval(days => coalesce(r.days, d.days)) AS span, coalesce(r.reasons, d.reasons) AS reasons
+  FROM unnest(%(channels)s::text[], %(is_on)s::boolean[], %(bounces)s::int[], %(days)s::int[], %(reasons)s::jsonb[])
+    AS d(channel, is_on, bounces, days, reasons)
+  LEFT JOIN messaging_blockrule r ON r.channel = d.channel
+), asked AS (
+  SELECT c.email_address_id AS address_id, c.id AS contact_id FROM contacts_contact c
+  WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
+  UNION
+  SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = ANY(%(addresses)s::bigint[])
+), told AS (
+  SELECT m.id, m.address_id, m.channel, m.status_at, m.reason, m.is_opened OR m.status <> 'soft_bounce' AS is_life
+  FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+  WHERE m.status IN ('delivered', 'opened', 'soft_bounce')
+), since AS (
+  SELECT a.id AS address_id, greatest(a.lifted_at, max(t.status_at) FILTER (WHERE t.is_life)) AS at
+  FROM told t JOIN contacts_address a ON a.id = t.address_id GROUP BY a.id
+), run AS (
+  SELECT t.channel, t.status_at, r.bounces, r.span,
+    max(t.status_at) OVER (PARTITION BY t.address_id) AS last_at
+  FROM told t JOIN since s USING (address_id) JOIN rule r ON r.channel = t.channel AND r.is_on
+  WHERE NOT t.is_life AND jsonb_exists(r.reasons, t.reason) AND (s.at IS NULL OR t.status_at > s.at)
+)
+SELECT channel, count(*), min(status_at), min(bounces) FROM run WHERE status_at >= last_at - span GROUP BY channel
+"""
 
 # A piece of the table of events by its place on the disk: those whose kind a mail server's words have decided. What a
 # provider did not even try, no server has spoken about.

@@ -59,6 +59,12 @@ def rule(cause: str) -> str:
 
 
 @register.filter
+def rule_name(cause: str) -> str:
+    """The cause of a block in a few words."""
+    return str(Cause(cause).label) if cause in Cause.values else cause
+
+
+@register.filter
 def reason_words(slug: str, channel: str) -> str:
     """The reason's label; empty for none."""
     return reason_of(slug).label(channel) if slug else ""

@@ -6,13 +6,15 @@ from random import Random
 
 import pytest
 from django.db import transaction
+from django.urls import reverse
 
-from contacts.blocks import open_blocks
-from contacts.models import Block, Change, Channel, Outage
+from contacts.blocks import IN_FORCE, open_blocks
+from contacts.models import Block, Change, Channel, Contact, Outage
+from messaging import outages
 from messaging.apply import Said, apply
 from messaging.models import Message, OutageRule
 from messaging.statuses import Event, Kind
-from tests.factories import NUMBERS, ago, hard_bounce, make_contact, make_message, report, said
+from tests.factories import NUMBERS, ago, hard_bounce, log_in, make_contact, make_message, make_user, report, said
 
 BIG, OTHER = "bigmail.example", "other.example"
 
@@ -167,3 +169,117 @@ def test_an_hour_without_bounces_ends_it(db: None) -> None:
 
     assert states([late]) == {(False, True)}
     assert states([later]) == {(True, False)}
+
+
+# The decision
+
+
+@pytest.fixture
+def outage(db: None) -> Outage:
+    """Thirty living addresses of the big provider and one dead one are held."""
+    arrive(bounces_of(sent_to(BIG, 30, is_alive=True) + sent_to(BIG, 1, is_alive=False)))
+    return Outage.objects.get()
+
+
+def page_of(outage: Outage) -> str:
+    return reverse("messaging:outage", args=[outage.pk])
+
+
+def decision_on(outage: Outage) -> str:
+    return reverse("messaging:decide", args=[outage.pk])
+
+
+def test_the_page_shows_the_evidence(outage: Outage) -> None:
+    administrator = log_in("Administrators")
+
+    page = " ".join(administrator.get(page_of(outage)).content.decode().split())
+
+    assert "Suspected outage of <bdi>bigmail.example</bdi>" in page
+    assert "<dd>31</dd>" in page
+    assert '30 <span class="soft">97 %</span>' in page
+    assert "The email account that you tried to reach does not exist." in page
+    assert "Drop 31 blocks" in page
+    assert page_of(outage) in administrator.get(reverse("messaging:block_rules")).content.decode()
+    assert page_of(outage) in administrator.get(reverse("messaging:providers")).content.decode()
+
+
+def test_dropped_blocks_end_and_late_reports_of_that_time_do_not_block(outage: Outage) -> None:
+    late = sent_to(BIG, 1, is_alive=True)[0]
+    administrator = log_in("Administrators")
+
+    administrator.post(decision_on(outage), {"verdict": "dropped", "why": "They said so"})
+    report(late, hard_bounce(outage.from_at + timedelta(seconds=5)))
+
+    assert not Block.objects.filter(ended_at=None).exists()
+    assert set(Block.objects.values_list("end_reason", flat=True)) == {"They said so"}
+    assert Change.objects.filter(kind="lifted", why="They said so", actor__isnull=False).count() == 31
+
+
+def test_kept_blocks_are_in_force_and_so_are_late_ones(outage: Outage) -> None:
+    late = sent_to(BIG, 1, is_alive=True)[0]
+
+    log_in("Administrators").post(decision_on(outage), {"verdict": "kept"})
+    report(late, hard_bounce(outage.from_at + timedelta(seconds=5)))
+
+    assert Block.objects.filter(IN_FORCE).count() == 32
+    assert Change.objects.filter(kind="blocked", actor__isnull=False).count() == 31
+
+
+def test_of_two_administrators_the_later_learns_of_the_first(outage: Outage) -> None:
+    log_in("Administrators").post(decision_on(outage), {"verdict": "dropped"})
+
+    late = log_in("Administrators").post(decision_on(outage), {"verdict": "kept"})
+
+    assert late.status_code == 409
+    assert "Somebody else has decided already" in late.content.decode()
+    assert not Block.objects.filter(IN_FORCE).exists()
+
+
+@pytest.mark.parametrize("group", ["Marketers", "Support", ""])
+def test_others_may_neither_see_nor_decide(outage: Outage, group: str) -> None:
+    other = log_in(group)
+
+    assert other.get(page_of(outage)).status_code == 403
+    assert other.post(decision_on(outage), {"verdict": "dropped"}).status_code == 403
+    assert Block.objects.filter(held_at__isnull=False, ended_at=None).count() == 31
+
+
+def test_the_beat_finishes_what_a_request_left(outage: Outage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outages, "CHUNK", 10)
+    outages.decide(outage.pk, Outage.Verdict.KEPT, actor_id=make_user("Administrators").pk)
+
+    assert outages.carry_out(most=5) == 10
+    assert outages.carry_out() == 21
+    assert outages.carry_out() == 0
+    assert Block.objects.filter(IN_FORCE).count() == 31
+
+
+def test_what_another_worker_blocked_meanwhile_is_held_by_the_beat(outage: Outage) -> None:
+    Block.objects.update(held_at=None, outage=None)
+
+    assert outages.hold_latecomers() == 31
+    assert Block.objects.filter(outage=outage, held_at__isnull=False).count() == 31
+
+
+def test_the_card_says_that_it_is_held(outage: Outage) -> None:
+    contact = Contact.objects.get(email_address=Block.objects.earliest("pk").address)
+
+    page = log_in().get(contact.get_absolute_url()).content.decode()
+    history = log_in().get(reverse("contacts:history", args=[contact.guid])).content.decode()
+
+    assert "Hard bounce held for review" in page
+    assert "is-blocked" not in page
+    assert page_of(outage) not in page
+    assert page_of(outage) in log_in("Administrators").get(contact.get_absolute_url()).content.decode()
+    assert "held for review" in history
+
+
+def test_thresholds_are_set_on_the_page(db: None) -> None:
+    administrator = log_in("Administrators")
+    values = {"outage-is_on": "on", "outage-addresses": 7, "outage-hours": 2, "outage-share": 40}
+    values |= {"outage-alive_days": 14, "outage-times": 3, "outage-rate": 1}
+
+    assert administrator.post(reverse("messaging:outage_rule"), values).status_code == 302
+    assert outages.thresholds() == outages.Thresholds(True, 7, 2, 40, 14, 3, 1)
+    assert administrator.post(reverse("messaging:outage_rule"), {**values, "outage-share": 0}).status_code == 422
+    assert OutageRule.objects.count() == 1

@@ -4,7 +4,7 @@ Everything is set-based, a handful of statements for any number of events. Rows 
 by every worker: events by key, messages by id, addresses by id, contacts by id.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -156,7 +156,7 @@ def _follow_revision(
     soft = [each.key for each in revised if each.kind != Kind.HARD_BOUNCE]
     hard = [each for each in revised if each.kind == Kind.HARD_BOUNCE]
     if soft:
-        withdraw(soft, addresses, _hard_bounces(addresses, targets.keys()))
+        withdraw(soft, addresses, outages.hard_bounces(addresses, targets.keys()))
     rule = outages.thresholds()
     grounds = [_revised_ground(told[each.key], targets[each.message_id].address_id) for each in hard]
     if grounds:
@@ -170,12 +170,6 @@ def _follow_revision(
 def _revised_ground(row: tuple[Any, ...], address_id: int) -> Ground:
     key, message_id, _kind, at, reason, code, diagnostic = row
     return Ground(address_id, at, key, message_id, Cause.ONE_HARD_BOUNCE, reason, code, diagnostic)
-
-
-def _hard_bounces(addresses: Set[int], messages: Iterable[int]) -> list[Ground]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.HARD_BOUNCES, {"addresses": array(addresses), "messages": array(messages)})
-        return [Ground(*row) for row in cursor.fetchall()]
 
 
 def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:

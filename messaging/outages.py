@@ -11,19 +11,19 @@ What a domain's own answers cannot show is not seen: where a provider reports no
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from contacts import sql as contact_sql
-from contacts.blocks import Ground, lock
+from contacts.blocks import Ground, lock, settle
 from contacts.models import Block, Outage
 from contacts.sql import array, columns
 from messaging import sql
@@ -148,6 +148,29 @@ def hold_latecomers() -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql.HOLD_ALL)
         return int(cursor.rowcount)
+
+
+def settle_held(since: datetime) -> int:
+    """Look again at what blocked before its outage was found and has been held since then. Returns how many.
+
+    A block names one proof, and the address may have others, which do not lie within the outage: then those block.
+    """
+    some = Block.objects.filter(held_at__gte=since, held_at__gt=F("recorded_at"), ended_at=None)
+    caught = list(some.order_by("address_id").values_list("address_id", "message_id"))
+    for start in range(0, len(caught), CHUNK):
+        addresses = [address_id for address_id, _message in caught[start : start + CHUNK]]
+        with transaction.atomic():
+            lock(addresses)
+            if grounds := hard_bounces(addresses, [message or 0 for _address, message in caught]):
+                settle(grounds, [])
+    return len(caught)
+
+
+def hard_bounces(addresses: Collection[int], messages: Collection[int]) -> list[Ground]:
+    """All hard bounces that are recorded of these addresses, found through those who have them and these messages."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.HARD_BOUNCES, {"addresses": array(addresses), "messages": array(messages)})
+        return [Ground(*row) for row in cursor.fetchall()]
 
 
 def undecided() -> list[Outage]:

@@ -84,10 +84,12 @@ def judge(
 
 def look_after_blocks() -> dict[str, int]:
     """What two workers at once can miss, and what one that died has left: every minute, by the beat."""
+    recently = timezone.now() - RECENTLY
     return {
         "held": outages.hold_latecomers(),
+        "settled": outages.settle_held(recently),
         "decided": outages.carry_out(),
-        "rechecked": recheck(timezone.now() - RECENTLY),
+        "rechecked": recheck(recently),
         "applied": apply_changed(),
     }
 

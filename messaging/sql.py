@@ -337,7 +337,8 @@ ON CONFLICT (domain) WHERE decided_at IS NULL DO UPDATE
 RETURNING id, (xmax = 0)
 """
 
-# Rows that somebody else is changing are left: whoever does so looks at the outage, too, or the beat comes by.
+# Rows that somebody else is changing are left: whoever does so looks at the outage, too, or the beat comes by. Held
+# later than recorded, by the clock: by that outages.settle_held knows them.
 _HOLD: Final = """
 WITH caught AS (
   SELECT b.id, b.address_id, b.code, b.reason, b.message_id, o.id AS outage_id
@@ -347,7 +348,7 @@ WITH caught AS (
   WHERE {which} AND o.decided_at IS NULL
   ORDER BY b.id FOR NO KEY UPDATE OF b SKIP LOCKED
 ), held AS (
-  UPDATE contacts_block b SET held_at = now(), outage_id = c.outage_id FROM caught c WHERE b.id = c.id
+  UPDATE contacts_block b SET held_at = clock_timestamp(), outage_id = c.outage_id FROM caught c WHERE b.id = c.id
 )
 INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
 SELECT p.id, 'held', a.value, '', c.code, c.reason, c.message_id

@@ -261,6 +261,26 @@ def test_what_another_worker_blocked_meanwhile_is_held_by_the_beat(outage: Outag
     assert Block.objects.filter(outage=outage, held_at__isnull=False).count() == 31
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_is_held_afterwards_still_blocks_for_another_bounce() -> None:
+    """Given one that had bounced twice before the outage was found: within its time, and two days later."""
+    fooled = sent_to(BIG, 30, is_alive=True)
+    told = [(message, hard_bounce(ago(days=3, minutes=-n))) for n, message in enumerate(fooled)]
+    assert fooled[0].contact is not None
+    other = make_message(fooled[0].contact, status="unknown")
+    arrive(told[:1])
+    report(other, hard_bounce(ago(days=1)))
+    arrive(told[1:])
+    assert states(fooled) == {(False, True)}
+
+    outages.settle_held(ago(minutes=5))
+
+    block = Block.objects.get(address=other.address_id)
+    assert block.is_in_force
+    assert block.message_id == other.pk
+    assert states(fooled[1:]) == {(False, True)}
+
+
 def test_the_card_says_that_it_is_held(outage: Outage) -> None:
     contact = Contact.objects.get(email_address=Block.objects.earliest("pk").address)
 

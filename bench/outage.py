@@ -52,7 +52,7 @@ def measure(_messages: int) -> Iterator[Figure]:
             apply([Said(event) for event in said[start : start + BATCH]])
     spent = time.perf_counter() - started
     fooled, others = Block.objects.filter(domain=DOMAIN), Block.objects.exclude(domain=DOMAIN)
-    detail = {
+    detail: dict[str, object] = {
         "sent": len(said), "hard_bounces_of_the_incident": fooled.count(), "other_hard_bounces": others.count(),
         "outages_found": Outage.objects.count(), "events_per_second": round(len(said) / spent),
     }  # fmt: skip

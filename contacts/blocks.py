@@ -3,7 +3,7 @@
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from contacts import sql
-from contacts.models import Address, Block, Channel
+from contacts.models import Address, Block, Channel, Life
 
 # What stops a sending; a held block does not.
 IN_FORCE: Final = Q(ended_at=None, held_at=None)
@@ -61,17 +61,35 @@ class Wish(NamedTuple):
     why: str
 
 
-def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish]) -> None:
-    """Block the addresses of `grounds`, and let `wishes` change the consent of whoever has those addresses now.
+class Sign(NamedTuple):
+    """A sign that an address is alive. (The columns of sql.NOTE_LIFE, in order.)"""
+
+    address_id: int
+    at: datetime
+    life: Life
+    is_automatic: bool
+    message_id: int
+
+
+def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish], signs: Sequence[Sign] = ()) -> None:
+    """Block the addresses of `grounds`, let `wishes` change the consent of whoever has those addresses now, and note
+    `signs` of life at the addresses that are blocked.
 
     Must run in a transaction.
     """
-    if grounds or wishes:
-        lock({ground.address_id for ground in grounds} | {wish.address_id for wish in wishes})
-        settle(grounds, wishes)
+    proven = {ground.address_id for ground in grounds}
+    signs = _of_blocked(signs, proven)
+    if grounds or wishes or signs:
+        lock(proven | {wish.address_id for wish in wishes} | {sign.address_id for sign in signs})
+        settle(grounds, wishes, signs=signs)
 
 
-def settle(grounds: Sequence[Ground], wishes: Sequence[Wish], soft: Mapping[int, Ground | None] | None = None) -> None:
+def settle(
+    grounds: Sequence[Ground],
+    wishes: Sequence[Wish],
+    soft: Mapping[int, Ground | None] | None = None,
+    signs: Sequence[Sign] = (),
+) -> None:
     """What `follow_up` does, for addresses that are locked already.
 
     `soft` has what the rule for soft bounces in a row says of some addresses now: the ground for a block, or None,
@@ -88,6 +106,10 @@ def settle(grounds: Sequence[Ground], wishes: Sequence[Wish], soft: Mapping[int,
     if grounds or runs:
         with connection.cursor() as cursor:
             cursor.execute(sql.BLOCK, sql.columns([*grounds, *runs]))
+    if grounds:
+        note_proofs([(ground.address_id, ground.occurred_at) for ground in grounds])
+    if signs:
+        note_life(signs)
     for channel in Channel:
         if mine := [wish for wish in wishes if wish.channel == channel]:
             _change_consent(channel, mine)
@@ -146,11 +168,33 @@ def unended_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
 
 
 def lock(address_ids: Iterable[int]) -> None:
-    """These addresses and whoever has them, in the order that everybody keeps. Must run in a transaction."""
+    """Keep everybody else from blocking, lifting and noting at these addresses until the transaction ends."""
     ids = sql.array(address_ids)
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK_ADDRESSES, [ids])
         cursor.execute(sql.LOCK_HOLDERS, [ids, ids])
+
+
+def note_proofs(proofs: Sequence[tuple[int, datetime]]) -> None:
+    """Note the latest bounce of each (address, time) where the address is blocked. The addresses must be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NOTE_PROOFS, sql.columns(proofs))
+
+
+def note_life(signs: Sequence[Sign]) -> None:
+    """Note the best sign since the last proof of each block in force. The addresses must be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NOTE_LIFE, sql.columns(signs))
+
+
+def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:
+    """The signs of blocked addresses: next to none, so one look at the index spares locking all the others."""
+    if not signs:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql.BLOCKED_AMONG, [sql.array({sign.address_id for sign in signs})])
+        blocked = about_to_be | {pk for (pk,) in cursor.fetchall()}
+    return [sign for sign in signs if sign.address_id in blocked]
 
 
 def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:

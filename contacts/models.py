@@ -11,6 +11,13 @@ from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from contacts.blocklist.records import BlockImport, BulkLift, ImportPart, ImportRow
+
+__all__ = [
+    "Address", "Block", "BlockImport", "BulkLift", "Cause", "Change", "Channel", "Contact", "ImportPart", "ImportRow",
+    "Life", "Outage",
+]  # fmt: skip
+
 
 class Channel(models.TextChoices):
     EMAIL = "email", _("Email")
@@ -90,6 +97,15 @@ class Contact(models.Model):
         return f"{self.first_name} {self.last_name}".strip() or self.email or self.mobile or str(_("No name"))
 
 
+class Life(models.TextChoices):
+    """What shows that an address is alive after all."""
+
+    DELIVERED = "delivered", _("Took a message")
+    OPENED = "opened", _("Opened a message")
+    CLICKED = "clicked", _("Clicked a link")
+    ANSWERED = "answered", _("Answered, or subscribed again")
+
+
 class Cause(models.TextChoices):
     """What blocks an address; the rule that made a block."""
 
@@ -158,6 +174,17 @@ class Block(models.Model):
     # Who once lifted a block or edited a contact cannot be deleted, only deactivated: history must not go nameless.
     ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     end_reason = models.TextField(_("why it was removed"), blank=True)
+    bulk_lift = models.ForeignKey(
+        BulkLift, models.PROTECT, null=True, blank=True, related_name="blocks", db_index=False, db_constraint=False
+    )
+    # The latest bounce that proves the block, where one came after the first; a later sign of life, and whose.
+    last_proof_at = models.DateTimeField(null=True, blank=True, editable=False)
+    life_at = models.DateTimeField(_("alive"), null=True, blank=True, editable=False)
+    life_by = models.CharField(_("sign of life"), max_length=9, choices=Life, blank=True, db_default="")
+    life_is_automatic = models.BooleanField(default=False, db_default=False, editable=False)
+    life_message_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    # Whether what was recorded before the block has been looked through for signs of life.
+    is_life_sought = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("block")
@@ -171,9 +198,15 @@ class Block(models.Model):
             models.Index("outage", "id", condition=Q(outage__isnull=False), name="block_of_outage"),
             # Few are ever in here: a delivery looks whether it ends one of them.
             models.Index("address", condition=Q(ended_at=None, cause="soft_bounces"), name="block_of_soft_bounces"),
+            models.Index(F("id").desc(), condition=Q(ended_at=None), name="block_open"),
+            models.Index(F("id").desc(), condition=Q(ended_at=None, life_at__isnull=False), name="block_alive"),
+            models.Index("id", condition=Q(ended_at=None, is_life_sought=False), name="block_unsought"),
+            models.Index("bulk_lift", "id", condition=Q(bulk_lift__isnull=False), name="block_of_bulk_lift"),
         ]
         permissions: ClassVar = [
-            ("set_block_rules", _("Can change the rules that block addresses, and decide on held blocks"))
+            ("set_block_rules", _("Can change the rules that block addresses, and decide on held blocks")),
+            ("import_block", _("Can import a list of addresses to block")),
+            ("export_block", _("Can export the blocks")),
         ]
 
     def __str__(self) -> str:
@@ -198,6 +231,8 @@ class Change(models.Model):
         BLOCKED = "blocked", _("Address blocked")
         HELD = "held", _("Hard bounce held for review")
         LIFTED = "lifted", _("Block removed")
+        PUT_BACK = "put_back", _("Block put back")
+        IMPORTED = "imported", _("Address blocked by an import")
         OPTED_OUT = "opted_out", _("Unsubscribed")
         OPTED_IN = "opted_in", _("Subscribed")
 

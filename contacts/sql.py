@@ -65,7 +65,7 @@ WITH said AS (
     SET started_at = excluded.started_at, cause = excluded.cause, reason = excluded.reason, code = excluded.code,
         diagnostic = excluded.diagnostic, message_id = excluded.message_id, event_key = excluded.event_key,
         domain = excluded.domain, alive_at = excluded.alive_at, outage_id = excluded.outage_id,
-        held_at = excluded.held_at
+        held_at = excluded.held_at, last_proof_at = greatest(b.last_proof_at, b.started_at), is_life_sought = false
     WHERE (CASE WHEN excluded.held_at IS NOT NULL THEN 2 WHEN excluded.cause = 'soft_bounces' THEN 1 ELSE 0 END,
            excluded.started_at, excluded.event_key)
         < (CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END,
@@ -150,6 +150,39 @@ SELECT c.id, CASE WHEN is_kept THEN 'blocked' ELSE 'lifted' END, a.value, '', CA
   CASE WHEN is_kept THEN m.reason ELSE m.why END, m.decided_by_id, CASE WHEN is_kept THEN m.message_id END
 FROM moved m JOIN contacts_address a ON a.id = m.address_id JOIN contacts_contact c ON c.email_address_id = m.address_id
 ORDER BY c.id
+"""
+
+BLOCKED_AMONG: Final = "SELECT address_id FROM contacts_block WHERE ended_at IS NULL AND address_id = ANY(%s::bigint[])"
+
+# A bounce after the proof outweighs what was a sign of life between the two.
+NOTE_PROOFS: Final = """
+UPDATE contacts_block b SET last_proof_at = p.at,
+  life_at = CASE WHEN life_at > p.at THEN life_at END,
+  life_by = CASE WHEN life_at > p.at THEN life_by ELSE '' END,
+  life_is_automatic = life_is_automatic AND COALESCE(life_at > p.at, false),
+  life_message_id = CASE WHEN life_at > p.at THEN life_message_id END
+FROM (
+  SELECT address_id, max(at) AS at FROM unnest(%s::bigint[], %s::timestamptz[]) AS p(address_id, at) GROUP BY address_id
+) p
+WHERE b.address_id = p.address_id AND b.ended_at IS NULL AND p.at > COALESCE(b.last_proof_at, b.started_at)
+"""
+
+# The newest sign counts, one by a person before one by a program.
+NOTE_LIFE: Final = """
+WITH sign AS (
+  SELECT DISTINCT ON (b.id) b.id, s.*
+  FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::boolean[], %s::bigint[])
+    AS s(address_id, at, life, is_automatic, message_id)
+  JOIN contacts_block b ON b.address_id = s.address_id AND b.ended_at IS NULL
+    AND s.at > COALESCE(b.last_proof_at, b.started_at)
+  ORDER BY b.id, s.is_automatic, s.at DESC, s.message_id
+)
+UPDATE contacts_block b
+SET life_at = s.at, life_by = s.life, life_is_automatic = s.is_automatic, life_message_id = s.message_id
+FROM sign s
+WHERE b.id = s.id AND (
+  b.life_at IS NULL OR (s.is_automatic, b.life_at) < (b.life_is_automatic, s.at)
+)
 """
 
 HISTORY_OF_LIFT: Final = """

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Wish, lock, reword, settle, withdraw
-from contacts.models import Cause, Channel
+from contacts.blocks import Ground, Sign, Wish, lock, reword, settle, withdraw
+from contacts.models import Cause, Channel, Life
 from contacts.sql import array, columns
 from messaging import outages, soft_runs, sql
 from messaging.soft_runs import News
@@ -40,6 +40,15 @@ from messaging.statuses import (
 # What our own events say: who, and why.
 OURSELVES: Final = "engage"
 GAVE_UP: Final = "expired"
+# What shows that somebody or something takes messages at the address. That a person complained or unsubscribed shows
+# it, too, but it is no reason to write to them.
+SIGNS: Final = {
+    Kind.PART_ARRIVED: Life.DELIVERED,
+    Kind.DELIVERED: Life.DELIVERED,
+    Kind.OPENED: Life.OPENED,
+    Kind.CLICKED: Life.CLICKED,
+    Kind.SUBSCRIBED: Life.ANSWERED,
+}
 # While one of these shows, the message is waited for until its time of giving up.
 WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
 
@@ -68,7 +77,8 @@ class Target(NamedTuple):
     channel: Channel
     address_id: int
     parts: int
-    is_blocked_for_soft: bool
+    # The cause of the address's block, if it has one; a held one counts, too.
+    blocked_by: str | None
 
 
 class Matched(NamedTuple):
@@ -236,26 +246,27 @@ def _follow_up(fresh: Sequence[Matched]) -> None:
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
     wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
     asked = soft_runs.asked([_news(each) for each in fresh if _is_for_soft_rule(each)])
-    if not (hard or wishes or asked):
+    addresses = {each.target.address_id for each in hard}
+    # The sign of life of an address that was not blocked says nothing new.
+    signs = [
+        _sign(each)
+        for each in fresh
+        if each.event.kind in SIGNS and (each.target.blocked_by or each.target.address_id in addresses)
+    ]
+    if not (hard or wishes or asked or signs):
         return
-    lock(
-        {each.target.address_id for each in hard}.union(
-            (each.address_id for each in wishes), *(each.addresses for each in asked)
-        )
-    )
-    if not hard:
-        settle([], wishes, soft_runs.verdicts(asked))
-        return
-    rule = outages.thresholds()
-    grounds = outages.with_signs_of_life([_ground(each) for each in hard], rule)
-    settle(grounds, wishes, soft_runs.verdicts(asked))
+    addresses.update((wish.address_id for wish in wishes), (sign.address_id for sign in signs))
+    lock(addresses.union(*(each.addresses for each in asked)))
+    rule = outages.thresholds() if hard else outages.DEFAULTS
+    grounds = outages.with_signs_of_life([_ground(each) for each in hard], rule) if hard else []
+    settle(grounds, wishes, soft_runs.verdicts(asked), signs)
     outages.look_at(grounds, rule)
 
 
 def _is_for_soft_rule(each: Matched) -> bool:
     """A soft bounce can make a run long enough; whatever is final can end one that was."""
     kind, target = each.event.kind, each.target
-    if target.is_blocked_for_soft:
+    if target.blocked_by == Cause.SOFT_BOUNCES:
         return kind in DECISIVE
     return kind in SOFT[target.channel]
 
@@ -265,7 +276,7 @@ def _news(each: Matched) -> News:
 
 
 def _news_of(target: Target) -> News:
-    return News(target.id, target.address_id, target.channel, target.is_blocked_for_soft)
+    return News(target.id, target.address_id, target.channel, target.blocked_by == Cause.SOFT_BOUNCES)
 
 
 def _ground(each: Matched) -> Ground:
@@ -281,3 +292,8 @@ def _wish(each: Matched) -> Wish:
     return Wish(
         target.address_id, target.channel, event.occurred_at, target.id, event.kind == Kind.SUBSCRIBED, event.reason
     )
+
+
+def _sign(each: Matched) -> Sign:
+    event, target = each.event, each.target
+    return Sign(target.address_id, event.occurred_at, SIGNS[event.kind], event.is_automatic, target.id)

@@ -29,12 +29,10 @@ FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %
 WHERE r.id = s.id
 """
 
-# With each message, whether its address is blocked for soft bounces in a row: the few that are lie in an index of
-# their own, so this costs next to nothing.
+# With each message, what its address is blocked by: a look at an index that spares looking again for all of them.
 MESSAGES_BY_ID: Final = """
-SELECT m.id, m.channel, m.address_id, m.parts, b.id IS NOT NULL
-FROM messaging_message m
-LEFT JOIN contacts_block b ON b.address_id = m.address_id AND b.ended_at IS NULL AND b.cause = 'soft_bounces'
+SELECT m.id, m.channel, m.address_id, m.parts, b.cause
+FROM messaging_message m LEFT JOIN contacts_block b ON b.address_id = m.address_id AND b.ended_at IS NULL
 WHERE m.id = ANY(%s::bigint[])
 """
 
@@ -48,9 +46,9 @@ named AS (
   SELECT provider, provider_message_id, p.message_id
   FROM said JOIN messaging_part p USING (provider_message_id, provider)
 )
-SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts, b.id IS NOT NULL
+SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts, b.cause
 FROM named n JOIN messaging_message m ON m.id = n.id
-LEFT JOIN contacts_block b ON b.address_id = m.address_id AND b.ended_at IS NULL AND b.cause = 'soft_bounces'
+LEFT JOIN contacts_block b ON b.address_id = m.address_id AND b.ended_at IS NULL
 """
 
 # What is new rises to its message, and is returned. One statement compares and moves: the winner's facts replace the
@@ -418,4 +416,16 @@ OVERDUE: Final = (
 RAISE_ALARM: Final = """
 INSERT INTO messaging_alarm (provider, kind, started_at) VALUES (%s, %s, %s)
 ON CONFLICT (provider, kind) WHERE ended_at IS NULL DO NOTHING
+"""
+
+# What was recorded of an address and happened after the proof of its block. Messages are found by their contact: they
+# have no index by address. One whose status is older than the proof, and that nobody read, has no such event.
+EVENTS_SINCE_BLOCK: Final = """
+WITH due AS (SELECT address_id, started_at FROM contacts_block WHERE id = ANY(%s) AND ended_at IS NULL)
+SELECT d.address_id, e.occurred_at, e.kind, e.is_automatic, m.id
+FROM due d
+JOIN contacts_contact c ON c.email_address_id = d.address_id OR c.mobile_address_id = d.address_id
+JOIN messaging_message m ON m.contact_id = c.id AND m.address_id = d.address_id
+  AND (m.status_at > d.started_at OR m.is_opened OR m.parts_arrived_at > d.started_at)
+JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.occurred_at > d.started_at AND e.kind = ANY(%s)
 """

@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
-from messaging import alarms, health, outages, reports, retention, rule_change, sweep
+from contacts.blocklist import importing
+from messaging import alarms, health, life, outages, reports, retention, rule_change, sweep
+from messaging.block_lists import reason_from
 
 
 @shared_task
@@ -43,3 +45,13 @@ def look_after_blocks() -> dict[str, int]:
 @shared_task
 def watch_providers() -> int:
     return alarms.watch()
+
+
+@shared_task
+def seek_life() -> int:
+    return life.seek()
+
+
+@shared_task
+def carry_on_imports() -> int:
+    return importing.carry_on(reason_from)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging import block_views, metrics, monitoring, provider_views, views, webhooks
+from messaging import block_list_views, block_views, metrics, monitoring, provider_views, views, webhooks
 
 app_name = "messaging"
 urlpatterns = [
@@ -16,6 +16,10 @@ urlpatterns = [
     path("block-rules/outages/<int:pk>/", block_views.outage, name="outage"),
     path("block-rules/outages/<int:pk>/decide/", block_views.decide, name="decide"),
     path("block-rules/<slug:channel>/", block_views.soft_rule, name="soft_rule"),
+    path("blocks/imports/", block_list_views.imports, name="imports"),
+    path("blocks/imports/<int:pk>/", block_list_views.one_import, name="import"),
+    path("blocks/imports/<int:pk>/confirm/", block_list_views.confirm, name="import-confirm"),
+    path("blocks/imports/<int:pk>/drop/", block_list_views.drop, name="import-drop"),
     path("metrics", metrics.metrics),
     path("healthz", monitoring.healthz),
     path("readyz", monitoring.readyz),

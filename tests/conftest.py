@@ -88,3 +88,4 @@ def groups(transactional_db: None) -> None:
     import_module("messaging.migrations.0003_groups").make_groups(apps, here)
     import_module("messaging.migrations.0005_tallies").grant(apps, here)
     import_module("messaging.migrations.0007_block_rules").grant(apps, here)
+    import_module("messaging.migrations.0008_block_pages").grant(apps, here)

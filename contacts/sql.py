@@ -33,6 +33,7 @@ ORDER BY id FOR NO KEY UPDATE
 # An address has one block that has no end. Of several proofs the one counts that is in force before one that is held,
 # a hard bounce before soft ones in a row, the earliest, the smaller key: a total order, so that the order of arrival
 # cannot matter. What was said within a suspected outage of its domain is held; within one that was dropped, nothing.
+# What a person has imported stays as it is.
 BLOCK: Final = """
 WITH said AS (
   SELECT g.*, a.value, CASE WHEN a.channel = 'email' THEN split_part(a.value, '@', -1) ELSE '' END AS domain
@@ -43,9 +44,11 @@ WITH said AS (
 ), ground AS (
   SELECT DISTINCT ON (s.address_id) s.*, o.id AS outage_id,
     CASE WHEN o.id IS NOT NULL THEN 2 WHEN s.cause = 'soft_bounces' THEN 1 ELSE 0 END AS place,
-    CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END AS place_before
+    coalesce((
+      SELECT CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END
+      FROM contacts_block b WHERE b.address_id = s.address_id AND b.ended_at IS NULL
+    ), 0) AS place_before
   FROM said s
-  LEFT JOIN contacts_block b ON b.address_id = s.address_id AND b.ended_at IS NULL
   LEFT JOIN LATERAL (
     SELECT o.id, o.verdict FROM contacts_outage o
     WHERE s.cause = 'one_hard_bounce' AND o.domain = s.domain AND s.at BETWEEN o.from_at AND o.until_at
@@ -66,7 +69,8 @@ WITH said AS (
         diagnostic = excluded.diagnostic, message_id = excluded.message_id, event_key = excluded.event_key,
         domain = excluded.domain, alive_at = excluded.alive_at, outage_id = excluded.outage_id,
         held_at = excluded.held_at, last_proof_at = greatest(b.last_proof_at, b.started_at), is_life_sought = false
-    WHERE (CASE WHEN excluded.held_at IS NOT NULL THEN 2 WHEN excluded.cause = 'soft_bounces' THEN 1 ELSE 0 END,
+    WHERE b.cause <> 'imported'
+      AND (CASE WHEN excluded.held_at IS NOT NULL THEN 2 WHEN excluded.cause = 'soft_bounces' THEN 1 ELSE 0 END,
            excluded.started_at, excluded.event_key)
         < (CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END,
            b.started_at, b.event_key)

@@ -9,13 +9,16 @@ It depends on the messages as they are, and those on the set of their events: so
 sql.SOFT_RUNS comes to the same in the database; tests/messaging/test_block_laws.py proves it.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import connection
+
 from contacts.models import Channel
-from messaging.models import BlockRule
+from messaging import sql
 from messaging.statuses import Status
 
 # Only what speaks of the recipient may ever count: our own faults and the network's say nothing of an address.
@@ -69,9 +72,11 @@ DEFAULTS: Final = {
 
 def rules() -> dict[Channel, SoftRule]:
     """The rules in force: what administrators have set, else the defaults. One query."""
-    rows = BlockRule.objects.values_list("channel", "is_on", "bounces", "days", "reasons")
+    with connection.cursor() as cursor:
+        cursor.execute(sql.BLOCK_RULES)
+        rows = cursor.fetchall()
     return DEFAULTS | {
-        Channel(channel): SoftRule(Channel(channel), is_on, bounces, days, frozenset(reasons))
+        Channel(channel): SoftRule(Channel(channel), is_on, bounces, days, frozenset(json.loads(reasons)))
         for channel, is_on, bounces, days, reasons in rows
     }
 

@@ -27,7 +27,6 @@ from contacts.blocks import Ground, lock, settle
 from contacts.models import Block, Outage
 from contacts.sql import array, columns
 from messaging import sql
-from messaging.models import OutageRule
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +78,9 @@ DEFAULTS: Final = Thresholds()
 
 def thresholds() -> Thresholds:
     """Those in force: what administrators have set, else the defaults. One query."""
-    row = OutageRule.objects.order_by("pk").values_list(*Thresholds.__dataclass_fields__).first()
+    with connection.cursor() as cursor:
+        cursor.execute(sql.OUTAGE_RULE)
+        row = cursor.fetchone()
     return Thresholds(*row) if row else DEFAULTS
 
 

@@ -29,10 +29,12 @@ FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %
 WHERE r.id = s.id
 """
 
-# With each message, what its address is blocked by: a look at an index that spares looking again for all of them.
+# With each message, what its address is blocked by: a look at an index that spares looking again for all of them. Not
+# a join: with statistics from when there were few blocks, PostgreSQL reads all of them for it.
 MESSAGES_BY_ID: Final = """
-SELECT m.id, m.channel, m.address_id, m.parts, b.cause
-FROM messaging_message m LEFT JOIN contacts_block b ON b.address_id = m.address_id AND b.ended_at IS NULL
+SELECT m.id, m.channel, m.address_id, m.parts,
+  (SELECT b.cause FROM contacts_block b WHERE b.address_id = m.address_id AND b.ended_at IS NULL)
+FROM messaging_message m
 WHERE m.id = ANY(%s::bigint[])
 """
 
@@ -46,9 +48,9 @@ named AS (
   SELECT provider, provider_message_id, p.message_id
   FROM said JOIN messaging_part p USING (provider_message_id, provider)
 )
-SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts, b.cause
+SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts,
+  (SELECT b.cause FROM contacts_block b WHERE b.address_id = m.address_id AND b.ended_at IS NULL)
 FROM named n JOIN messaging_message m ON m.id = n.id
-LEFT JOIN contacts_block b ON b.address_id = m.address_id AND b.ended_at IS NULL
 """
 
 # What is new rises to its message, and is returned. One statement compares and moves: the winner's facts replace the
@@ -275,6 +277,12 @@ CROSS JOIN LATERAL (
     AND m.status_at < g.at AND m.status_at >= g.at - %s::interval
   ORDER BY m.id DESC LIMIT 1
 ) lately
+"""
+
+# Asked in every batch with a bounce, where the ORM would take longer than PostgreSQL.
+BLOCK_RULES: Final = "SELECT channel, is_on, bounces, days, reasons::text FROM messaging_blockrule"
+OUTAGE_RULE: Final = """
+SELECT is_on, addresses, hours, share, alive_days, times, rate FROM messaging_outagerule ORDER BY id LIMIT 1
 """
 
 # Where these blocked addresses lie among the other hard bounces of their domain: the times in which so many of the

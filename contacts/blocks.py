@@ -187,13 +187,18 @@ def note_life(signs: Sequence[Sign]) -> None:
         cursor.execute(sql.NOTE_LIFE, sql.columns(signs))
 
 
+def causes_of(address_ids: Collection[int]) -> dict[int, str]:
+    """Those of the addresses that have a block without an end, held ones too, with its cause: one look at an index."""
+    if not address_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.BLOCKED_AMONG, [sql.array(address_ids)])
+        return dict(cursor.fetchall())
+
+
 def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:
     """The signs of blocked addresses: next to none, so one look at the index spares locking all the others."""
-    if not signs:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(sql.BLOCKED_AMONG, [sql.array({sign.address_id for sign in signs})])
-        blocked = about_to_be | {pk for (pk,) in cursor.fetchall()}
+    blocked = about_to_be | causes_of({sign.address_id for sign in signs}).keys()
     return [sign for sign in signs if sign.address_id in blocked]
 
 

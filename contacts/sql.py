@@ -156,7 +156,9 @@ FROM moved m JOIN contacts_address a ON a.id = m.address_id JOIN contacts_contac
 ORDER BY c.id
 """
 
-BLOCKED_AMONG: Final = "SELECT address_id FROM contacts_block WHERE ended_at IS NULL AND address_id = ANY(%s::bigint[])"
+BLOCKED_AMONG: Final = """
+SELECT address_id, cause FROM contacts_block WHERE ended_at IS NULL AND address_id = ANY(%s::bigint[])
+"""
 
 # A bounce after the proof outweighs what was a sign of life between the two.
 NOTE_PROOFS: Final = """

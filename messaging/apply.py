@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Sign, Wish, lock, reword, settle, withdraw
+from contacts.blocks import Ground, Sign, Wish, causes_of, lock, reword, settle, withdraw
 from contacts.models import Cause, Channel, Life
 from contacts.sql import array, columns
 from messaging import outages, soft_runs, sql
@@ -60,6 +60,8 @@ SOFT: Final = {
 DECISIVE: Final = frozenset(
     kind for kind, meaning in MEANING.items() if meaning.tier >= MEANING[Kind.DELIVERED].tier
 ) | {Kind.PART_ARRIVED}
+# What matters for an address only if that is blocked.
+MATTERS: Final = DECISIVE | SIGNS.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,6 @@ class Target(NamedTuple):
     channel: Channel
     address_id: int
     parts: int
-    # The cause of the address's block, if it has one; a held one counts, too.
-    blocked_by: str | None
 
 
 class Matched(NamedTuple):
@@ -172,7 +172,8 @@ def _follow_revision(
     if grounds:
         reword({each.key: each.reason for each in hard}, addresses)
         grounds = list(outages.with_signs_of_life(grounds, rule))
-    asked = soft_runs.asked([_news_of(target) for target in targets.values()])
+    blocked = causes_of(addresses)
+    asked = soft_runs.asked([_news(target, blocked) for target in targets.values()])
     settle(grounds, [], soft_runs.verdicts(asked))
     outages.look_at(grounds, rule)
 
@@ -245,13 +246,14 @@ def _follow_up(fresh: Sequence[Matched]) -> None:
     """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go."""
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
     wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
-    asked = soft_runs.asked([_news(each) for each in fresh if _is_for_soft_rule(each)])
+    blocked = causes_of({each.target.address_id for each in fresh if each.event.kind in MATTERS})
+    asked = soft_runs.asked([_news(each.target, blocked) for each in fresh if _is_for_soft_rule(each, blocked)])
     addresses = {each.target.address_id for each in hard}
     # The sign of life of an address that was not blocked says nothing new.
     signs = [
         _sign(each)
         for each in fresh
-        if each.event.kind in SIGNS and (each.target.blocked_by or each.target.address_id in addresses)
+        if each.event.kind in SIGNS and (each.target.address_id in blocked or each.target.address_id in addresses)
     ]
     if not (hard or wishes or asked or signs):
         return
@@ -263,20 +265,17 @@ def _follow_up(fresh: Sequence[Matched]) -> None:
     outages.look_at(grounds, rule)
 
 
-def _is_for_soft_rule(each: Matched) -> bool:
+def _is_for_soft_rule(each: Matched, blocked: Mapping[int, str]) -> bool:
     """A soft bounce can make a run long enough; whatever is final can end one that was."""
     kind, target = each.event.kind, each.target
-    if target.blocked_by == Cause.SOFT_BOUNCES:
+    if blocked.get(target.address_id) == Cause.SOFT_BOUNCES:
         return kind in DECISIVE
     return kind in SOFT[target.channel]
 
 
-def _news(each: Matched) -> News:
-    return _news_of(each.target)
-
-
-def _news_of(target: Target) -> News:
-    return News(target.id, target.address_id, target.channel, target.blocked_by == Cause.SOFT_BOUNCES)
+def _news(target: Target, blocked: Mapping[int, str]) -> News:
+    is_blocked = blocked.get(target.address_id) == Cause.SOFT_BOUNCES
+    return News(target.id, target.address_id, target.channel, is_blocked)
 
 
 def _ground(each: Matched) -> Ground:

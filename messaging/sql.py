@@ -29,14 +29,7 @@ FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %
 WHERE r.id = s.id
 """
 
-# With each message, what its address is blocked by: a look at an index that spares looking again for all of them. Not
-# a join: with statistics from when there were few blocks, PostgreSQL reads all of them for it.
-MESSAGES_BY_ID: Final = """
-SELECT m.id, m.channel, m.address_id, m.parts,
-  (SELECT b.cause FROM contacts_block b WHERE b.address_id = m.address_id AND b.ended_at IS NULL)
-FROM messaging_message m
-WHERE m.id = ANY(%s::bigint[])
-"""
+MESSAGES_BY_ID: Final = "SELECT id, channel, address_id, parts FROM messaging_message WHERE id = ANY(%s::bigint[])"
 
 # A long SMS goes by several ids where the gateway gives each of its parts one.
 MESSAGES_BY_PROVIDER_ID: Final = """
@@ -48,8 +41,7 @@ named AS (
   SELECT provider, provider_message_id, p.message_id
   FROM said JOIN messaging_part p USING (provider_message_id, provider)
 )
-SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts,
-  (SELECT b.cause FROM contacts_block b WHERE b.address_id = m.address_id AND b.ended_at IS NULL)
+SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts
 FROM named n JOIN messaging_message m ON m.id = n.id
 """
 

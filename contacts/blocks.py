@@ -3,16 +3,25 @@
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from contacts import sql
 from contacts.models import Address, Block, Channel, Life
+
+# What stops a sending; a held block does not.
+IN_FORCE: Final = Q(ended_at=None, held_at=None)
+RUN_OVER: Final = _(
+    "By the rule: so many soft bounces in a row there are no longer. Something arrived, or the rule changed."
+)
+NOT_HARD: Final = _("By a better rule: what the mail server said does not mean that the address is dead.")
 
 
 class AlreadyLiftedError(Exception):
@@ -34,6 +43,8 @@ class Ground(NamedTuple):
     reason: str
     code: str
     diagnostic: str
+    # When the address last took a message before a hard bounce, if that was lately.
+    alive_at: datetime | None = None
 
 
 class Wish(NamedTuple):
@@ -64,22 +75,62 @@ def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish], signs: Sequence
     """Block the addresses of `grounds`, let `wishes` change the consent of whoever has those addresses now, and note
     `signs` of life at the addresses that are blocked.
 
-    The earliest proof since the last lift is the one a block keeps, and of several wishes the latest counts: so
-    the outcome is the same in any order of arrival. Must run in a transaction.
+    Must run in a transaction.
     """
     proven = {ground.address_id for ground in grounds}
     signs = _of_blocked(signs, proven)
-    if not grounds and not wishes and not signs:
-        return
-    lock(proven | {wish.address_id for wish in wishes} | {sign.address_id for sign in signs})
+    if grounds or wishes or signs:
+        lock(proven | {wish.address_id for wish in wishes} | {sign.address_id for sign in signs})
+        settle(grounds, wishes, signs=signs)
+
+
+def settle(
+    grounds: Sequence[Ground],
+    wishes: Sequence[Wish],
+    soft: Mapping[int, Ground | None] | None = None,
+    signs: Sequence[Sign] = (),
+) -> None:
+    """What `follow_up` does, for addresses that are locked already.
+
+    `soft` has what the rule for soft bounces in a row says of some addresses now: the ground for a block, or None,
+    which ends one that the rule had made. The earliest proof since the last lift is the one a block keeps, and of
+    several wishes the latest counts: so the outcome is the same in any order of arrival.
+    """
+    runs = [ground for ground in (soft or {}).values() if ground is not None]
+    if over := [address_id for address_id, ground in (soft or {}).items() if ground is None]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.END_SOFT, {"ids": sql.array(over), "why": str(RUN_OVER)})
+    if runs:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.MOVE_SOFT, sql.columns(runs))
+    if grounds or runs:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.BLOCK, sql.columns([*grounds, *runs]))
     if grounds:
-        _block(grounds)
         note_proofs([(ground.address_id, ground.occurred_at) for ground in grounds])
     if signs:
         note_life(signs)
     for channel in Channel:
         if mine := [wish for wish in wishes if wish.channel == channel]:
             _change_consent(channel, mine)
+
+
+def withdraw(keys: Collection[UUID], address_ids: Collection[int], others: Sequence[Ground]) -> None:
+    """End the blocks of these addresses that one of these events proved, and that is no hard bounce after all.
+
+    Not where `others`, the hard bounces that are left, prove it as well. The addresses must be locked.
+    """
+    with connection.cursor() as cursor:
+        if others:
+            cursor.execute(sql.MOVE_HARD, [*sql.columns(others), sql.array(keys)])
+        asked = {"keys": sql.array(keys), "ids": sql.array(address_ids), "why": str(NOT_HARD)}
+        cursor.execute(sql.END_UNPROVEN, asked)
+
+
+def reword(reasons: Mapping[UUID, str], address_ids: Collection[int]) -> None:
+    """Blocks that these events prove get the reason that the events have now."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.REWORD, [*sql.columns(reasons.items()), sql.array(address_ids)])
 
 
 def lift(block_id: int, *, actor_id: int, reason: str) -> Block:
@@ -136,19 +187,19 @@ def note_life(signs: Sequence[Sign]) -> None:
         cursor.execute(sql.NOTE_LIFE, sql.columns(signs))
 
 
+def causes_of(address_ids: Collection[int]) -> dict[int, str]:
+    """Those of the addresses that have a block without an end, held ones too, with its cause: one look at an index."""
+    if not address_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.BLOCKED_AMONG, [sql.array(address_ids)])
+        return dict(cursor.fetchall())
+
+
 def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:
     """The signs of blocked addresses: next to none, so one look at the index spares locking all the others."""
-    if not signs:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(sql.BLOCKED_AMONG, [sql.array({sign.address_id for sign in signs})])
-        blocked = about_to_be | {pk for (pk,) in cursor.fetchall()}
+    blocked = about_to_be | causes_of({sign.address_id for sign in signs}).keys()
     return [sign for sign in signs if sign.address_id in blocked]
-
-
-def _block(grounds: Sequence[Ground]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.BLOCK, sql.columns(grounds))
 
 
 def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:

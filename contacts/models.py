@@ -117,8 +117,8 @@ class Cause(models.TextChoices):
 class Outage(models.Model):
     """A receiving domain that suddenly called many addresses dead that had taken mail lately.
 
-    The hard bounces of its time are held for review instead of blocking, until a person keeps or drops them. Found by
-    messaging/outages.py, decided in contacts/blocks.py. Both ends belong to it.
+    The hard bounces of its time are held for review instead of blocking, until a person keeps or drops them. Found and
+    decided in messaging/outages.py. Both ends belong to it.
     """
 
     class Verdict(models.TextChoices):
@@ -196,7 +196,7 @@ class Block(models.Model):
             models.Index("domain", "started_at", condition=~Q(domain=""), name="block_of_domain"),
             models.Index("domain", "started_at", condition=Q(alive_at__isnull=False), name="block_of_living"),
             models.Index("outage", "id", condition=Q(outage__isnull=False), name="block_of_outage"),
-            # Few are ever in here: a delivery looks whether it ends one of them.
+            # Few are ever in here: those whom a changed rule may set free.
             models.Index("address", condition=Q(ended_at=None, cause="soft_bounces"), name="block_of_soft_bounces"),
             models.Index(F("id").desc(), condition=Q(ended_at=None), name="block_open"),
             models.Index(F("id").desc(), condition=Q(ended_at=None, life_at__isnull=False), name="block_alive"),

@@ -115,6 +115,11 @@ CELERY_BEAT_SCHEDULE = {
     "tell-that-we-are-here": {"task": "messaging.tasks.heartbeat", "schedule": 15.0, "options": {"expires": 15}},
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
+    "look-after-the-blocks": {
+        "task": "messaging.tasks.look_after_blocks",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "seek-signs-of-life": {"task": "messaging.tasks.seek_life", "schedule": 60.0, "options": {"expires": 60}},
     "carry-on-with-blocks": {"task": "contacts.tasks.carry_on", "schedule": 60.0, "options": {"expires": 60}},
     "carry-on-with-imports": {"task": "messaging.tasks.carry_on_imports", "schedule": 60.0, "options": {"expires": 60}},

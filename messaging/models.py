@@ -287,7 +287,8 @@ class OutageRule(models.Model):
     hours = models.PositiveSmallIntegerField(_("within hours"))
     share = models.PositiveSmallIntegerField(_("share that took mail lately, per cent"))
     alive_days = models.PositiveSmallIntegerField(_("lately, in days"))
-    times = models.PositiveSmallIntegerField(_("times as many as usual"))
+    times = models.PositiveSmallIntegerField(_("times as many as in an ordinary week"))
+    rate = models.PositiveSmallIntegerField(_("of all that was sent there, per cent"))
     changed_at = models.DateTimeField(_("changed"), db_default=Now())
     changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
 

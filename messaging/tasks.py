@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from contacts.blocklist import importing
-from messaging import alarms, health, life, reports, retention, sweep
+from messaging import alarms, health, life, outages, reports, retention, rule_change, sweep
 from messaging.block_lists import reason_from
 
 
@@ -25,6 +25,21 @@ def prune() -> dict[str, int]:
 @shared_task
 def heartbeat() -> None:
     health.worker_heartbeat()
+
+
+@shared_task
+def apply_block_rules() -> int:
+    return rule_change.apply_changed()
+
+
+@shared_task
+def carry_out_decisions() -> int:
+    return outages.carry_out()
+
+
+@shared_task
+def look_after_blocks() -> dict[str, int]:
+    return rule_change.look_after_blocks()
 
 
 @shared_task

@@ -14,7 +14,6 @@ from contacts.addresses import display_mobile
 from contacts.blocklist.filters import OPT_OUTS
 from contacts.models import Block, Cause, Channel
 from messaging import explain
-from messaging.apply import ONE_HARD_BOUNCE
 from messaging.bounces.reasons import REASONS, reason_of
 from messaging.models import DeliveryEvent
 from messaging.providers import label_of
@@ -28,9 +27,12 @@ TOLD_LATE: Final = timedelta(minutes=1)
 
 # The rule that blocked an address, as a marketer reads it.
 RULES: Final[dict[str, str | Promise]] = {
-    ONE_HARD_BOUNCE: _(
+    Cause.ONE_HARD_BOUNCE: _(
         "One hard bounce blocks an address for all send-outs: writing to a dead address harms the delivery to everybody"
         " else."
+    ),
+    Cause.SOFT_BOUNCES: _(
+        "So many soft bounces in a row, without a delivery in between, block an address: it has stopped taking mail."
     ),
     Cause.IMPORTED: _("It stood on a block list that was imported. No message is sent to an address on such a list."),
 }

@@ -4,15 +4,26 @@
 import os
 import sys
 
+# Commands that need neither servers nor secrets.
+BARE = {"classify"}
+
 
 def main() -> None:
+    if BARE.intersection(sys.argv[1:2]):
+        os.environ["DJANGO_SETTINGS_MODULE"] = "engage.bare"
+        execute()
+        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
     from engage import embedded
 
     with embedded.environment():
-        from django.core.management import execute_from_command_line
+        execute()
 
-        execute_from_command_line(sys.argv)
+
+def execute() -> None:
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

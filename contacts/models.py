@@ -11,6 +11,7 @@ from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from contacts import channels
 from contacts.blocklist.records import BlockImport, BulkLift, ImportPart, ImportRow
 
 __all__ = [
@@ -19,9 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Channel(models.TextChoices):
-    EMAIL = "email", _("Email")
-    SMS = "sms", _("SMS")
+Channel = channels.Channel
 
 
 class Address(models.Model):

@@ -5,6 +5,9 @@ from typing import Final
 
 from contacts.models import Channel
 
+_BETWEEN: Final = "\0"
+_NULL: Final = "\ud800"
+
 
 def columns(rows: Iterable[Sequence[object]]) -> list[str]:
     """Rows turned into the arrays that a statement unnests. There must be at least one row."""
@@ -14,12 +17,16 @@ def columns(rows: Iterable[Sequence[object]]) -> list[str]:
 def array(values: Iterable[object]) -> str:
     """The values as PostgreSQL writes an array (its manual: Array Input and Output Syntax); the statement casts it.
 
-    psycopg dumps a list element by element, which takes seven times as long, and longer than all else that we do.
+    psycopg dumps a list element by element, which takes seven times as long, and longer than all else that we do; here
+    all elements are quoted at once, with signs that PostgreSQL's text cannot hold between them and for NULL. Raises
+    ValueError where a text holds NUL, since it cannot be stored.
     """
-    quoted = [
-        "NULL" if value is None else '"' + str(value).replace("\\", r"\\").replace('"', r"\"") + '"' for value in values
-    ]
-    return "{" + ",".join(quoted) + "}"
+    parts = [value if isinstance(value, str) else _NULL if value is None else str(value) for value in values]
+    told = _BETWEEN.join(parts)
+    if told.count(_BETWEEN) != max(0, len(parts) - 1):
+        raise ValueError("A text with NUL (0x00) cannot be stored.")
+    quoted = told.replace("\\", r"\\").replace('"', r"\"").replace(_BETWEEN, '","')
+    return ('{"' + quoted + '"}').replace(f'"{_NULL}"', "NULL") if parts else "{}"
 
 
 LOCK_ADDRESSES: Final = "SELECT 1 FROM contacts_address WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"

@@ -42,6 +42,12 @@ POSTGRES_SETTINGS = {
     "work_mem": "8MB",
     "random_page_cost": "1.1",
     "jit": "off",
+    # Pages are written ahead: else whoever opens a card in a burst of reports waits until one is, and the log with it.
+    "bgwriter_delay": "50ms",
+    "bgwriter_lru_maxpages": "1000",
+    "bgwriter_lru_multiplier": "4",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
     # Nobody replicates from it.
     "wal_level": "minimal",
     "max_wal_senders": "0",

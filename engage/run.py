@@ -24,7 +24,10 @@ from engage.embedded import StartError
 
 START_SECONDS = 60
 STOP_SECONDS = 15
+WORKER_NICENESS = 10
 LOG_INS = "marketer, administrator, support"
+# The commands that bring reports in otherwise than by webhook, and the setting that asks for each.
+CARRIERS = {"smpp": "SMPP_URLS", "bounce_server": "BOUNCE_LISTEN", "bounce_mailbox": "IMAP_URLS"}
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (what to call it from here, not a default)
 
 
@@ -189,7 +192,7 @@ class Service:
 
 
 def start_services(var: Path, running: ExitStack) -> list[Service]:
-    """Started so that they are stopped in this order: SMPP, beat, web, worker."""
+    """Started so that they are stopped in this order: what brings reports in, beat, web, worker."""
     started = []
     with step("Starting worker, web server and beat"):
         for name, command in processes():
@@ -201,9 +204,10 @@ def start_services(var: Path, running: ExitStack) -> list[Service]:
 
 
 def processes() -> list[tuple[str, list[str]]]:
-    """What runs, by name; the SMPP client only where somebody has named an SMSC."""
-    smpp = [("smpp", ["manage.py", "smpp"])] if os.environ.get("SMPP_URLS", "").strip(" ,") else []
-    return [("worker", worker()), ("web", web()), ("beat", beat()), *smpp]
+    """What runs, by name; what brings reports in only where somebody has said from where."""
+    wanted = [name for name, setting in CARRIERS.items() if os.environ.get(setting, "").strip(" ,")]
+    carriers = [(name, ["manage.py", name]) for name in wanted]
+    return [("worker", worker()), ("web", web()), ("beat", beat()), *carriers]
 
 
 def web() -> list[str]:
@@ -237,14 +241,27 @@ def start_service(name: str, command: list[str], var: Path) -> Service:
     path.parent.mkdir(exist_ok=True)
     with path.open("ab") as log:
         process = subprocess.Popen(
-            [*until_parent_dies("TERM"), sys.executable, *command],
+            [*until_parent_dies("TERM"), *priority(name), sys.executable, *command],
             cwd=BASE_DIR,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    yield_to_others(name, process.pid)
     return Service(name, process, path)
+
+
+def priority(name: str) -> list[str]:
+    """The worker steps back where the machine is busy: a page that somebody waits for goes before any reports."""
+    return ["nice", "-n", str(WORKER_NICENESS)] if name == "worker" else []
+
+
+def yield_to_others(name: str, pid: int) -> None:
+    """Linux weighs sessions, not processes, where it groups them by itself (sched(7): The autogroup feature)."""
+    if name == "worker":
+        with suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_text(str(WORKER_NICENESS))
 
 
 def wait_for_web(services: list[Service]) -> None:

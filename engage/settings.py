@@ -10,6 +10,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from messaging.incoming.listeners import listeners_of
+from messaging.incoming.mailboxes import mailboxes_of
 from messaging.smpp.connections import connections_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -50,6 +52,7 @@ INSTALLED_APPS = [
     "engage.apps.EngageConfig",
     "contacts",
     "messaging",
+    "messaging.bounces",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -136,6 +139,18 @@ WEBHOOK_KEYS = {
 GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # The SMSCs that `manage.py smpp` binds to, by comma: smpp://user:password@host:2775/name (docs/providers/smpp.md).
 SMPP_CONNECTIONS = connections_of(env.list("SMPP_URLS", default=[]))
+# Bounce mail comes to bounce+<token>@BOUNCE_DOMAIN (docs/providers/mail.md): by `manage.py bounce_server`, which
+# listens at BOUNCE_LISTEN, lmtp://127.0.0.1:8024 or smtp://0.0.0.0:25 or lmtp:///run/engage/bounce.sock, by comma, with
+# STARTTLS where there is a certificate; or by `manage.py bounce_mailbox` out of the mailboxes of IMAP_URLS.
+BOUNCE_DOMAIN = env.str("BOUNCE_DOMAIN", default="").strip().lower()
+BOUNCE_LISTENERS = listeners_of(env.list("BOUNCE_LISTEN", default=[]))
+BOUNCE_TLS_CERT = env.str("BOUNCE_TLS_CERT", default="")
+BOUNCE_TLS_KEY = env.str("BOUNCE_TLS_KEY", default="")
+IMAP_MAILBOXES = mailboxes_of(env.list("IMAP_URLS", default=[]))
+# Whether a bounce that names no message may be taken for the newest one to its address.
+BOUNCE_GUESS = env.bool("BOUNCE_GUESS", default=True)
+if BOUNCE_LISTENERS and not BOUNCE_DOMAIN:
+    raise ImproperlyConfigured("BOUNCE_LISTEN needs BOUNCE_DOMAIN: the domain whose bounce mail is taken.")
 # A longer report is kept, but not read before this is raised; one over four times as long is turned away.
 REPORT_MAX_BYTES = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * REPORT_MAX_BYTES
@@ -216,5 +231,16 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace")},
+    # aiosmtpd (mail.log) and IMAPClient would write down addresses and whole mails.
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in (
+            "celery.beat",
+            "celery.worker.strategy",
+            "celery.app.trace",
+            "mail.log",
+            "mail.debug",
+            "imapclient",
+        )
+    },
 }

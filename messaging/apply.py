@@ -7,6 +7,7 @@ by every worker: events by key, messages by id, addresses by id, contacts by id.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import starmap
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.db import connection
 from contacts.blocks import Ground, Sign, Wish, causes_of, lock, reword, settle, withdraw
 from contacts.models import Cause, Channel, Life
 from contacts.sql import array, columns
-from messaging import outages, soft_runs, sql
+from messaging import outages, recipients, soft_runs, sql
 from messaging.soft_runs import News
 from messaging.statuses import (
     CONSENTS,
@@ -30,13 +31,15 @@ from messaging.statuses import (
     Event,
     Kind,
     Status,
-    key_of,
+    hex_key_of,
     key_prefix,
     of_message,
     rank_of,
     status_of,
 )
 
+# By what the database calls them; asking the enumeration takes longer than all else that is done to a row.
+CHANNELS: Final = {channel.value: channel for channel in Channel}
 # What our own events say: who, and why.
 OURSELVES: Final = "engage"
 GAVE_UP: Final = "expired"
@@ -48,6 +51,7 @@ SIGNS: Final = {
     Kind.OPENED: Life.OPENED,
     Kind.CLICKED: Life.CLICKED,
     Kind.SUBSCRIBED: Life.ANSWERED,
+    Kind.REPLIED: Life.ANSWERED,
 }
 # While one of these shows, the message is waited for until its time of giving up.
 WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
@@ -62,6 +66,8 @@ DECISIVE: Final = frozenset(
 ) | {Kind.PART_ARRIVED}
 # What matters for an address only if that is blocked.
 MATTERS: Final = DECISIVE | SIGNS.keys()
+# These kinds of events can change more than their message: blocks and consent.
+CONSEQUENTIAL: Final = CONSENTS | MATTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +88,10 @@ class Target(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """An event that found its message."""
+    """An event that found its message. `key` is its repeat-key in hexadecimal."""
 
     event: Event
-    key: UUID
+    key: str
     target: Target
     report_id: int | None
 
@@ -107,9 +113,9 @@ def apply(said: Sequence[Said]) -> list[Said]:
     second call would take locks out of order.
     """
     matched, unmatched = _match(said)
-    fresh = _record(matched) if matched else []
-    if fresh:
-        _follow_up(fresh)
+    consequential = _record(matched) if matched else []
+    if consequential:
+        _follow_up(consequential)
     return unmatched
 
 
@@ -186,10 +192,14 @@ def _revised_ground(row: tuple[Any, ...], address_id: int) -> Ground:
 def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
     by_id = _targets_by_id({each.event.message_id for each in said} - {None})
     by_provider_id = _targets_by_provider_id([each.event for each in said if each.event.message_id is None])
+    events = [each.event for each in said]
+    guessed, written_to = recipients.guess(events), recipients.written_to(events)
     matched, unmatched = [], []
-    for each in said:
-        event = each.event
-        if event.message_id is None:
+    for place, each in enumerate(said):
+        event, target = each.event, None
+        if place in guessed:
+            event, target = recipients.guessed(event), _target(*guessed[place])
+        elif event.message_id is None:
             target = by_provider_id.get((event.provider, event.provider_message_id))
         else:
             target = by_id.get(event.message_id)
@@ -197,7 +207,9 @@ def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
             unmatched.append(each)
         else:
             about = of_message(event, target.parts)
-            matched.append(Matched(about, key_of(about), target, each.report_id))
+            if event.recipient:
+                about = recipients.as_of(about, written_to.get(target.id, ""))
+            matched.append(Matched(about, hex_key_of(about), target, each.report_id))
     return matched, unmatched
 
 
@@ -206,7 +218,11 @@ def _targets_by_id(ids: Set[int | None]) -> dict[int, Target]:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_ID, [array(ids)])
-        return {pk: Target(pk, Channel(channel), *rest) for pk, channel, *rest in cursor.fetchall()}
+        return {target.id: target for target in starmap(_target, cursor.fetchall())}
+
+
+def _target(pk: int, channel: str, address_id: int, parts: int) -> Target:
+    return Target(pk, CHANNELS[channel], address_id, parts)
 
 
 def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Target]:
@@ -215,18 +231,16 @@ def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Ta
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
-        return {
-            (provider, provider_id): Target(pk, Channel(channel), *rest)
-            for provider, provider_id, pk, channel, *rest in cursor.fetchall()
-        }
+        return {(provider, provider_id): _target(*rest) for provider, provider_id, *rest in cursor.fetchall()}
 
 
 def _record(matched: Sequence[Matched]) -> list[Matched]:
-    """Keep what is new and raise its messages. Returns what was new."""
+    """Keep what is new and raise its messages. Returns what was new and has consequences beyond its message."""
     # The first report of a fact is the one that counts, within a batch as between batches.
     once = {each.key: each for each in reversed(matched)}
     with connection.cursor() as cursor:
-        cursor.execute(sql.RECORD_EVENTS, [*columns(map(_row, once.values())), WHOLE_RANK, WHOLE_RANK, WHOLE_KEY])
+        arrays = columns(map(_row, once.values()))
+        cursor.execute(sql.RECORD_EVENTS, [*arrays, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY, sorted(CONSEQUENTIAL)])
         return [once[key] for (key,) in cursor.fetchall()]
 
 
@@ -238,6 +252,7 @@ def _row(each: Matched) -> tuple[object, ...]:
     return (
         each.key, each.target.id, each.report_id, event.provider, event.kind, event.occurred_at, event.reason,
         event.reply_code, event.status_code, event.provider_code, event.diagnostic, event.said_by, event.is_automatic,
+        event.caveat,
         rank_of(event.kind, event.occurred_at), status, event.code, event.kind in READS, waits,
     )  # fmt: skip
 
@@ -281,7 +296,7 @@ def _news(target: Target, blocked: Mapping[int, str]) -> News:
 def _ground(each: Matched) -> Ground:
     event, target = each.event, each.target
     return Ground(
-        target.address_id, event.occurred_at, each.key, target.id, Cause.ONE_HARD_BOUNCE,
+        target.address_id, event.occurred_at, UUID(hex=each.key), target.id, Cause.ONE_HARD_BOUNCE,
         event.reason, event.code, event.diagnostic,
     )  # fmt: skip
 

@@ -5,10 +5,13 @@ told which of the two is missing.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Event, Thread
 from typing import Final
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -17,6 +20,9 @@ from messaging import sql
 
 WORKER: Final = "engage.heartbeat.worker"
 BEAT: Final = "engage.heartbeat.beat"
+BOUNCE_SERVER: Final = "engage.heartbeat.bounce_server"
+BOUNCE_MAILBOX: Final = "engage.heartbeat.bounce_mailbox"
+CARRIERS: Final = {"bounce_server": BOUNCE_SERVER, "bounce_mailbox": BOUNCE_MAILBOX}
 HEARTBEAT_SECONDS: Final = 15
 # After so many missed ones a process is taken for dead.
 SILENT_AFTER_SECONDS: Final = 4 * HEARTBEAT_SECONDS
@@ -37,6 +43,13 @@ def checks() -> list[Check]:
     return [_safely(name, check) for name, check in CHECKS.items()]
 
 
+def carriers() -> list[Check]:
+    """Those that bring bounce mail in, where they are set up. Without them nothing is lost, so /readyz is not about
+    them: mail servers and mailboxes keep what they have."""
+    wanted = {"bounce_server": settings.BOUNCE_LISTENERS, "bounce_mailbox": settings.IMAP_MAILBOXES}
+    return [_safely(name, _heartbeat(CARRIERS[name])) for name, where in wanted.items() if where]
+
+
 def beat_heartbeat() -> None:
     """The beat is at work: called when it sends the heartbeat task."""
     cache.set(BEAT, time.time(), timeout=None)
@@ -45,6 +58,28 @@ def beat_heartbeat() -> None:
 def worker_heartbeat() -> None:
     """A worker is at work: called by the heartbeat task."""
     cache.set(WORKER, time.time(), timeout=None)
+
+
+@contextmanager
+def signs_of_life(key: str) -> Iterator[None]:
+    """A heartbeat of its own for a process that runs no tasks, for as long as the block lasts."""
+    stop = Event()
+
+    def beat() -> None:
+        while True:
+            # Without a broker it goes on working, so it goes on trying.
+            with suppress(Exception):
+                cache.set(key, time.time(), timeout=None)
+            if stop.wait(HEARTBEAT_SECONDS):
+                return
+
+    thread = Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def lag_seconds() -> float:

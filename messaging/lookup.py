@@ -12,12 +12,10 @@ from contacts.addresses import normalise_email, normalise_mobile
 from contacts.models import Channel, Contact
 from engage.large_tables import number_of
 from messaging.models import Message
-from messaging.tokens import message_id_of
+from messaging.tokens import message_ids_in
 
 # Of one contact, one provider's id: more is no answer to a question.
 MOST: Final = 500
-# Our token, alone or within an address, a header or a URL (see messaging/tokens.py).
-TOKEN: Final = re.compile(r"(?<![a-z0-9])\d{1,18}-[a-z2-7]{16}(?![a-z0-9])", re.IGNORECASE)
 PHONE: Final = re.compile(r"[+(\d][\d\s().\-/]{5,}")
 
 
@@ -27,8 +25,7 @@ def find_messages(typed: str) -> list[int]:
     By number, token (also within a header or URL), the provider's id, the contact's GUID, or the email or mobile that
     a contact has now.
     """
-    by_token = [message_id_of(found) for found in TOKEN.findall(typed)]
-    exact = {found for found in (*by_token, number_of(typed)) if found}
+    exact = {found for found in (*message_ids_in(typed), number_of(typed)) if found}
     return [*exact, *_by_provider_id(typed), *_of_contacts(typed)]
 
 

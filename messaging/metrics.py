@@ -117,4 +117,8 @@ def _counted(statement: str) -> int:
         return int(cursor.fetchone()[0])
 
 
-HEARTBEATS: Final = {"worker": health.WORKER, "beat": health.BEAT}
+HEARTBEATS: Final = {
+    "worker": health.WORKER,
+    "beat": health.BEAT,
+    **health.CARRIERS,
+}

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Address, Channel, Contact
-from messaging.statuses import LOOKS, OPEN_STATUSES, Kind, Look, Status
+from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
 
 
 class SendOut(models.Model):
@@ -198,6 +198,7 @@ class DeliveryEvent(models.Model):
     diagnostic = models.TextField(_("the server's own words"), blank=True, db_default="")
     said_by = models.CharField(_("said by"), max_length=255, blank=True, db_default="")
     is_automatic = models.BooleanField(_("by a machine"), default=False, db_default=False)
+    caveat = models.CharField(_("caveat"), max_length=9, choices=Caveat, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("delivery event")

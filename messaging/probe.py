@@ -63,7 +63,10 @@ def url_of(provider: Provider) -> str:
 
 def send(provider: Provider) -> Result:
     """Send one, signed where we can sign as the provider does. Takes eight seconds at most."""
-    probe = provider.sign(url_of(provider)) if provider.sign else Probe(url_of(provider))
+    try:
+        probe = provider.sign(url_of(provider)) if provider.sign else Probe(url_of(provider))
+    except ValueError as error:  # a key that is none, by which the provider's own reports are refused as well
+        return Result(Outcome.REFUSED, str(error))
     nonce = token_urlsafe(16)
     headers = {**probe.headers, HEADER: ASKS.sign(nonce), "User-Agent": "Engage"}
     method = provider.methods[0]

@@ -19,6 +19,8 @@ CHECK_NAMES: Final = {
     "worker": gettext_lazy("Worker"),
     "beat": gettext_lazy("Beat"),
     "lag": gettext_lazy("Queue"),
+    "bounce_server": gettext_lazy("Bounce server"),
+    "bounce_mailbox": gettext_lazy("Mailbox reader"),
 }
 
 
@@ -47,7 +49,7 @@ def test(request: HtmxRequest, slug: str) -> HttpResponse:
 
 def context_of(request: HtmxRequest) -> dict[str, Any]:
     set_up, others = standings()
-    checks = [(CHECK_NAMES[check.name], check) for check in health.checks()]
+    checks = [(CHECK_NAMES[check.name], check) for check in (*health.checks(), *health.carriers())]
     alarms = [(each, alarm) for each in set_up for alarm in each.alarms]
     waiting = outages.undecided()
     return {

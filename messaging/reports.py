@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from django.conf import settings
@@ -33,8 +33,11 @@ log = logging.getLogger(__name__)
 CLAIM_BYTES: Final = 1_000_000
 CLAIM_REPORTS: Final = 200
 BATCHES_IN_A_ROW: Final = 50
-# A diagnostic is shown to people; the whole of it stays in the raw report.
-LONGEST_DIAGNOSTIC: Final = 2_000
+# As long as their columns; a diagnostic is shown to people, and the whole of it stays in the raw report.
+LONGEST: Final = (
+    ("provider_message_id", 255), ("reply_code", 3), ("status_code", 11), ("provider_code", 40),
+    ("diagnostic", 2_000), ("said_by", 255),
+)  # fmt: skip
 # How long a report without a message waits for the next try, seconds; the last one repeats.
 BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)
 NUDGE: Final = "messaging.reports.nudge"
@@ -79,8 +82,9 @@ def keep(provider: Provider, request: HttpRequest) -> None:
 
 def keep_all(kept: Iterable[Kept]) -> None:
     """Commit these in one transaction. Once this returns, they cannot be lost; a worker is still to be nudged."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(sql.KEEP_REPORT, [_row(each) for each in kept])
+    # Its own cursor, as in `keep`.
+    with transaction.atomic(), connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.executemany(sql.KEEP_REPORT, map(_row, kept))
 
 
 def _row(kept: Kept) -> tuple[str | bytes, ...]:
@@ -205,20 +209,20 @@ def _raw(report: Report) -> Raw:
 
 def _storable(event: Event, received_at: datetime) -> Event:
     """The event without what PostgreSQL does not take or the columns have no room for, and not from the future."""
-    return replace(
-        event,
-        occurred_at=not_later_than(received_at, event.occurred_at),
-        provider_message_id=_clean(event.provider_message_id)[:255],
-        reply_code=_clean(event.reply_code)[:3],
-        status_code=_clean(event.status_code)[:11],
-        provider_code=_clean(event.provider_code)[:40],
-        diagnostic=_clean(event.diagnostic)[:LONGEST_DIAGNOSTIC],
-        said_by=_clean(event.said_by)[:255],
-    )
+    # Nearly always nothing is to be changed, and a copy costs more than to look.
+    changed: dict[str, Any] = {
+        name: kept for name, longest in LONGEST if (kept := _clean(text := getattr(event, name))[:longest]) != text
+    }
+    occurred_at = not_later_than(received_at, event.occurred_at)
+    if occurred_at is not event.occurred_at:
+        changed["occurred_at"] = occurred_at
+    return replace(event, **changed) if changed else event
 
 
 def _clean(text: str) -> str:
     """Without NUL characters and lone surrogates, which PostgreSQL's text cannot hold."""
+    if text.isascii():
+        return text.replace("\0", "") if "\0" in text else text
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,10 +1,9 @@
 """What the contact card reads of messages: always the message's own row, never its events."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -41,11 +40,10 @@ def version_of(message: Message) -> str:
     return f"{message.status}-{message.rank:x}-{opened}-{message.parts_arrived}"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(TypedDict):
     """A message as the card lists it, all said; a template that asked for each word by itself would take twice as long.
 
-    `why` names the information icon, `news` is where a live row asks for news; empty where there is none.
+    A dictionary, since that is where Django's templates look first. `why` names the information icon, `news` is where a live row asks for news; empty where there is none.
     """
 
     pk: str

@@ -45,34 +45,66 @@ SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts
 FROM named n JOIN messaging_message m ON m.id = n.id
 """
 
-# What is new rises to its message, and is returned. One statement compares and moves: the winner's facts replace the
-# old ones, being opened is only ever added, arrived parts are counted. Events go in by key and messages are locked by
-# id, so that two workers wait for each other instead of dead-locking.
+# The newest email to an address, sent within some days before a moment, by way of the contact who has the address now.
+# Not where two contacts share it and both got one: then nothing says whose it is. The moment is a foreign server's.
+MESSAGES_BY_ADDRESS: Final = """
+WITH said AS (SELECT * FROM unnest(%s::int[], %s::text[], %s::timestamptz[]) AS s(place, address, occurred_at)),
+holders AS (
+  SELECT s.place, s.occurred_at, a.id AS address_id, c.id AS contact_id
+  FROM said s
+  JOIN contacts_address a ON a.channel = 'email' AND a.value = s.address
+  CROSS JOIN LATERAL (
+    SELECT id, count(*) OVER () AS sharers
+    FROM (SELECT id FROM contacts_contact WHERE email_address_id = a.id LIMIT 11) first
+  ) c
+  WHERE c.sharers <= 10
+), found AS (
+  SELECT h.place, m.id, m.channel, m.address_id, m.parts,
+    row_number() OVER (PARTITION BY h.place ORDER BY m.sent_at DESC, m.id DESC) AS newest,
+    min(h.contact_id) OVER (PARTITION BY h.place) = max(h.contact_id) OVER (PARTITION BY h.place) AS is_of_one
+  FROM holders h
+  CROSS JOIN LATERAL (
+    SELECT * FROM messaging_message WHERE contact_id = h.contact_id ORDER BY id DESC LIMIT 50
+  ) m
+  WHERE m.address_id = h.address_id AND m.channel = 'email'
+    AND m.sent_at > h.occurred_at - make_interval(days => %s) AND m.sent_at <= h.occurred_at + interval '10 minutes'
+)
+SELECT place, id, channel, address_id, parts FROM found WHERE newest = 1 AND is_of_one
+"""
+
+ADDRESSES_OF_MESSAGES: Final = """
+SELECT m.id, a.value FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
+WHERE m.id = ANY(%s::bigint[])
+"""
+
+# What is new rises to its message; of what is new, certain kinds are returned. One statement compares and moves: the
+# winner's facts replace the old ones, being opened is only ever added, arrived parts are counted. Events go in by key
+# and messages are locked by id, so that two workers wait for each other instead of dead-locking.
 RECORD_EVENTS: Final = """
 WITH said AS (
   SELECT * FROM unnest(
       %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],
-      %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[],
+      %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[],
       %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::interval[])
     AS s(key, message_id, report_id, provider, kind, occurred_at,
-         reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic,
+         reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat,
          rank, status, code, is_read, gives_up_after)
 ), fresh AS (
   INSERT INTO messaging_deliveryevent (
     key, message_id, report_id, provider, kind, occurred_at,
-    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic)
+    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat)
   SELECT key, message_id, report_id, provider, kind, occurred_at,
-    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic
+    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat
   FROM said ORDER BY key
   ON CONFLICT (key) DO NOTHING
-  RETURNING key
+  RETURNING key, kind
 ), best AS (
   SELECT DISTINCT ON (message_id) s.*,
     bool_or(is_read) OVER (PARTITION BY message_id) AS is_opened,
     bool_or(is_read AND NOT is_automatic) OVER (PARTITION BY message_id) AS is_opened_by_person,
     count(*) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived,
     max(occurred_at) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived_at
-  FROM said s JOIN fresh USING (key) WHERE rank > 0
+  FROM said s WHERE rank > 0 AND key IN (SELECT key FROM fresh)
   ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
   SELECT b.*, (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AS wins,
@@ -106,7 +138,7 @@ WITH said AS (
     said_by = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.said_by ELSE m.said_by END
   FROM raising r WHERE m.id = r.message_id
 )
-SELECT key FROM fresh
+SELECT replace(key::text, '-', '') FROM fresh WHERE kind = ANY(%s)
 """
 
 # What fell due, a chunk at a time: those still waited for get their event and their status, and all of them leave the

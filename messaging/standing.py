@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from messaging import alarms, probe
 from messaging.models import Alarm, Tally, UnlistedCode
 from messaging.providers import providers
-from messaging.providers.base import Provider
+from messaging.providers.base import Provider, Way
 from messaging.statuses import Look
 from messaging.tallies import hour_of
 
@@ -43,6 +43,10 @@ class Standing:
     @property
     def url(self) -> str:
         return probe.url_of(self.provider) if self.provider.methods else ""
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        return self.provider.ways()
 
     @property
     def can_sign(self) -> bool:

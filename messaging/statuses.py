@@ -33,7 +33,7 @@ class Status(TextChoices):
 
 
 class Kind(TextChoices):
-    """What an event says. Complaints and consent are events, but say nothing about delivery."""
+    """What an event says. Complaints, consent and automatic replies are events, but say nothing about delivery."""
 
     ACCEPTED = "accepted", _("Accepted")
     DEFERRED = "deferred", _("Deferred")
@@ -50,6 +50,14 @@ class Kind(TextChoices):
     COMPLAINED = "complained", _("Marked as spam")
     UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
     SUBSCRIBED = "subscribed", _("Subscribed again")
+    REPLIED = "replied", _("Automatic reply")
+
+
+class Caveat(TextChoices):
+    """What to bear in mind about an event that came by mail."""
+
+    GUESSED = "guessed", _("The message was guessed by address and time")
+    PASSED_ON = "passed_on", _("About an address to which it was passed on")
 
 
 class Meaning(NamedTuple):
@@ -77,6 +85,8 @@ MEANING: Final[dict[Kind, Meaning]] = {
 }
 READS: Final = frozenset({Kind.OPENED, Kind.CLICKED})
 CONSENTS: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED, Kind.SUBSCRIBED})
+# Those that have no place in the order.
+SILENT: Final = frozenset(Kind) - MEANING.keys()
 # While one of these shows, a further report may change it without anything having gone wrong.
 OPEN_STATUSES: Final = frozenset({Status.WAITING, Status.UNKNOWN, Status.DEFERRED})
 EMAIL_STATUSES: Final = (
@@ -101,7 +111,8 @@ class Event:
 
     `repeat_id` names the fact among all of its provider's: two events of one provider and kind that share it are
     one. `message_id` comes from our own token in the message; where a provider drops that, `provider_message_id`
-    is the fallback. `occurred_at` is aware UTC.
+    is the fallback. `occurred_at` is aware UTC. `recipient` is the normalised email address that a mail speaks of:
+    the last resort where nothing names the message (recipients.py).
     """
 
     provider: str
@@ -117,6 +128,8 @@ class Event:
     diagnostic: str = ""
     said_by: str = ""
     is_automatic: bool = False
+    recipient: str = ""
+    caveat: str = ""
 
     @property
     def code(self) -> str:
@@ -156,12 +169,17 @@ def of_message(event: Event, parts: int) -> Event:
 
 
 def key_of(event: Event) -> UUID:
-    """The repeat-key: the same fact reported twice gets the same key, whichever worker computes it.
+    """The repeat-key: the same fact reported twice gets the same key, whichever worker computes it."""
+    return UUID(hex=hex_key_of(event))
+
+
+def hex_key_of(event: Event) -> str:
+    """The repeat-key in hexadecimal, for who needs it by the thousand: making UUIDs takes longer than all the rest.
 
     The first half of a SHA-256, which PostgreSQL can work out as well (sql.GIVE_UP).
     """
     said = key_prefix(event.provider, event.kind) + event.repeat_id
-    return UUID(bytes=sha256(said.encode("utf-8", "replace")).digest()[:16])
+    return sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def key_prefix(provider: str, kind: Kind) -> str:
@@ -171,7 +189,7 @@ def key_prefix(provider: str, kind: Kind) -> str:
 
 def not_later_than(limit: datetime, occurred_at: datetime) -> datetime:
     """`occurred_at`, cut to the time of receipt: a provider's fast clock must not outrank what comes later."""
-    return min(max(occurred_at, EPOCH), limit)
+    return limit if occurred_at > limit else max(EPOCH, occurred_at)
 
 
 class Outcome(NamedTuple):

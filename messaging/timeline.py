@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
 from messaging.models import DeliveryEvent
-from messaging.statuses import CONSENTS, MEANING, READS, WHOLE_KEY, WHOLE_RANK, Kind, Status, rank_of, status_of
+from messaging.statuses import CONSENTS, MEANING, READS, SILENT, WHOLE_KEY, WHOLE_RANK, Kind, Status, rank_of, status_of
 
 FINAL_TIER: Final = MEANING[Kind.DELIVERED].tier
 
@@ -51,6 +51,7 @@ WORSE_KNOWN: Final = _("Something worse of the same moment was known already, so
 STAGE_PASSED: Final = _("The message was known to be further on, so it changed nothing.")
 OPENED_ONLY: Final = _("That it was opened is noted; the later news stands.")
 CONSENT: Final = _("This changes the person's consent, not what became of the message.")
+REPLY: Final = _("A program answered, so it arrived where that runs; this changes nothing about the status.")
 OVERRULED: Final = _("A real report came later and counts instead.")
 
 
@@ -65,7 +66,7 @@ def timeline(channel: Channel, events: Iterable[DeliveryEvent], parts: int = 1) 
             arrived += 1
             if arrived >= parts and (best is None or best.place[0] < WHOLE_RANK):
                 known = Known((WHOLE_RANK, WHOLE_KEY), Kind.DELIVERED, event.occurred_at)
-        is_best = event.kind not in CONSENTS and (best is None or known.place > best.place)
+        is_best = event.kind not in SILENT and (best is None or known.place > best.place)
         was_opened = is_opened
         is_opened = is_opened or event.kind in READS
         if is_best:
@@ -113,6 +114,8 @@ def _overrule(entries: list[Entry], known: Known) -> list[Entry]:
 
 
 def _why_not(event: DeliveryEvent, best: Known | None, *, is_news: bool) -> str | Promise:
+    if event.kind == Kind.REPLIED:
+        return REPLY
     if event.kind in CONSENTS or best is None:
         return CONSENT
     if is_news:

@@ -1,83 +1,220 @@
-"""From what a mail server said to a reason, and to hard or soft. Pure; the rules are data in rules.toml."""
+"""From what a mail server said to a reason, and to hard or soft. Pure; the rules are data in rules/."""
 
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal, NamedTuple
 
-from messaging.bounces.reasons import HARD
+import re2
 
-RULES_FILE: Final = Path(__file__).with_name("rules.toml")
-# A diagnostic longer than this says nothing more, but would cost time.
-LONGEST_TEXT: Final = 4_000
-# RFC 3463: class.subject.detail. Not followed by a further part: 5.1.1.1 is an address, not a code.
-STATUS_CODE: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
-# RFC 5321 4.2: three digits, then a blank, a hyphen or the end.
-REPLY_CODE: Final = re.compile(r"(?<![\d.])([245][0-5]\d)(?=[ \-]|$)")
+from messaging.bounces.codes import better_of, codes_in
+from messaging.bounces.plain import LONGEST, plain, plain_pattern
+from messaging.bounces.reasons import HARD, NO_BOUNCE
+
+__all__ = ["Rule", "Verdict", "classify", "codes_in", "rules", "words_of"]
+
+RULES: Final = Path(__file__).with_name("rules")
+# In this order; the first rule that matches decides. Two automata are smaller than one, and what the first finds need
+# not be looked for by the second. The rules of the last file are asked after the status code.
+TEXTS: Final = (("particular", "exceptions", "sending", "recipient"), ("languages", "message", "system", "weak"))
+WEAK: Final = "weak"
+# What an automaton may take for its states, in bytes; it makes them as it needs them.
+MEMORY: Final = 128 << 20
+# What stands for a rule where a code decided.
+CODES: Final = ("status", "reply")
+WORD: Final = re.compile(r"\{([a-z_]+)\}")
+SAME_SENTENCE: Final = " (?:[^;]* )?"
+FEW_WORDS: Final = " (?:[^ ;]+ ){0,3}"
+
+
+class Verdict(NamedTuple):
+    """What was understood: the reason, whether it means a dead address, the codes, and what decided."""
+
+    reason: str
+    bounce: Literal["hard", "soft"] | None
+    is_hard: bool
+    reply_code: str
+    status_code: str
+    # The id of a rule, or "status" or "reply" where a code decided.
+    rule: str
+    confidence: float
+    # What the rule was looked for in.
+    words: str
+
+    @property
+    def matched(self) -> str:
+        """The words, in their plain form, or the code that decided."""
+        if self.rule in CODES:
+            return self.reply_code if self.rule == CODES[1] else self.status_code or self.reply_code
+        return words_of(self.rule, self.words) if self.rule else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of rules.toml."""
+    """A row of rules/*.toml; the first of all that match decides."""
 
     id: str
     reason: str
-    pattern: re.Pattern[str]
-    example: str
+    pattern: bytes
+    examples: tuple[str, ...]
+    # Where given, the rule holds only where a code begins so, or the server is named so.
+    codes: tuple[str, ...]
+    said_by: str
+    confidence: float
+    is_weak: bool
+
+    def holds(self, reply: str, status: str, said_by: str) -> bool:
+        """Whether the rule may decide on what was said with these codes, by this server."""
+        if self.codes and not (status.startswith(self.codes) or reply.startswith(self.codes)):
+            return False
+        return self.said_by in said_by
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """What enhanced status codes mean, without their class; `said_by` names the servers at which they mean it."""
+
+    said_by: re.Pattern[str]
+    reasons: Mapping[str, str]
+
+
+class Tier(NamedTuple):
+    """Rules in their order, and the automaton that finds all of them in one pass."""
+
+    rules: tuple[Rule, ...]
+    automaton: re2.Set
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All of rules.toml, compiled."""
+    """All of rules/, compiled."""
 
-    texts: tuple[Rule, ...]
-    by_status: dict[str, str]
-    by_reply: dict[str, str]
+    tiers: tuple[Tier, ...]
+    by_vendor: tuple[CodeTable, ...]
+    by_status: Mapping[str, str]
+    by_reply: Mapping[str, str]
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was understood: the reason, whether it means a dead address, the codes, and what decided."""
-
-    reason: str
-    is_hard: bool
-    reply_code: str
-    status_code: str
-    rule: str
-    matched: str
+    @property
+    def texts(self) -> list[Rule]:
+        """All that look at words, in their order."""
+        return [rule for tier in self.tiers for rule in tier.rules]
 
 
 @cache
 def rules() -> Rules:
-    table = tomllib.loads(RULES_FILE.read_text(encoding="utf-8"))
-    texts = (Rule(r["id"], r["reason"], re.compile(r["pattern"], re.IGNORECASE), r["example"]) for r in table["rule"])
-    return Rules(tuple(texts), table["status"], table["reply"])
+    """Reads and compiles the files once. Raises re2.error on a bad pattern, KeyError on a missing field."""
+    words = {name: f"(?:{pattern})" for name, pattern in _table("words").items()}
+    codes = _table("codes")
+    by_vendor = tuple(CodeTable(re.compile(row["said_by"]), row["status"]) for row in codes["vendor"])
+    return Rules(tuple(_tier_of(names, words) for names in TEXTS), by_vendor, codes["status"], codes["reply"])
 
 
-def classify(text: str, *, reply_code: str = "", status_code: str = "") -> Verdict:
+def _tier_of(names: Iterable[str], words: Mapping[str, str]) -> Tier:
+    found = tuple(rule for name in names for rule in _rules_of(name, words))
+    options = _options()
+    options.max_mem = MEMORY
+    automaton = re2.Set.SearchSet(options)
+    for rule in found:
+        automaton.Add(rule.pattern)
+    automaton.Compile()
+    return Tier(found, automaton)
+
+
+def _table(name: str) -> dict[str, Any]:
+    return tomllib.loads((RULES / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _rules_of(name: str, words: Mapping[str, str]) -> list[Rule]:
+    table = _table(name)
+    known = {**words, **{word: f"(?:{pattern})" for word, pattern in table.get("words", {}).items()}}
+    return [_rule_of(row, known, name == WEAK) for row in table["rule"]]
+
+
+def _rule_of(row: Mapping[str, Any], words: Mapping[str, str], is_weak: bool) -> Rule:
+    return Rule(
+        id=row["id"],
+        reason=row["reason"],
+        pattern=_pattern_of(row["any"], words),
+        examples=tuple(row["example"]),
+        codes=tuple(row.get("codes", ())),
+        said_by=row.get("said_by", ""),
+        confidence=row.get("confidence", 0.9),
+        is_weak=is_weak,
+    )
+
+
+def _pattern_of(alternatives: list[str], words: Mapping[str, str]) -> bytes:
+    parts = (plain_pattern(WORD.sub(lambda found: words[found[1]], each)) for each in alternatives)
+    return "|".join(parts).replace(" ... ", SAME_SENTENCE).replace(" .. ", FEW_WORDS).encode()
+
+
+def _options() -> Any:
+    """Bytes, not letters: the automaton stays smaller, and UTF-8 finds itself."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.never_capture = True
+    options.log_errors = False
+    return options
+
+
+def classify(
+    text: str, *, reply_code: str = "", status_code: str = "", said_by: str = "", provider_code: str = ""
+) -> Verdict:
     """The meaning of a server's words and codes; codes that are not given are read out of the words.
 
-    Words decide before codes. Hard is only what says that the address is dead, and only if said for good: a 4xx
-    reply is never hard. Never raises.
+    `said_by` is the host that said it, or its kind; `provider_code` a word of the provider's own. Words decide before
+    codes. Hard is only what says that the address is dead, and only if said for good: a 4xx reply is never hard. Never
+    raises; looks at the first LONGEST characters, in time linear in their number.
     """
-    words = text[:LONGEST_TEXT]
-    status = status_code or next((match.group() for match in [STATUS_CODE.search(words)] if match), "")
-    reply = reply_code or next((match.group() for match in [REPLY_CODE.search(words)] if match), "")
-    reason, rule, matched = _decide(words, status, reply)
-    is_temporary = (status or reply).startswith("4")
-    return Verdict(reason, reason in HARD and not is_temporary, reply, status, rule, matched)
+    found_reply, found_status = codes_in(text[:LONGEST])
+    status = better_of(status_code, found_status) if status_code else found_status
+    reply = reply_code or found_reply
+    words = plain(f"{text} ; {provider_code}" if provider_code else text)
+    reason, rule, confidence = _decide(words, reply, status, said_by.lower())
+    is_hard = reason in HARD and (status or reply)[:1] != "4"
+    bounce: Literal["hard", "soft"] | None = None if reason in NO_BOUNCE else "hard" if is_hard else "soft"
+    return Verdict(reason, bounce, is_hard, reply, status, rule, confidence, words)
 
 
-def _decide(words: str, status: str, reply: str) -> tuple[str, str, str]:
+def _decide(words: str, reply: str, status: str, said_by: str) -> tuple[str, str, float]:
     known = rules()
-    for rule in known.texts:
-        if match := rule.pattern.search(words):
-            return rule.reason, rule.id, match.group()
-    subject_detail = status.partition(".")[2]
-    if subject_detail in known.by_status and known.by_status[subject_detail] != "unknown":
-        return known.by_status[subject_detail], "status", status
-    if reply in known.by_reply:
-        return known.by_reply[reply], "reply", reply
-    return "unknown", "", ""
+    if status[:1] == "2" or (reply[:1] == "2" and not status):
+        return "delivered", CODES[0], 0.9
+    weak: Rule | None = None
+    raw = words.encode()
+    for texts, automaton in known.tiers:
+        for index in sorted(automaton.Match(raw) or ()):
+            rule = texts[index]
+            if rule.holds(reply, status, said_by):
+                if not rule.is_weak:
+                    return rule.reason, rule.id, rule.confidence
+                weak = weak or rule
+    if (coded := _by_status(known, status, said_by, words)) and coded != "unknown":
+        return coded, CODES[0], 0.7
+    if weak:
+        return weak.reason, weak.id, weak.confidence
+    if reply in known.by_reply and known.by_reply[reply] != "unknown":
+        return known.by_reply[reply], CODES[1], 0.4
+    return "unknown", "", 0.0
+
+
+def _by_status(known: Rules, status: str, said_by: str, words: str) -> str:
+    subject_detail = status[2:]
+    for vendor in known.by_vendor:
+        if subject_detail in vendor.reasons and (vendor.said_by.search(said_by) or vendor.said_by.search(words)):
+            return vendor.reasons[subject_detail]
+    return known.by_status.get(status) or known.by_status.get(subject_detail, "")
+
+
+def words_of(rule_id: str, words: str) -> str:
+    """The first words that the rule matches."""
+    found = _span_of(rule_id).search(words.encode())
+    return found[0].decode(errors="replace").strip() if found else ""
+
+
+@cache
+def _span_of(rule_id: str) -> re2._Regexp:
+    return re2.compile(next(rule.pattern for rule in rules().texts if rule.id == rule_id), _options())

@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from contacts.models import Channel
+from contacts.channels import Channel
 
 Text = str | Promise
 
@@ -116,23 +116,28 @@ _TABLE: Final = (
     ),
     Reason(
         "sender_rejected", False,
-        _("Sender refused"), _("The receiving side refuses the sender of the message."), _OURS,
+        _("Sender refused"), _("The receiving side refuses the sender of the message."),
+        _("The address is fine. Look whether the sender's address is written correctly, and show the server's own words to whoever looks after your sending domain."),
     ),
     Reason(
         "reputation", False,
-        _("Low reputation"), _("The receiving side thinks little of the sending domain or server."), _OURS,
+        _("Low reputation"), _("The receiving side thinks little of the sending domain or server."),
+        _("The address is fine. Send less for a while, and only to people who lately opened your messages; show this to whoever looks after your sending domain."),
     ),
     Reason(
         "ip_blocked", False,
-        _("Sending server on a block list"), _("The receiving side refuses the server that sent the message."), _OURS,
+        _("Sending server on a block list"), _("The receiving side refuses the server that sent the message."),
+        _("The address is fine. Whoever runs the sending server has to ask for its removal from the list that the server's words name."),
     ),
     Reason(
         "ptr_missing", False,
-        _("Sending server without a name"), _("The sending server's address has no name in the DNS (PTR record)."), _OURS,
+        _("Sending server without a name"), _("The sending server's address has no name in the DNS (PTR record)."),
+        _("The address is fine. Whoever runs the sending server has to give its IP address a name."),
     ),
     Reason(
         "authentication", False,
-        _("Authentication failed"), _("SPF, DKIM or DMARC of the sending domain did not convince the receiving side."), _OURS,
+        _("Authentication failed"), _("SPF, DKIM or DMARC of the sending domain did not convince the receiving side."),
+        _("The address is fine. Have the SPF, DKIM and DMARC records checked by whoever looks after your sending domain."),
     ),
     Reason(
         "policy", False,
@@ -141,7 +146,8 @@ _TABLE: Final = (
     ),
     Reason(
         "rate_limited", False,
-        _("Too many at once"), _("The receiving side wants fewer messages at a time."), _NEXT,
+        _("Too many at once"), _("The receiving side wants fewer messages at a time."),
+        _("The address is fine, and the next send-out tries it again. If it happens often, have the sending rate lowered."),
     ),
     Reason(
         "greylisted", False,
@@ -195,6 +201,8 @@ _TABLE: Final = (
 )  # fmt: skip
 REASONS: Final[dict[str, Reason]] = {reason.slug: reason for reason in _TABLE}
 HARD: Final = frozenset(slug for slug, reason in REASONS.items() if reason.is_hard)
+# What is no bounce at all.
+NO_BOUNCE: Final = frozenset({"complaint", "auto_reply", "delivered"})
 
 
 def reason_of(slug: str) -> Reason:

@@ -1,7 +1,8 @@
 """Amazon SES by way of SNS, normalised by django-anymail.
 
 Fields: Amazon SES Developer Guide, "Contents of event data that Amazon SES publishes to Amazon SNS" and "Amazon SNS
-notification contents for Amazon SES" (both are read). How it proves itself: sns.py.
+notification contents for Amazon SES" (both are read), and "Contents of
+notifications for Amazon SES email receiving". How it proves itself: sns.py.
 """
 
 import re
@@ -14,9 +15,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof, sns
+from messaging.providers import inbound, proof, sns
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
 SLUG: Final = "amazon_ses"
@@ -56,7 +58,18 @@ def read(raw: Raw) -> Reading:
     if envelope["Type"] != sns.NOTIFICATION or str(envelope.get("Message")).startswith(GREETING):
         return Reading()
     said = bridge.object_in(envelope.get("Message") or "", "mail")
+    if said.get("notificationType") == "Received":
+        if "content" not in said:
+            raise UnreadableError("The mail itself is not in it: it needs the receipt rule's action SNS, not S3.")
+        return inbound.read_mails([said], _mail, raw)
     return bridge.read_each([said], lambda item: _told(item, envelope, raw))
+
+
+def _mail(said: dict[str, Any]) -> Mail:
+    receipt = said["receipt"]
+    is_base64 = receipt["action"].get("encoding") == "BASE64"
+    arrived_at = bridge.moment_of(said["mail"].get("timestamp"))
+    return Mail(inbound.whole(said["content"], is_base64=is_base64), tuple(receipt.get("recipients") or ()), arrived_at)
 
 
 def _told(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> Told | None:

@@ -142,10 +142,13 @@ def object_in(body: bytes | str, *needed: str) -> dict[str, Any]:
     return said
 
 
-def read_each(items: Iterable[Any], read_one: Callable[[Any], Told | None]) -> Reading:
-    """What the items say; None is one that says nothing about a message, and a damaged one becomes a problem."""
+def read_each(items: Iterable[Any], read_one: Callable[[Any], Told | None], first: int = 1) -> Reading:
+    """What the items say; None is one that says nothing about a message, and a damaged one becomes a problem.
+
+    `first`: the number of the first of them in its report.
+    """
     reading = Reading()
-    for number, item in enumerate(items, 1):
+    for number, item in enumerate(items, first):
         try:
             told = read_one(item)
         except DAMAGE as error:

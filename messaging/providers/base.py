@@ -1,11 +1,12 @@
 """What a provider's file offers: verify a request, and read a raw report into events. Both without a database."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from django.http import HttpRequest
+from django.utils.functional import Promise
 
 from contacts.models import Channel
 from messaging.statuses import Event
@@ -69,6 +70,13 @@ class Probe(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
+class Way(NamedTuple):
+    """How reports reach us otherwise than by webhook, for the page Providers: what it is, and where."""
+
+    name: str | Promise
+    place: str
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     """One provider.
@@ -94,5 +102,7 @@ class Provider:
     secrets: tuple[str, ...] = ()
     # Makes of our webhook's address a request without a body that `verify` takes; None where only the provider can.
     sign: Callable[[str], Probe] | None = None
+    # The ways by which its reports come where it has no webhook, or besides.
+    ways: Callable[[], Sequence[Way]] = tuple
     # Off for a gateway that a file in GATEWAYS_DIR describes.
     is_built_in: bool = True

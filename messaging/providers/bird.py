@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
 from messaging.providers.signatures import OLDEST, among, public_url, same
 from messaging.providers.tables import Outcome, coded, reading_of, tables
@@ -47,6 +47,11 @@ def signature(key: str, timestamp: str, url: str, body: bytes) -> str:
     """messagebird-signature of a request of the Channels API."""
     said = f"{timestamp}\n{url}\n".encode("utf-8", "replace") + sha256(body).digest()
     return b64encode(hmac.digest(key.encode(), said, "sha256")).decode()
+
+
+def sign(url: str) -> Probe:
+    made = signature(proof.keys_of(SLUG)[0], timestamp := proof.now(), url, b"")
+    return Probe(url, {"messagebird-signature": made, "messagebird-request-timestamp": timestamp})
 
 
 def _verify_bird_api(request: HttpRequest) -> None:
@@ -118,4 +123,4 @@ def _failure(payload: dict[str, Any], code: str) -> Outcome | None:
     return by_code or tables(SLUG)["channels_details"].get(details)
 
 
-provider = Provider(SLUG, "Bird", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(SLUG, "Bird", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200, sign=sign)

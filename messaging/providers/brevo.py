@@ -1,21 +1,22 @@
 """Brevo's transactional webhooks, normalised by django-anymail.
 
-Fields: Brevo's developer documentation, "Transactional webhooks", "Batched webhooks", "Secured webhooks". It signs
-nothing: user and password in the webhook's address.
+Fields: Brevo's developer documentation, "Transactional webhooks", "Batched webhooks", "Secured webhooks",
+"Inbound parsing webhooks". It signs nothing: user and password in the webhook's address.
 """
 
 from functools import cache, partial
 from typing import Any, Final
 
 from anymail.signals import AnymailTrackingEvent
-from anymail.webhooks.brevo import BrevoTrackingWebhookView
+from anymail.webhooks.brevo import BrevoInboundWebhookView, BrevoTrackingWebhookView
 from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
 SLUG: Final = "brevo"
@@ -48,8 +49,17 @@ def _reader() -> Any:
 def read(raw: Raw) -> Reading:
     """One event, or a batch of them where the webhook was made with `batched`. Raises UnreadableError."""
     said = bridge.parsed(raw.body)
+    if isinstance(said, dict) and isinstance(said.get("items"), list):
+        return inbound.read_mails(said["items"], _mail, raw)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
     return bridge.read_each(items, lambda item: _told(item, raw))
+
+
+def _mail(item: dict[str, Any]) -> Mail:
+    """What Brevo tells of a mail; attachments would have to be fetched, and the text of a bounce says what they say."""
+    reader = object.__new__(BrevoInboundWebhookView)
+    message = reader.esp_to_anymail_event({**item, "Attachments": []}).message
+    return Mail(inbound.put_together(message), tuple(item.get("Recipients") or ()))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:

@@ -1,8 +1,10 @@
 """MailerSend's signed webhooks, normalised by django-anymail.
 
-Fields and signature: MailerSend's developer documentation, "Webhooks" (header Signature: HMAC-SHA256 of the body).
+Fields and signature: MailerSend's developer documentation, "Webhooks" (header Signature: HMAC-SHA256 of the body)
+and "Inbound emails", which has a secret of its own.
 """
 
+import hmac
 from functools import cache, partial
 from typing import Any, Final
 
@@ -12,9 +14,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.base import Probe, Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
 SLUG: Final = "mailersend"
@@ -44,11 +47,22 @@ def _view(key: str) -> Any:
     return bridge.view_of(MailerSendTrackingWebhookView, signing_secret=key)
 
 
+def sign(url: str) -> Probe:
+    return Probe(url, {"Signature": hmac.new(proof.keys_of(SLUG)[0].encode(), b"", "sha256").hexdigest()})
+
+
 def read(raw: Raw) -> Reading:
     """The event of one webhook call; none where it is about an account and not a message. Raises UnreadableError."""
     item = bridge.object_in(raw.body, "type")
+    if item["type"] == "inbound.message":
+        return inbound.read_mails([item.get("data")], _mail, raw)
     is_about_a_message = str(item["type"]).startswith("activity.")
     return bridge.read_each([item] if is_about_a_message else [], lambda each: _told(each, raw))
+
+
+def _mail(said: dict[str, Any]) -> Mail:
+    recipients = tuple(each.get("email") for each in said["recipients"]["rcptTo"])
+    return Mail(inbound.whole(said["raw"]), recipients, bridge.moment_of(said.get("created_at")))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
@@ -64,4 +78,6 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
     return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
 
 
-provider = Provider(SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, sign=sign
+)

@@ -1,23 +1,24 @@
 """Mailgun's signed webhooks, normalised by django-anymail.
 
-Fields: Mailgun's user manual, "Webhook payloads" and "Event types"; signature: "Securing webhooks" (HMAC-SHA256 of
-timestamp and token, in the body). It does not cover the event itself: whoever sees one request can forge others
-with its signature until it is too old.
+Fields: Mailgun's user manual, "Webhook payloads", "Event types" and "Receiving, forwarding and storing
+messages"; signature: "Securing webhooks" (HMAC-SHA256 of timestamp and token, in the body). It does not cover the
+event itself: whoever sees one request can forge others with its signature until it is too old.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any, Final
 
 from anymail.signals import AnymailTrackingEvent
-from anymail.webhooks.mailgun import MailgunTrackingWebhookView
+from anymail.webhooks.mailgun import MailgunInboundWebhookView, MailgunTrackingWebhookView
 from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import ForgedError, Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 
 SLUG: Final = "mailgun"
 # Mailgun tries 7 times more, over 8 hours and 5 minutes ("How do webhooks work?").
@@ -26,11 +27,21 @@ OLDEST_SIGNATURE: Final = timedelta(hours=12)
 
 def verify(request: HttpRequest) -> None:
     """Raises ForgedError unless a signing key in MAILGUN_WEBHOOK_KEYS made the signature in the body, and lately."""
-    if request.content_type != "application/json":
-        raise ForgedError("Not JSON: a legacy webhook, which is not signed like the others.")
+    is_mail = _is_mail(request)
+    if not is_mail and request.content_type != "application/json":
+        raise ForgedError("Neither JSON nor a mail: a legacy webhook, which is not signed like the others.")
     proof.check_signature(SLUG, lambda key: _view(key).validate_request(request))
-    signature = bridge.object_in(request.body)["signature"]
+    signature = request.POST if is_mail else bridge.object_in(request.body)["signature"]
     proof.check_age(str(signature["timestamp"]), OLDEST_SIGNATURE)
+
+
+def _is_mail(request: HttpRequest) -> bool:
+    """Whether it is a route's forward(). Signed as all is: over a time and a token, not over the mail."""
+    if not inbound.is_form(request.content_type or ""):
+        return False
+    # Read before the form, or it would be gone when the report is kept.
+    form = request.body and request.POST
+    return "event" not in form and "recipient" in form
 
 
 @cache
@@ -39,8 +50,19 @@ def _view(key: str) -> Any:
 
 
 def read(raw: Raw) -> Reading:
-    """The event of one webhook call. Raises UnreadableError."""
+    """The event of one webhook call, or those of a mail. Raises UnreadableError."""
+    if inbound.is_form(raw.content_type):
+        return inbound.read_mails([inbound.form_of(raw)], _mail, raw)
     return bridge.read_each([bridge.object_in(raw.body, "event-data")], lambda item: _told(item, raw))
+
+
+def _mail(request: HttpRequest) -> Mail:
+    form, parts = request.POST, object.__new__(MailgunInboundWebhookView)
+    if "body-mime" in form:
+        body = inbound.whole(form["body-mime"])
+    else:
+        body = inbound.put_together(parts.message_from_mailgun_parsed(request))
+    return Mail(body, (form.get("recipient"),), datetime.fromtimestamp(int(form["timestamp"]), UTC))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:

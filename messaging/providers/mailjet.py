@@ -1,21 +1,22 @@
 """Mailjet's Event API, normalised by django-anymail.
 
-Fields and errors: Mailjet's guides, "Event API: real-time notifications". It signs nothing: user and password in the
-webhook's address.
+Fields and errors: Mailjet's guides, "Event API: real-time notifications" and "Parse API: inbound emails". It
+signs nothing: user and password in the webhook's address.
 """
 
 from functools import cache, partial
 from typing import Any, Final
 
 from anymail.signals import AnymailTrackingEvent
-from anymail.webhooks.mailjet import MailjetTrackingWebhookView
+from anymail.webhooks.mailjet import MailjetInboundWebhookView, MailjetTrackingWebhookView
 from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 
 SLUG: Final = "mailjet"
 
@@ -33,8 +34,15 @@ def _reader() -> Any:
 def read(raw: Raw) -> Reading:
     """One event, or a list of them where the events are grouped. Raises UnreadableError."""
     said = bridge.parsed(raw.body)
+    if isinstance(said, dict) and "event" not in said and "Headers" in said:
+        return inbound.read_mails([said], _mail, raw)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
     return bridge.read_each(items, lambda item: _told(item, raw))
+
+
+def _mail(said: dict[str, Any]) -> Mail:
+    message = bridge.view_of(MailjetInboundWebhookView).esp_to_anymail_event(said).message
+    return Mail(inbound.put_together(message), (said.get("Recipient"),))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:

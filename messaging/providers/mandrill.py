@@ -1,9 +1,13 @@
 """Mailchimp Transactional's (Mandrill's) signed webhooks, normalised by django-anymail.
 
-Fields: Mailchimp Transactional documentation, "Webhooks", and Mandrill's help, "Message Event Webhook Format";
-signature: "Authenticating webhook requests" (HMAC-SHA1 over the URL and the sorted POST fields, X-Mandrill-Signature).
+Fields: Mailchimp Transactional documentation, "Webhooks", and Mandrill's help, "Message Event Webhook Format"
+and "Inbound Email Processing"; signature: "Authenticating webhook requests" (HMAC-SHA1 over the URL and the sorted
+POST fields, X-Mandrill-Signature).
 """
 
+import hmac
+from base64 import b64encode
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -15,9 +19,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
+from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
 SLUG: Final = "mandrill"
@@ -30,8 +35,8 @@ HARD_BOUNCES: Final = {
     "invalid_domain": Row(Says.DEAD, "domain_unknown"),
 }
 SOFT_BOUNCES: Final = {"general": Row(Says.SOFT), "mailbox_full": Row(Says.SOFT, "mailbox_full")}
-# Changes of Mandrill's own lists, and mail to us.
-NO_MESSAGE_EVENTS: Final = frozenset({"whitelist", "blacklist", "allowlist", "denylist", "inbound"})
+# Changes of Mandrill's own lists.
+NO_MESSAGE_EVENTS: Final = frozenset({"whitelist", "blacklist", "allowlist", "denylist"})
 
 
 def verify(request: HttpRequest) -> None:
@@ -47,6 +52,11 @@ def _view(key: str, url: str) -> Any:
     return bridge.view_of(MandrillCombinedWebhookView, webhook_key=key, webhook_url=url)
 
 
+def sign(url: str) -> Probe:
+    made = hmac.digest(proof.keys_of(SLUG)[0].encode(), url.encode(), "sha1")
+    return Probe(url, {"X-Mandrill-Signature": b64encode(made).decode(), "Content-Type": FORM})
+
+
 def read(raw: Raw) -> Reading:
     """The events of one posted batch. Raises UnreadableError."""
     try:
@@ -56,7 +66,22 @@ def read(raw: Raw) -> Reading:
     items = bridge.parsed(form.get("mandrill_events", [""])[0])
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
-    return bridge.read_each(items, lambda item: _told(item, raw))
+    reading = Reading()
+    for number, item in enumerate(items, 1):
+        if _is_mail(item):
+            reading.add(inbound.read_mails([item], _mail, raw, number))
+        else:
+            reading.add(bridge.read_each([item], lambda item: _told(item, raw), number))
+    return reading
+
+
+def _is_mail(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("event") == "inbound"
+
+
+def _mail(item: dict[str, Any]) -> Mail:
+    at = datetime.fromtimestamp(item["ts"], UTC) if item.get("ts") else None
+    return Mail(inbound.whole(item["msg"]["raw_msg"]), (item["msg"].get("email"),), at)
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
@@ -104,4 +129,5 @@ provider = Provider(
     read,
     probe="HEAD",
     answer=200,
+    sign=sign,
 )

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, pairs_of, query_of
 from messaging.providers.signatures import among, public_url
 from messaging.providers.tables import coded, tables
@@ -46,7 +46,16 @@ def _signatures(request: HttpRequest, version: str) -> list[str]:
 
 
 def _check(key: str, given: list[str], said: str) -> None:
-    among(given, b64encode(hmac.digest(key.encode(), said.encode("utf-8", "replace"), "sha256")))
+    among(given, signature(key, said))
+
+
+def signature(key: str, said: str) -> bytes:
+    return b64encode(hmac.digest(key.encode(), said.encode("utf-8", "replace"), "sha256"))
+
+
+def sign(url: str) -> Probe:
+    made = signature(proof.keys_of(SLUG)[0], signed_by_v3(url, "", is_post=False) + ".probe")
+    return Probe(url, {"X-Plivo-Signature-V3": made.decode(), "X-Plivo-Signature-V3-Nonce": "probe"})
 
 
 def _form(request: HttpRequest) -> str:
@@ -97,5 +106,13 @@ def read(raw: Raw) -> Reading:
 
 
 provider = Provider(
-    SLUG, "Plivo", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, methods=("GET", "POST"), answer=200
+    SLUG,
+    "Plivo",
+    Channel.SMS,
+    partial(proof.has_keys, SLUG),
+    verify,
+    read,
+    methods=("GET", "POST"),
+    answer=200,
+    sign=sign,
 )

@@ -1,7 +1,7 @@
 """Postal's signed webhooks, normalised by django-anymail.
 
-Fields and signature: Postal's documentation, "Webhooks" (RSA over the body: X-Postal-Signature-256 with SHA-256, and
-X-Postal-Signature with SHA-1, which is all that old versions send).
+Fields and signature: Postal's documentation, "Webhooks" and "Receiving e-mail by HTTP" (RSA over the body:
+X-Postal-Signature-256 with SHA-256, and X-Postal-Signature with SHA-1, which is all that old versions send).
 """
 
 import base64
@@ -18,9 +18,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
 SLUG: Final = "postal"
@@ -70,9 +71,17 @@ def _view(key: str) -> Any:
 
 def read(raw: Raw) -> Reading:
     """The event of one webhook call; none where it is about a domain, a limit or incoming mail. UnreadableError."""
+    said = bridge.object_in(raw.body)
+    if "rcpt_to" in said:
+        return inbound.read_mails([said], _mail, raw)
     item = bridge.object_in(raw.body, "event", "payload")
     items = [] if item["event"] in NO_MESSAGE_EVENTS else [item]
     return bridge.read_each(items, lambda each: _told(each, raw))
+
+
+def _mail(said: dict[str, Any]) -> Mail:
+    """What an HTTP endpoint of format "Raw message" is sent."""
+    return Mail(inbound.whole(said["message"], is_base64=said.get("base64") is True), (said["rcpt_to"],))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:

@@ -1,21 +1,23 @@
 """Postmark's webhooks, normalised by django-anymail.
 
 Fields: Postmark's developer documentation, "Webhooks" (bounce, delivery, open tracking, click, spam complaint,
-subscription change) and "Bounce API: bounce types". It signs nothing: user and password in the webhook's address.
+subscription change, inbound) and "Bounce API: bounce types". It signs nothing: user and password in the
+webhook's address.
 """
 
 from functools import cache, partial
 from typing import Any, Final
 
 from anymail.signals import AnymailTrackingEvent
-from anymail.webhooks.postmark import PostmarkTrackingWebhookView
+from anymail.webhooks.postmark import PostmarkInboundWebhookView, PostmarkTrackingWebhookView
 from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 from messaging.statuses import Kind
 
 SLUG: Final = "postmark"
@@ -34,7 +36,20 @@ def _reader() -> Any:
 
 def read(raw: Raw) -> Reading:
     """The event of one webhook call. Raises UnreadableError."""
+    said = bridge.object_in(raw.body)
+    # Only mail that Postmark takes for us has no RecordType.
+    if "RecordType" not in said and "OriginalRecipient" in said:
+        return inbound.read_mails([said], _mail, raw)
     return bridge.read_each([bridge.object_in(raw.body, "RecordType")], lambda item: _told(item, raw))
+
+
+def _mail(said: dict[str, Any]) -> Mail:
+    if "RawEmail" in said:
+        body = inbound.whole(said["RawEmail"])
+    else:
+        message = bridge.view_of(PostmarkInboundWebhookView).esp_to_anymail_event(said).message
+        body = inbound.put_together(message)
+    return Mail(body, (said["OriginalRecipient"],))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:

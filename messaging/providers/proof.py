@@ -66,6 +66,11 @@ def _passwords(slug: str) -> list[str]:
     return [key for key in keys_of(slug) if all(key.partition(":")[::2])]
 
 
+def now() -> str:
+    """Unix seconds, as signatures carry them."""
+    return str(int(datetime.now(UTC).timestamp()))
+
+
 def check_age(signed_at: str | datetime, oldest: timedelta) -> None:
     """Raises ForgedError where a signature's own time (Unix seconds, or aware) is further from now than `oldest`."""
     try:

@@ -19,7 +19,7 @@ from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.base import Probe, Provider, Raw, Reading
 from messaging.statuses import Kind
 
 SLUG: Final = "resend"
@@ -53,6 +53,11 @@ def signed_with(key: str, message_id: str, timestamp: str, body: bytes) -> bytes
     """One entry of svix-signature."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     return b"v1," + base64.b64encode(hmac.digest(_secret(key), signed, "sha256"))
+
+
+def sign(url: str) -> Probe:
+    made = signed_with(proof.keys_of(SLUG)[0], "probe", timestamp := proof.now(), b"")
+    return Probe(url, {ID: "probe", TIMESTAMP: timestamp, SIGNATURES: made.decode()})
 
 
 def _secret(key: str) -> bytes:
@@ -108,5 +113,13 @@ def _bounce(bounce: dict[str, Any]) -> Meaning | None:
 
 
 provider = Provider(
-    SLUG, "Resend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, headers=(ID,), answer=200
+    SLUG,
+    "Resend",
+    Channel.EMAIL,
+    partial(proof.has_keys, SLUG),
+    verify,
+    read,
+    headers=(ID,),
+    answer=200,
+    sign=sign,
 )

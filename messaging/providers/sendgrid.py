@@ -1,7 +1,8 @@
 """SendGrid's signed event webhook, normalised by django-anymail.
 
 Events and fields: Twilio SendGrid documentation, "Event Webhook Reference"; signature: "Event Webhook Security
-Features" (ECDSA over timestamp and body, X-Twilio-Email-Event-Webhook-Signature).
+Features" (ECDSA over timestamp and body, X-Twilio-Email-Event-Webhook-Signature). Mail to us: "Setting up the Inbound
+Parse Webhook" and "Securing your Inbound Parse Webhooks": with a security policy it is signed in the same way.
 """
 
 from datetime import timedelta
@@ -9,14 +10,15 @@ from functools import cache, partial
 from typing import Any, Final
 
 from anymail.signals import AnymailTrackingEvent
-from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
+from anymail.webhooks.sendgrid import SendGridInboundWebhookView, SendGridTrackingWebhookView
 from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 
 SLUG: Final = "sendgrid"
 # A signature covers its own time; SendGrid tries for 24 hours, so what is older is a replay.
@@ -40,7 +42,18 @@ def _view(key: str) -> Any:
 
 def read(raw: Raw) -> Reading:
     """The events of one posted batch. Raises UnreadableError where the whole is no batch of events."""
+    if inbound.is_form(raw.content_type):
+        return inbound.read_mails([inbound.form_of(raw)], _mail, raw)
     return bridge.read_each(bridge.list_in(raw), lambda item: _told(item, raw))
+
+
+def _mail(request: HttpRequest) -> Mail:
+    form = request.POST
+    if "email" in form:
+        body = inbound.whole(form["email"])
+    else:
+        body = inbound.put_together(bridge.view_of(SendGridInboundWebhookView).message_from_sendgrid_parsed(request))
+    return Mail(body, tuple(bridge.object_of(form.get("envelope")).get("to") or ()))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when
 from messaging.providers.signatures import OLDEST, same
 from messaging.providers.tables import coded, tables
@@ -36,6 +36,11 @@ def verify(request: HttpRequest) -> None:
 def signature(key: str, body: bytes, nonce: str, timestamp: str) -> str:
     said = body + f".{nonce}.{timestamp}".encode("utf-8", "replace")
     return b64encode(hmac.digest(key.encode(), said, "sha256")).decode()
+
+
+def sign(url: str) -> Probe:
+    made = signature(proof.keys_of(SLUG)[0], b"", "probe", timestamp := proof.now())
+    return Probe(url, {SIGNATURE: made, f"{SIGNATURE}-nonce": "probe", f"{SIGNATURE}-timestamp": timestamp})
 
 
 def read(raw: Raw) -> Reading:
@@ -76,4 +81,4 @@ def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> Reading:
     return coded(state, event, "codes", tables(SLUG)["codes"])
 
 
-provider = Provider(SLUG, "Sinch", Channel.SMS, partial(proof.has_keys, SLUG), verify, read)
+provider = Provider(SLUG, "Sinch", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, sign=sign)

@@ -1,7 +1,7 @@
 """SparkPost's (Bird's) event webhooks, normalised by django-anymail.
 
-Fields: SparkPost's developer documentation, "Webhooks" and "Events"; bounce classes: "Bounce Classification Codes".
-It signs nothing: user and password as the webhook's basic auth.
+Fields: SparkPost's developer documentation, "Webhooks", "Events" and "Relay Webhooks"; bounce classes:
+"Bounce Classification Codes". It signs nothing: user and password as the webhook's basic auth.
 """
 
 from functools import cache, partial
@@ -13,9 +13,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
+from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.inbound import Mail
 
 SLUG: Final = "sparkpost"
 
@@ -42,7 +43,26 @@ def _reader() -> Any:
 
 def read(raw: Raw) -> Reading:
     """The events of one batch; none where it is the empty one that tries the webhook. Raises UnreadableError."""
-    return bridge.read_each(bridge.list_in(raw), lambda item: _told(item, raw))
+    items = bridge.list_in(raw)
+    reading = Reading()
+    for number, item in enumerate(items, 1):
+        if mail := _relayed(item):
+            reading.add(inbound.read_mails([mail], _mail, raw, number))
+        else:
+            reading.add(bridge.read_each([item], lambda item: _told(item, raw), number))
+    return reading
+
+
+def _relayed(item: Any) -> Any:
+    """The mail in an item, if that is one that SparkPost takes for us."""
+    wrapped = item.get("msys") if isinstance(item, dict) else None
+    return wrapped.get("relay_message") if isinstance(wrapped, dict) else None
+
+
+def _mail(said: dict[str, Any]) -> Mail:
+    content = said["content"]
+    is_base64 = content.get("email_rfc822_is_base64") is True
+    return Mail(inbound.whole(content["email_rfc822"], is_base64=is_base64), (said.get("rcpt_to"),))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from messaging.bounces.reasons import HARD, REASONS
 from messaging.providers.base import Reading, Unlisted
-from messaging.statuses import CONSENTS, Event, Kind
+from messaging.statuses import MEANING, Event, Kind
 
 
 class Outcome(NamedTuple):
@@ -50,7 +50,7 @@ def table_of(rows: Mapping[str, Sequence[str]]) -> Table:
 def _outcome(code: str, row: Sequence[str]) -> Outcome:
     if not isinstance(row, list) or not 1 <= len(row) <= 3:
         raise ValueError(f'{code} must be ["kind", "reason"] or ["kind", "reason", "unsubscribed"].')
-    kinds = sorted(set(Kind) - CONSENTS)
+    kinds = sorted(MEANING)
     if row[0] not in kinds:
         raise ValueError(f"{code}: {row[0]!r} is no kind. Kinds are: {', '.join(kinds)}.")
     reason = row[1] if len(row) > 1 else ""

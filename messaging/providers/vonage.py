@@ -8,12 +8,13 @@ import hmac
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import (
     OUR_PARAMETER,
     fields_of,
@@ -59,6 +60,12 @@ def signature(key: str, fields: dict[str, str], algorithm: str) -> str:
     """The `sig` of a receipt with these fields."""
     said = "".join(f"&{name}={_plain(fields[name])}" for name in sorted(fields))
     return hmac.new(key.encode(), said.encode("utf-8", "replace"), algorithm).hexdigest()
+
+
+def sign(url: str) -> Probe:
+    fields = {"timestamp": proof.now()}
+    made = signature(proof.keys_of(SLUG)[0], fields, SIGNED_WITH[64])
+    return Probe(f"{url}?{urlencode(fields | {'sig': made})}")
 
 
 def _plain(value: str) -> str:
@@ -123,5 +130,13 @@ def _of_messages_api(raw: Raw, status: dict[str, Any]) -> Reading:
 
 
 provider = Provider(
-    SLUG, "Vonage", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, methods=("GET", "POST"), answer=200
+    SLUG,
+    "Vonage",
+    Channel.SMS,
+    partial(proof.has_keys, SLUG),
+    verify,
+    read,
+    methods=("GET", "POST"),
+    answer=200,
+    sign=sign,
 )

@@ -8,16 +8,13 @@ from typing import Final
 
 from messaging.smpp.connections import Connection
 from messaging.smpp.pdus import take_from
+from messaging.staying import EndedError
 
 CONNECT_SECONDS: Final = 10.0
 SEND_SECONDS: Final = 30.0
 READ_BYTES: Final = 64 * 1024
 # What is read in one go, and so committed together, at most: about 1,500 receipts.
 MOST_BYTES: Final = 256 * 1024
-
-
-class EndedError(Exception):
-    """The session is over, or never came about. The message says why, and what to do; it holds no secret."""
 
 
 class Line:

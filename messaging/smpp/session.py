@@ -16,8 +16,9 @@ from smpplib.client import SimpleSequenceGenerator
 
 from messaging.smpp.connections import Connection
 from messaging.smpp.inbox import Inbox
-from messaging.smpp.line import EndedError, Line
+from messaging.smpp.line import Line
 from messaging.smpp.pdus import COMMANDS, DATA_SM, DELIVER_SM, RESPONSE, GarbageError, Header, header_of
+from messaging.staying import EndedError, RefusedError
 
 log: Final = logging.getLogger(__name__)
 
@@ -33,10 +34,6 @@ TEMPORARY: Final = consts.SMPP_ESME_RX_T_APPN
 CREDENTIALS: Final = frozenset(
     {consts.SMPP_ESME_RINVPASWD, consts.SMPP_ESME_RINVSYSID, consts.SMPP_ESME_RBINDFAIL, consts.SMPP_ESME_RINVSYSTYP}
 )
-
-
-class RefusedError(EndedError):
-    """The SMSC does not want us; to ask again soon will not help, and may close the account."""
 
 
 class Session:

@@ -17,7 +17,7 @@ from messaging import explain
 from messaging.bounces.reasons import REASONS, reason_of
 from messaging.models import DeliveryEvent
 from messaging.providers import label_of
-from messaging.statuses import LOOKS, Look, Status
+from messaging.statuses import LOOKS, Caveat, Look, Status
 from messaging.timeline import Entry
 from messaging.year import Part
 
@@ -45,6 +45,17 @@ CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
     ("unsubscribe", Channel.SMS): _("The person answered STOP."),
     ("resubscribe", Channel.EMAIL): _("The person subscribed again."),
     ("resubscribe", Channel.SMS): _("The person answered START."),
+}
+
+# What to bear in mind about an event that came by mail.
+CAVEATS: Final[dict[str, str | Promise]] = {
+    Caveat.GUESSED: _(
+        "A guess: the mail names no message, so it is taken for the newest one to this address, sent in the five days"
+        " before."
+    ),
+    Caveat.PASSED_ON: _(
+        "This is about another address, to which the message was passed on. It does not say that this one is dead."
+    ),
 }
 
 for plain in (
@@ -127,6 +138,11 @@ def look_of(status: str) -> Look:
 @register.filter
 def code_of(event: DeliveryEvent) -> str:
     return " ".join(filter(None, (event.reply_code, event.status_code, event.provider_code)))
+
+
+@register.filter
+def caveat_words(event: DeliveryEvent) -> str:
+    return str(CAVEATS.get(event.caveat, ""))
 
 
 @register.filter

@@ -10,6 +10,8 @@ from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from messaging import health
+from messaging.incoming.listeners import listeners_of
+from messaging.incoming.mailboxes import mailboxes_of
 from messaging.models import Alarm, Tally, UnlistedCode
 from messaging.tallies import hour_of
 from tests.browser.conftest import Open, accessible
@@ -22,6 +24,9 @@ def busy(transactional_db: None, live_server: LiveServer, settings: Settings) ->
     """SendGrid reports by the hour, with an alarm and all there is to show; Twilio has been quiet."""
     settings.PUBLIC_URL = live_server.url
     settings.WEBHOOK_KEYS = {**settings.WEBHOOK_KEYS, "link_mobility": ["user:password"]}
+    settings.BOUNCE_DOMAIN = "bounces.shop.example"
+    settings.BOUNCE_LISTENERS = listeners_of(["lmtp://127.0.0.1:8024"])
+    settings.IMAP_MAILBOXES = mailboxes_of(["imaps://engage:s3cret@mail.shop.example/Bounces"])
     health.beat_heartbeat()
     health.worker_heartbeat()
     now = timezone.now()

@@ -84,6 +84,17 @@ def test_the_smpp_client_runs_where_an_smsc_is_named(
     assert ("smpp" in dict(run.processes())) == runs
 
 
+@pytest.mark.parametrize(("setting", "name"), [("BOUNCE_LISTEN", "bounce_server"), ("IMAP_URLS", "bounce_mailbox")])
+def test_what_takes_bounce_mail_runs_where_it_is_asked_for(
+    setting: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(setting, raising=False)
+    assert name not in dict(run.processes())
+
+    monkeypatch.setenv(setting, "something")
+    assert dict(run.processes())[name] == ["manage.py", name]
+
+
 def test_the_password_can_be_read_aloud_and_passes_the_validators() -> None:
     password = run.readable_password()
     assert re.fullmatch(r"([a-z]{4}-){3}\d\d", password)

@@ -153,7 +153,7 @@ def test_a_batch_is_signed_as_sendgrid_signs(sendgrid_private_key: str) -> None:
 
 def test_a_callback_is_signed_as_twilio_signs(twilio_auth_token: str) -> None:
     form = twilio.callback("undelivered", sid=twilio.new_sid("x"), to="+447700900123", at=NOW, ErrorCode="30003")
-    path = twilio.path_of("1-k3j5x2n7q4m6p8ra")
+    path = twilio.path_of("1-5d0c1f9a3be27486")
     headers = twilio.headers_of(settings.PUBLIC_URL + path, form, auth_token=twilio_auth_token)
 
     providers()["twilio"].verify(posted(path, twilio.body_of(form), headers))

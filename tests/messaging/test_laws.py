@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contacts.models import Block, Change, Channel
 from messaging.apply import Said, apply
 from messaging.models import DeliveryEvent, Message
-from messaging.statuses import CONSENTS, MEANING, Event, Kind, Outcome, Status, fold, rank_of, status_of
+from messaging.statuses import CONSENTS, MEANING, SILENT, Event, Kind, Outcome, Status, fold, rank_of, status_of
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
@@ -56,7 +56,7 @@ def test_fold_of_all_is_at_least_the_fold_of_a_part(
 
 @given(kinds, kinds, times, times)
 def test_the_order_is_tier_then_time_then_severity(one: Kind, other: Kind, at: datetime, later: datetime) -> None:
-    if one in CONSENTS or other in CONSENTS:
+    if one in SILENT or other in SILENT:
         return
     here, there = MEANING[one], MEANING[other]
 
@@ -217,8 +217,8 @@ def rolled_back() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def test_every_kind_has_a_status_or_is_about_consent() -> None:
+def test_every_kind_has_a_status_or_says_nothing_about_delivery() -> None:
     for kind in Kind:
         for channel in Channel:
-            assert (status_of(kind, channel) is None) == (kind in CONSENTS)
+            assert (status_of(kind, channel) is None) == (kind in CONSENTS | {Kind.REPLIED})
     assert SENT_AT < START

@@ -1,5 +1,6 @@
 """The page Providers: who may see it, what it says, and the test report."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +16,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.live_server_helper import LiveServer
 
 from messaging import health, probe
+from messaging.incoming.listeners import listeners_of
+from messaging.incoming.mailboxes import mailboxes_of
 from messaging.models import Alarm, Report, Tally, UnlistedCode
 from messaging.providers import providers
 from messaging.providers.base import Provider
@@ -175,7 +178,7 @@ class TestProbe:
         assert not Tally.objects.exists()
 
     @pytest.mark.parametrize("slug", [slug for slug, each in providers().items() if each.sign])
-    @pytest.mark.parametrize("key", ["user:pass word", "just-a-key"])
+    @pytest.mark.parametrize("key", ["user:pass word", "whsec_anVzdC1hLWtleQ=="])
     def test_each_that_can_be_signed_for_is(
         self, live_server: LiveServer, settings: Settings, slug: str, key: str
     ) -> None:
@@ -185,6 +188,11 @@ class TestProbe:
             return
 
         assert probe.send(provider).outcome == probe.Outcome.PROVED
+
+    def test_a_key_that_is_none_is_said_to_be_refused(self, live_server: LiveServer, settings: Settings) -> None:
+        settings.PUBLIC_URL, settings.WEBHOOK_KEYS = live_server.url, {"resend": ["whsec_x"]}
+
+        assert probe.send(providers()["resend"]).outcome == probe.Outcome.REFUSED
 
     def test_an_address_that_is_not_the_public_one_breaks_what_is_signed_over_it(
         self, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -250,6 +258,23 @@ def test_one_without_a_webhook_has_nothing_to_paste(monkeypatch: pytest.MonkeyPa
 
     assert "there is no webhook and nothing to paste" in found
     assert "/providers/twilio/test/" not in found
+
+
+def test_bounce_mail_shows_where_it_may_be_sent_to_and_who_takes_it(settings: Settings) -> None:
+    settings.BOUNCE_DOMAIN = "bounces.shop.example"
+    settings.BOUNCE_LISTENERS = listeners_of(["lmtp://127.0.0.1:8024"])
+    settings.IMAP_MAILBOXES = mailboxes_of(["imaps://engage:s3cret@mail.shop.example/Bounces"])
+    cache.delete(health.BOUNCE_SERVER)
+    cache.set(health.BOUNCE_MAILBOX, time.time())
+
+    found = page()
+
+    for words in ("bounce+…@bounces.shop.example", "lmtp://127.0.0.1:8024", "Bounces, mail.shop.example"):
+        assert words in found
+    assert "s3cret" not in found
+    assert [check.is_good for check in health.carriers()] == [False, True]
+    assert "Bounce server" in found
+    assert {check.name for check in health.checks()}.isdisjoint(health.CARRIERS)
 
 
 @contextmanager

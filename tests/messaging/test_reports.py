@@ -220,7 +220,7 @@ def test_what_postgresql_cannot_hold_is_cleaned_and_stops_nobody_else() -> None:
     message.refresh_from_db()
     other.refresh_from_db()
     assert (message.status, other.status) == ("hard_bounce", "delivered")
-    assert len(message.diagnostic) == reports.LONGEST_DIAGNOSTIC
+    assert len(message.diagnostic) == dict(reports.LONGEST)["diagnostic"]
 
 
 def test_a_fault_in_an_adapter_is_kept_with_its_report_and_stops_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

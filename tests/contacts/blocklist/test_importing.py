@@ -52,9 +52,7 @@ def test_a_dry_run_counts_and_blocks_nothing() -> None:
     freed = make_block("freed@x.example")
     blocks.lift(freed.pk, actor_id=make_user("").pk, reason="Works")
 
-    given = give(
-        "email,date\nnew@x.example,\nknown@x.example,\nfreed@x.example,2025-11-01\nNEW@x.example,\nbad,\n"
-    )
+    given = give("email,date\nnew@x.example,\nknown@x.example,\nfreed@x.example,2025-11-01\nNEW@x.example,\nbad,\n")
 
     figures = (given.to_block, given.already, given.lifted_since, given.repeated, given.bad, given.lines)
     assert figures == (1, 1, 1, 1, 1, 5)
@@ -75,7 +73,12 @@ def test_blocks_those_who_have_the_address_and_those_who_get_it_later() -> None:
 
     assert (done.state, done.blocked) == ("done", 2)
     block = Block.objects.get(address=anna.email_address)
-    assert (block.cause, block.reason, block.code, block.domain) == ("imported", "user_unknown", "550 5.1.1", "x.example")
+    assert (block.cause, block.reason, block.code, block.domain) == (
+        "imported",
+        "user_unknown",
+        "550 5.1.1",
+        "x.example",
+    )
     assert (block.diagnostic, f"{block.started_at:%Y-%m-%d}") == ("550 5.1.1 No such user", "2025-11-01")
     change = Change.objects.get(contact=anna, kind="imported")
     assert (change.actor, change.why, change.new) == (ada, "user_unknown", "550 5.1.1")
@@ -188,7 +191,7 @@ def test_two_imports_and_reports_at_once_do_not_deadlock(small_chunks: None) -> 
 
 
 def test_export_comes_in_again_as_it_was() -> None:
-    make_block("=cmd|' /c calc'!a1@x.example", diagnostic="=HYPERLINK(1)\r\nline two, and \"more\"")
+    make_block("=cmd|' /c calc'!a1@x.example", diagnostic='=HYPERLINK(1)\r\nline two, and "more"')
     make_block("+46701234567", code="30005", reason="domain_refuses_mail")
     before = sorted(Block.objects.values_list("address__value", "reason", "code", "diagnostic", "domain"))
     exported = b"".join(exporting.as_csv(BlockFilter().blocks(), bom=True))

@@ -131,7 +131,12 @@ def test_a_date_of_the_future_is_cut_to_now() -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"", "empty"), (b"\n\n", "empty"), (b"PK\x03\x04rest", "Excel workbook"), (b"name,town\nAnna,Umea\n", "No column")],
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"PK\x03\x04rest", "Excel workbook"),
+        (b"name,town\nAnna,Umea\n", "No column"),
+    ],
 )
 def test_what_is_no_list_is_refused_with_advice(content: bytes, told: str) -> None:
     with pytest.raises(UnreadableListError, match=told):

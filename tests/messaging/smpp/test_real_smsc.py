@@ -1,10 +1,6 @@
 """`manage.py smpp` as a process, against the SMPP server of smpp34 as another: from submit_sm to the status."""
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -14,46 +10,13 @@ from django.db import connection, transaction
 from smpplib.client import Client
 
 from contacts.models import Channel
-from engage.bootstrap import BASE_DIR
 from messaging import reports
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.smpp.connections import Connection, connections_of
 from tests.messaging.conftest import make_message
+from tests.messaging.processes import PATIENCE_SECONDS, Process, is_somebody_waiting_for_the_table, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-PATIENCE_SECONDS = 20
-
-
-class Process:
-    """A process, and what it has said so far."""
-
-    def __init__(self, log: Path, *command: str, **environment: str) -> None:
-        self.log = log
-        with log.open("ab") as said:
-            self.running = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=BASE_DIR,
-                env=os.environ | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-            )
-
-    def wait_for(self, words: str, times: int = 1) -> None:
-        wait_for(lambda: self.log.read_text().count(words) >= times or self.running.poll() is not None)
-        assert self.log.read_text().count(words) >= times, self.log.read_text()
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.running.send_signal(number)
-        return self.running.wait(PATIENCE_SECONDS)
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -198,15 +161,3 @@ def test_without_an_smsc_it_says_what_to_set(database_url: str, tmp_path: Path) 
 
     assert process.running.wait(PATIENCE_SECONDS) == 1
     assert "Name one in SMPP_URLS: docs/providers/smpp.md" in process.log.read_text()
-
-
-def is_somebody_waiting_for_the_table() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE relation = 'messaging_report'::regclass AND NOT granted")
-        return bool(cursor.fetchone()[0])
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    until = monotonic() + PATIENCE_SECONDS
-    while not is_so() and monotonic() < until:
-        sleep(0.05)

@@ -1,0 +1,69 @@
+"""The SMTP reply code and the enhanced status code that a text holds. Pure."""
+
+import re
+from typing import Final
+
+# "550 5.1.1 ...", "smtp; 550-5.1.1", "#550 5.1.1", "550 #5.1.1": what nearly all begin with.
+FRONT: Final = re.compile(r"[\s<(\"'#]*(?:smtp;\s*)?([245][0-7]\d)[ \-_]?[\s(\[#]*([245]\.[0-7]\.\d{1,3})(?!\d|\.\d)")
+# RFC 3463 2: class 2, 4 or 5, subject 0 to 7, a detail. With a fourth part it is an IP address.
+STATUS: Final = re.compile(r"[245]\.[0-7]\.\d{1,3}(?![\d]|\.\d)")
+# RFC 5321 4.2.1: three digits, in front of a status code, or after what announces them.
+REPLY: Final = re.compile(r"[245](?<![\w.@/%-].)[0-7]\d(?![\w%]|\.\d|-\d\d)")
+BEFORE_STATUS: Final = re.compile(r"(?<![\w.])([245][0-7]\d)[ \-_][\s(\[#'\"]*$")
+ANNOUNCED: Final = re.compile(
+    r"(?:^|[\n\r;:<>\"'=\[|{]|\b(?:said|code|error|reply|replied|response|responded|status|returned|smtp|failed|host|with|and|was|got))"
+    r"[\s\"'(<#:\[]*$",
+    re.IGNORECASE,
+)
+# A number with what it counts is no reply.
+COUNTED: Final = re.compile(
+    r"\s*(?:seconds?|minutes?|hours?|days?|messages|recipients|bytes|k?b|[km]i?b|e?mails|times|per)\b", re.IGNORECASE
+)
+# So much before a code is looked at.
+BEFORE: Final = 16
+
+
+def codes_in(text: str) -> tuple[str, str]:
+    """The SMTP reply code (RFC 5321 4.2) and the enhanced status code (RFC 3463 2) in the words; "" where none.
+
+    Of several status codes the first that says something counts: 5.1.1 before 5.1.0, that before 5.0.0.
+    """
+    if (front := FRONT.match(text)) and not front[2].endswith(".0") and front[1][0] == front[2][0]:
+        return front[1], front[2]
+    found = [match for match in STATUS.finditer(text) if _is_status(text, match.start())]
+    status = min((match[0] for match in found), key=vagueness, default="")
+    return _reply_in(text, found, status), status
+
+
+def _is_status(text: str, start: int) -> bool:
+    """After a letter, a digit or a dot it is a version or an IP address; success is only told at the beginning."""
+    before = text[start - 1 : start] if start else ""
+    if before in {"-", "_"}:
+        return text[max(0, start - 4) : start - 1].isdecimal()
+    return not (before.isalnum() or before == ".") and (text[start] != "2" or start < BEFORE)
+
+
+def _reply_in(text: str, found: list[re.Match[str]], status: str) -> str:
+    for match in found:
+        if before := BEFORE_STATUS.search(text[max(0, match.start() - BEFORE) : match.start()]):
+            return before[1]
+    for match in REPLY.finditer(text):
+        start = match.start()
+        is_announced = ANNOUNCED.search(text[max(0, start - BEFORE) : start]) and not COUNTED.match(text, match.end())
+        # Success is only told at the beginning.
+        if is_announced and (match[0][0] == status[:1] if status else match[0][0] != "2" or start < BEFORE):
+            return match[0]
+    return ""
+
+
+def vagueness(status: str) -> int:
+    """0 for a code that names a cause, 1 where only the subject is known (5.1.0), 2 where nothing is (5.0.0)."""
+    return 2 if status.endswith(".0.0") else 1 if status.endswith(".0") else 0
+
+
+def better_of(given: str, found: str) -> str:
+    """The status code that says more: the one in the words, where the given one is vaguer and of the same class."""
+    if not given:
+        return found
+    is_same = given[:1] == found[:1]
+    return found if is_same and vagueness(found) < vagueness(given) else given

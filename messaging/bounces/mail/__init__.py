@@ -1,0 +1,154 @@
+"""Mails that come back -> what became of each recipient. Pure: no database, no network; never raises."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from messaging.bounces.classify import Verdict, classify
+from messaging.bounces.mail import dsn, feedback, forms, receipts, replies
+from messaging.bounces.mail.parsed import ParsedMail, parsed
+from messaging.bounces.mail.prose import Prose, reply_code_in
+from messaging.bounces.mail.reports import Report
+
+# Our own token (messaging/tokens.py), unproven, wherever it travels in a header.
+TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
+BOUNCES: Final = frozenset({"failed", "delayed"})
+# Below this the words said nothing, and a code decided: then the text for humans is asked as well.
+SURE: Final = 0.75
+# A code that names the recipient's fault counts for more than what is said to anyone: a signature, a disclaimer.
+LIKELY: Final = 0.6
+# So many enclosed mails are looked at for one that is a bounce: a forwarded bounce has one.
+MOST_ENCLOSED: Final = 5
+LONGEST_DIAGNOSTIC: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a mail says about one recipient, and what that means."""
+
+    recipient: str  # as the mail names it, decoded; empty where it names none
+    action: str  # failed, delayed, delivered, relayed, expanded, feedback, vacation
+    bounce: Literal["hard", "soft"] | None  # None where it is no bounce; a delay is soft
+    reason: str
+    reply_code: str
+    status_code: str
+    diagnostic: str
+    rule: str
+    confidence: float
+    said_by: str  # the host that refused, or else the one that reports it
+    occurred_at: datetime | None
+    original_recipient: str
+    message_id: str  # of the returned mail, without angle brackets
+    feedback_type: str
+    tokens: tuple[str, ...]  # what looks like our token in the headers of the returned mail and of this one
+
+
+def read_mail(raw: bytes) -> list[Finding]:
+    """A finding for each recipient, in the order in which the mail names them; empty where it is no bounce.
+
+    Never raises. LF, CRLF and CR line ends give the same answer.
+    """
+    outer = parsed(raw)
+    mail, reports = _reports(outer)
+    if not reports:
+        return []
+    prose = Prose(mail, [report.recipient for report in reports])
+    returned = mail.returned
+    message_id = returned.headers.get("message-id").strip("<> ") if returned else ""
+    tokens = _tokens(returned, mail, outer)
+    return [_finding(report, prose, message_id, tokens) for report in reports]
+
+
+def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
+    """What the mail reports, and the mail that says it: this one, or one that it encloses."""
+    if receipts.is_receipt(mail):
+        return mail, receipts.read(mail)
+    for read in READERS:
+        if reports := read(mail):
+            return mail, reports
+    for enclosed in mail.enclosed[:MOST_ENCLOSED]:
+        inner, reports = _reports(enclosed)
+        if reports:
+            return inner, reports
+    return mail, forms.read_unnamed(mail) or replies.read(mail)
+
+
+READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
+    dsn.read,
+    feedback.read,
+    replies.read_certain,
+    forms.read,
+)
+
+
+def _tokens(returned: ParsedMail | None, *mails: ParsedMail) -> tuple[str, ...]:
+    blocks = [mail.headers.raw for mail in (returned, *mails) if mail]
+    found = (token.decode("ascii").lower() for block in blocks for token in TOKEN.findall(block))
+    return tuple(dict.fromkeys(found))
+
+
+def _finding(report: Report, prose: Prose, message_id: str, tokens: tuple[str, ...]) -> Finding:
+    verdict, said = _verdict(report, prose)
+    reason = report.reason or (verdict.reason if report.action in BOUNCES else "delivered")
+    return Finding(
+        recipient=report.recipient,
+        action=report.action,
+        bounce=_bounce(report, verdict),
+        reason=reason,
+        reply_code=verdict.reply_code,
+        status_code=verdict.status_code,
+        diagnostic=said[:LONGEST_DIAGNOSTIC],
+        rule=verdict.rule,
+        confidence=verdict.confidence,
+        said_by=report.said_by,
+        occurred_at=report.occurred_at,
+        original_recipient=report.original_recipient,
+        message_id=report.message_id or message_id,
+        feedback_type=report.feedback_type,
+        tokens=tokens,
+    )
+
+
+def _bounce(report: Report, verdict: Verdict) -> Literal["hard", "soft"] | None:
+    """A delay is soft: nothing has failed yet, and the address may be good."""
+    if report.action not in BOUNCES:
+        return None
+    return "hard" if verdict.bounce == "hard" and report.action == "failed" else "soft"
+
+
+def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
+    """What the server's words mean; where they say nothing, what the text for humans says of this recipient."""
+    by_words = classify(
+        report.said, reply_code=report.reply_code, status_code=report.status_code, said_by=report.said_by
+    )
+    if by_words.confidence >= SURE or report.action not in BOUNCES:
+        return by_words, report.said
+    best, best_said = by_words, report.said
+    near = report.prose or prose.nearest(report.recipient)
+    far = "" if report.prose else prose.about(report.recipient)
+    if by_words.bounce == "hard" and by_words.confidence >= LIKELY:
+        far = ""
+    for told in (" ".join(text.split()) for text in (near, far) if text):
+        by_prose = _retold(report, best, told)
+        if by_prose.confidence > best.confidence:
+            best, best_said = by_prose, report.said or told
+        else:
+            # The codes at least.
+            best = best._replace(reply_code=by_prose.reply_code, status_code=by_prose.status_code)
+            best_said = best_said or told
+        if best.confidence >= SURE:
+            break
+    return best, best_said
+
+
+def _retold(report: Report, by_words: Verdict, told: str) -> Verdict:
+    """What the server's words and those of the text for humans mean together."""
+    code = by_words.reply_code or reply_code_in(told)
+    return classify(
+        f"{report.said} ; {told}" if report.said else told,
+        reply_code=code,
+        status_code=by_words.status_code,
+        said_by=report.said_by,
+    )

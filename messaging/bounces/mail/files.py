@@ -1,0 +1,67 @@
+"""Mails on disk: a file, an mbox, a Maildir, a folder of any of them. One mail at a time is in memory."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from messaging.bounces.mail.parsed import LINE_ENDS
+
+CHUNK: Final = 1 << 20
+# RFC 4155: the line between the mails of an mbox. A line of prose may begin with "From ", too, but not go on so.
+FROM_LINE: Final = re.compile(rb"From \S*.{0,80}\b\d{1,2}:\d\d(:\d\d)?\b.{0,40}\d{4}\b.{0,20}$")
+HEADER: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
+
+
+def mail_files(path: Path) -> Iterator[Path]:
+    """The files at `path`: itself, or those in the folder and the folders below it, in the order of their names.
+
+    Of a Maildir only the mails; hidden files are left out. A path that does not exist comes back as it is.
+    """
+    if not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        if {"cur", "new"} <= set(folders):
+            # Maildir++: its own folders begin with a point.
+            folders[:] = [name for name in folders if name in {"cur", "new"} or name.startswith(".")]
+            continue
+        folders.sort()
+        for name in sorted(names):
+            file = Path(folder, name)
+            if not name.startswith(".") and file.is_file():
+                yield file
+
+
+def mails_in(stream: IO[bytes]) -> Iterator[bytes]:
+    """The mails in a file: one, or those of an mbox."""
+    begin = stream.read(5)
+    if begin != b"From ":
+        yield begin + stream.read()
+        return
+    yield from _mails_of_mbox(begin, stream)
+
+
+def _mails_of_mbox(begin: bytes, stream: IO[bytes]) -> Iterator[bytes]:
+    mail: list[bytes] = []
+    for line in _lines(begin, stream):
+        # A From line stands after a blank line and before a header; whether one follows is only known with it.
+        if len(mail) > 2 and HEADER.match(line) and FROM_LINE.match(mail[-1]) and not mail[-2].strip():
+            yield b"\n".join(mail[:-1])
+            mail = [mail[-1]]
+        mail.append(line)
+    yield b"\n".join(mail)
+
+
+def _lines(begin: bytes, stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream, whatever their ends are."""
+    rest = begin
+    while chunk := stream.read(CHUNK):
+        rest += chunk
+        # A carriage return at the end may be the first half of a line end.
+        ready = len(rest.rstrip(b"\r"))
+        *lines, last = LINE_ENDS.sub(b"\n", rest[:ready]).split(b"\n")
+        yield from lines
+        rest = last + rest[ready:]
+    yield from LINE_ENDS.sub(b"\n", rest).split(b"\n")

@@ -1,0 +1,73 @@
+"""The SMTP dialogue that many mail systems print in a bounce: who was refused, and with which words."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from messaging.bounces.mail.forms.mentions import addresses_in
+
+# What we said: Sendmail's and Courier's ">>>", MDaemon's "-->", InterScan's "Sent <<<", hMailServer's "sent:".
+COMMAND: Final = re.compile(
+    r"\s*(?:>>>|-+>|=+>|sent <<<|c:|[\w ]{0,20}\bsent:|command:)\s*(RCPT TO|MAIL FROM|DATA|EHLO|HELO|QUIT|RSET|STARTTLS|BDAT|AUTH|\.)",
+    re.IGNORECASE,
+)
+BARE_COMMAND: Final = re.compile(r"\W{0,6}(?:<<- |->> )?(RCPT TO|MAIL FROM):\s*<", re.IGNORECASE)
+# What the server answered.
+ANSWER: Final = re.compile(
+    r"\s*(?:<<<|<-+|<=+|->>|received >>>|s:|remote (?:host|server) (?:said|replied|returned|responded)\s*:|response:|[\w ]{0,40}following response:?)?\s*"
+    r"(([45])[0-5]\d(?:[ \-].*|$))",
+    re.IGNORECASE,
+)
+# Sendmail's own conclusion: "550 5.1.1 <anna@example.org>... User unknown", "anna... Deferred: Connection timed out".
+CONCLUSION: Final = re.compile(
+    r"\s*((?:[45]\d\d[ \-])?(?:[45]\.\d{1,3}\.\d{1,3} )?)<?\"?([^\s<>\"|]{1,256})\"?>?\.\.\.\s*(.*)$"
+)
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """Answers by lower-cased recipient, and the last that was about none in particular."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)  # the same recipients as they are written
+    general: str = ""
+
+    def keep(self, name: str, words: str, *, surely: bool = False) -> None:
+        """The first answer is kept, unless a later one surely is the server's own."""
+        key = name.lower()
+        self.names.setdefault(key, name)
+        if surely or key not in self.answers:
+            self.answers[key] = words
+
+
+def dialogue_in(lines: list[str]) -> Dialogue:
+    """What the lines hold of an SMTP dialogue."""
+    said = Dialogue()
+    asked = ""  # the recipient whom the last command named
+    open_answer = ""  # whose answer the next line may continue; "*" for none in particular
+    for line in lines:
+        if command := COMMAND.match(line) or BARE_COMMAND.match(line):
+            found = addresses_in(line) if command[1].upper() == "RCPT TO" else []
+            asked, open_answer = (found[0][2] if found else ""), ""
+        elif conclusion := CONCLUSION.match(line):
+            code, name, words = conclusion.groups()
+            if not name[0].isdigit() or "@" in name:
+                said.keep(name, f"{code}<{name}>... {words}" if "@" in name else f"{code}{name}... {words}")
+            open_answer = ""
+        elif answer := ANSWER.match(line):
+            open_answer = _keep_answer(said, asked, answer[1], open_answer)
+    return said
+
+
+def _keep_answer(said: Dialogue, asked: str, words: str, open_answer: str) -> str:
+    words = words.strip()
+    if asked:
+        before = said.answers.get(asked.lower(), "")
+        said.keep(asked, f"{before} {words}" if open_answer == asked and before else words, surely=True)
+        return asked
+    named = addresses_in(words)
+    if len(named) == 1 and re.search(r"<\s*" + re.escape(named[0][2]), words):
+        said.keep(named[0][2], words)
+        return ""
+    said.general = f"{said.general} {words}" if open_answer == "*" and said.general else said.general or words
+    return "*"

@@ -1,0 +1,105 @@
+"""What a mail that is no DSN tells, up to where the returned mail begins, and whether a mail server tells it."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from messaging.bounces.mail.forms.vocabulary import vocabulary
+from messaging.bounces.mail.parsed import ParsedMail
+
+# No mail server takes longer to say what failed, though a list of recipients may be long.
+MOST_LINES: Final = 4_000
+LONGEST_LINE: Final = 1_000
+# A mail server says in so many lines that it brings bad news; a person may begin with fewer.
+FIRST_LINES: Final = 16
+VERY_FIRST_LINES: Final = 5
+ANSWER: Final = re.compile(
+    r"\s*(re|aw|sv|antw|vs|odp|fwd?|wg|tr|rv|enc|回复|答复|回覆|转发)(\[\d+\])?\s?[:：]", re.IGNORECASE
+)
+QUOTED: Final = re.compile(r"\s*[>|]\s*[^\s<]+\s+\S")
+# Without a copy of what failed, only this tells a bounce from talk about one.
+TO_SENDER: Final = re.compile(
+    r"\b(?:your|that you sent|you have sent) ?(?:e-?mail|message|mail|letter)|\byou sent\b|ihre? (?:e-?mail|nachricht|mail)|"
+    r"votre (?:message|courriel|e-?mail)|su (?:mensaje|correo)|sua mensagem|(?:vostro|suo|tuo) messaggio|uw (?:bericht|e-?mail)|"
+    r"ваш[ею]? (?:письмо|сообщение)|twoja wiadomo|您的|你的|お客様|メール|邮件|郵件|메일",
+    re.IGNORECASE,
+)
+HAS_WORDS: Final = re.compile(r"[^\W\d_]{2}")
+# A bounce to the owner of a list has the list's own fields; a newsletter has List-Unsubscribe without them.
+FROM_LISTS: Final = ("list-id", "list-post", "x-mailman-version", "newsgroups")
+FROM_ROBOTS: Final = ("x-autoreply", "x-autorespond", "x-vacation", "x-tmda-fingerprint")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The lines of a mail before the returned one."""
+
+    mail: ParsedMail
+    lines: list[str]
+
+    @property
+    def failed(self) -> list[str]:
+        """The recipients that X-Failed-Recipients names (Exim, Gmail), in order."""
+        fields = self.mail.headers.all("x-failed-recipients")
+        return [address for field in fields for part in field.split(",") if "@" in (address := part.strip(" <>\t"))]
+
+
+def story_of(mail: ParsedMail) -> Story:
+    """The lines that say what happened: without the copy of the mail that came back."""
+    words = vocabulary()
+    lines: list[str] = []
+    for line in mail.lines[:MOST_LINES]:
+        text = line[:LONGEST_LINE].replace("\xa0", " ").rstrip()
+        bare = text.lstrip()
+        if bare and words.copy.match(bare):
+            break
+        lines.append(text)
+    return Story(mail, lines)
+
+
+def is_told_by_server(story: Story) -> bool:
+    """Whether a mail server wrote the mail, to say that it could not deliver one.
+
+    A person who quotes or forwards a bounce, a newsletter about bounces and an automatic reply are none.
+    """
+    mail, words = story.mail, vocabulary()
+    headers = mail.headers
+    if any(name in headers for name in FROM_ROBOTS):
+        return False
+    subject = mail.subject
+    opening = _opens_at(story.lines)
+    is_daemon = bool(words.daemon.search(headers.get("from") or "<>"))
+    is_pathless = headers.get("return-path") == "<>" or "mailer-daemon" in headers.get("return-path").lower()
+    speaks_of_failure = bool(words.subject.search(subject))
+    if words.not_a_bounce.match(subject.lstrip("[( ")) and not speaks_of_failure:
+        return bool(opening) and is_daemon
+    is_from_list = any(name in headers for name in FROM_LISTS)
+    if (("list-unsubscribe" in headers and not is_from_list) or "feedback-id" in headers) and not is_daemon:
+        return False
+    if is_from_list and not is_daemon:
+        return bool(words.subject.match(subject)) and opening == 1
+    if "x-failed-recipients" in headers:
+        return True
+    if is_daemon or is_pathless:
+        return bool(opening) or speaks_of_failure
+    if ANSWER.match(subject) and not speaks_of_failure:
+        return False
+    if not speaks_of_failure or ("in-reply-to" in headers and ANSWER.match(subject)):
+        return False
+    returns = len(story.lines) < len(mail.lines) or mail.returned is not None
+    if returns:
+        return 0 < opening <= VERY_FIRST_LINES
+    return opening == 1 and any(TO_SENDER.search(line) for line in story.lines[:VERY_FIRST_LINES])
+
+
+def _opens_at(lines: list[str]) -> int:
+    """The number of the line that tells of a failure, among the first that say anything; 0 where none does."""
+    opening = vocabulary().opening
+    first = [line.strip() for line in lines[: 4 * FIRST_LINES] if HAS_WORDS.search(line)][:FIRST_LINES]
+    # What is told is wrapped anywhere, so that each line is read together with the next.
+    for number, line in enumerate(first, 1):
+        following = first[number] if number < len(first) else ""
+        found = None if QUOTED.match(line) else opening.search(f"{line} {following}")
+        if found:
+            return number + (found.start() > len(line))
+    return 0

@@ -1,0 +1,27 @@
+"""What a mail says about one recipient, before anyone judged what it means."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(slots=True)
+class Report:
+    """One recipient's fate in the mail's own words; what the mail does not say stays empty.
+
+    `said` is the mail server's answer, `prose` what the mail tells a human about this recipient. `mail_id` is the
+    Message-ID of the returned mail where the report itself names it.
+    """
+
+    recipient: str
+    said: str = ""
+    action: str = "failed"
+    status_code: str = ""
+    reply_code: str = ""
+    said_by: str = ""
+    original_recipient: str = ""
+    prose: str = ""
+    occurred_at: datetime | None = None
+    feedback_type: str = ""
+    message_id: str = ""
+    # A form that knows what its own words mean names the reason itself; otherwise the rules decide.
+    reason: str = ""

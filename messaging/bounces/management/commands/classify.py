@@ -1,0 +1,94 @@
+"""`manage.py classify PATH…`: what bounce mails say, as JSON. Needs neither a database nor settings."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any, Final
+
+from django.core.management.base import BaseCommand
+
+from messaging.bounces.classify import classify
+from messaging.bounces.mail import Finding, read_mail
+from messaging.bounces.mail.files import mail_files, mails_in
+
+STDIN: Final = "-"
+Row = dict[str, Any]
+
+
+class Command(BaseCommand):
+    help = "Reads mails that came back, and prints a JSON object for each recipient."
+    requires_system_checks: tuple[str, ...] = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "paths", nargs="*", default=[STDIN], metavar="PATH", help="a file, an mbox, a folder; - is standard input"
+        )
+        parser.add_argument("--text", action="store_true", help="the input is bare SMTP replies, one a line")
+
+    def handle(self, *_args: object, paths: list[str], text: bool, **_options: object) -> None:
+        """Exits with 1 where a file could not be read; the others are."""
+        read = rows_of_replies if text else rows_of_mails
+        has_failed = False
+        for path in paths:
+            for name in [STDIN] if path == STDIN else map(str, mail_files(Path(path))):
+                try:
+                    with opened(name) as stream:
+                        for row in read(stream):
+                            self._print({"file": name} | row)
+                except OSError as error:
+                    if isinstance(error, BrokenPipeError):  # of our output
+                        raise
+                    has_failed = True
+                    self._print({"file": name, "error": error.strerror or str(error)})
+        if has_failed:
+            sys.exit(1)
+
+    def _print(self, row: Row) -> None:
+        # The name of a file may hold bytes that are no text: JSON has a way to write them.
+        line = json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+        self.stdout.write(line)
+
+
+def opened(name: str) -> Any:
+    return nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb")
+
+
+def rows_of_mails(stream: IO[bytes]) -> Iterator[Row]:
+    for raw in mails_in(stream):
+        findings = read_mail(raw)
+        yield from map(row_of, findings) if findings else [NO_BOUNCE]
+
+
+def rows_of_replies(stream: IO[bytes]) -> Iterator[Row]:
+    """What each line means as a server's reply; it names no recipient and no action."""
+    for line in stream:
+        said = line.decode("utf-8", "replace").rstrip("\r\n")
+        verdict = classify(said)
+        yield NO_BOUNCE | {
+            "bounce": "hard" if verdict.is_hard else "soft",
+            "reason": verdict.reason,
+            "reply_code": verdict.reply_code,
+            "status_code": verdict.status_code,
+            "diagnostic": said,
+            "rule": verdict.rule,
+        }
+
+
+def row_of(finding: Finding) -> Row:
+    return {name: getattr(finding, name) for name in NO_BOUNCE}
+
+
+NO_BOUNCE: Final[Row] = {
+    "recipient": "",
+    "action": None,
+    "bounce": None,
+    "reason": None,
+    "reply_code": "",
+    "status_code": "",
+    "diagnostic": "",
+    "rule": "",
+    "confidence": None,
+}

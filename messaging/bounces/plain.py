@@ -1,0 +1,117 @@
+"""A server's words in one plain form, in which rules look for them. Pure, and linear in the length.
+
+Lower case, no accents, words apart by one blank, sentences apart by ";". "@" stands for an address, "#" for an IP
+address, "%" for a host name, a URL, a number or an identifier, so that no rule finds its words inside of them; what is
+no address is added at the end, as marks. Reply and status codes fall out. Every pattern of the rules begins and ends at
+a blank.
+"""
+
+import html
+import re
+import unicodedata
+from typing import Final
+
+# A diagnostic longer than this says nothing more, but would cost time.
+LONGEST: Final = 4_000
+_BLANKS: Final = '<>()[]{}"*|,#=\t\r\n\v\f\\\u00a0\u3000«»„“”\u200b'
+_ENDS: Final = "!?。"
+_MARKS: Final = {ord(c): ord(" ") for c in _BLANKS} | {ord(c): ord(";") for c in _ENDS}
+_TABLE: Final = _MARKS | dict.fromkeys(map(ord, "'`´’‘\u00ad"))
+# The same for plain ASCII, with lower case, which is quicker.
+_BYTES: Final = bytes(_MARKS.get(code, code) for code in bytes(range(256)).lower())
+_GONE: Final = b"'`"
+# What NFKD leaves as it is.
+_LETTERS: Final = str.maketrans({"ł": "l", "ø": "o", "ß": "ss", "æ": "ae", "đ": "d", "ı": "i"})
+_ACCENTS: Final = re.compile("[\u0300-\u036f]")
+_TAGS: Final = re.compile(
+    r"</?(?:a|b|br|p|div|span|td|tr|th|table|tbody|font|html|body|head|i|u|h\d|strong|em|ul|li|ol|pre|tt|img|hr|center|"
+    r"title|meta|small)\b[^>@]*>",
+    re.IGNORECASE,
+)
+# "550", "5.1.1", "550-5.1.1", and what stands before the text of one line of several: "550-".
+_CODES: Final = re.compile(r"[245][0-7]\d(?:[-_](?:[245]\.[0-7]\.\d{1,3}[-:]?)?)?|[245]\.[0-7]\.\d{1,3}[-:]?")
+# Where a reply begins behind other words: "host mx.example.org: 550 unknown user" is not about the host.
+_REPLY: Final = re.compile(r" [45][0-7]\d[ \-]")
+_SUBJECTS: Final = {f"{c}.{subject}.{detail}" for c in "245" for subject in range(8) for detail in range(35)}
+# What most odd words are, looked up rather than taken apart: codes, and the end of a sentence.
+_KNOWN: Final = dict.fromkeys(_SUBJECTS | {str(reply) for reply in range(400, 580)}, "") | {";": ";", "-": ""}
+# Chinese, Japanese and Korean.
+_WITHOUT_BLANKS: Final = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff]")
+# What mail systems put around any failure, whatever the cause, and what would mislead.
+_FRAMES: Final = (
+    "original message follows as a separate attachment",
+    # GMX, before it says why.
+    "nemesis esmtp service not available",
+    "did not receive",
+    # vpopmail, where the user's folder is missing, but the domain has somewhere else to put the mail.
+    "user does not exist but will deliver to",
+    "unknown address error",
+    "other mail system problem",
+    "other network problem",
+    "message too old",
+    "remote server returned an error",
+    "rejected by the server for the recipient domain",
+    "rejected by the recipient domain",
+    "had permanent fatal errors",
+    "did not receive this message",
+    "did not receive your message",
+    "take action on incorrect addresses",
+    "had transient non-fatal errors",
+    "delivery temporarily suspended",
+    "to reduce the amount of spam sent to gmail",
+    "protect our users from spam",
+)
+
+
+def plain(text: str) -> str:
+    """The words between blanks, and after the last ";" the marks. Of a long text only the beginning."""
+    words = text[:LONGEST]
+    if "&" in words:
+        words = html.unescape(words)
+    if "</" in words or "<br" in words or "<BR" in words:
+        words = _TAGS.sub(" ", words)
+    if words.isascii():
+        words = words.replace("]:", " ; ").encode().translate(_BYTES, _GONE).decode() + " "
+    else:
+        words = _unaccented(words.lower()).translate(_TABLE) + " "
+    words = words.replace(" said: ", " ; ").replace("->", " ; ").replace(". ", " ; ")
+    words = words.replace("...", " ").replace(";", " ; ").replace(": ", " ")
+    if not words[:1].isdigit() and (reply := _REPLY.search(words)):
+        words = f"{words[: reply.start()]} ;{words[reply.start() :]}"
+    marks: list[str] = []
+    found = [
+        word if word.isalpha() else _KNOWN[word] if word in _KNOWN else _odd(word, marks) for word in words.split()
+    ]
+    words = f" {' '.join(filter(None, found))} "
+    for frame in _FRAMES:
+        if frame in words:
+            words = words.replace(frame, " ")
+    return f"{words}; {' '.join(marks)} " if marks else f"{words}; "
+
+
+def _odd(word: str, marks: list[str]) -> str:
+    """What stands for a word that is not of letters only; codes fall out."""
+    if "@" in word:
+        after = word.rpartition(":")[2]
+        return f"@ {after}" if after.isalpha() else "@"
+    if not word.isascii():
+        return word
+    if "." not in word or word[0] in "245":
+        if word.replace("-", "").isalpha():
+            return word
+        if word.replace("/", "").isalpha():
+            return word.replace("/", " ")
+        if (codes := _CODES.match(word)) and ((rest := word[codes.end() :]).isalpha() or not rest):
+            return rest
+    marks.append(word)
+    return "#" if word.count(".") == 3 and word[0].isdigit() else "%"
+
+
+def _unaccented(words: str) -> str:
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", words)).translate(_LETTERS)
+
+
+def plain_pattern(pattern: str) -> str:
+    """A pattern of the rules with its letters in the plain form; what a language without blanks says has no bounds."""
+    letters = pattern if pattern.isascii() else _unaccented(pattern)
+    return letters if _WITHOUT_BLANKS.search(letters) else f" (?:{letters}) "

@@ -1,0 +1,96 @@
+"""Keeps the mails of all sessions in one thread, all that wait in one commit: one mail a commit would be too slow."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Final, NamedTuple
+
+from django.db import connections
+
+from messaging.inbox import Inbox
+from messaging.reports import Kept
+
+log: Final = logging.getLogger(__name__)
+
+# Kept in one commit at most, unless a single mail is longer.
+MOST_BYTES: Final = 4 * 1024 * 1024
+MOST_MAILS: Final = 500
+
+
+class Waiting(NamedTuple):
+    """A mail, and who waits to hear whether it is kept."""
+
+    kept: Kept
+    answer: "Future[bool]"
+
+
+class Clerk:
+    """The thread, and the way to it."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._held: Waiting | None = None
+        self._thread = Thread(target=self._run, name="clerk", daemon=True)
+        self._thread.start()
+
+    def keep(self, kept: Kept) -> "Future[bool]":
+        """Whether it is committed, once that is known. From any thread."""
+        waiting = Waiting(kept, Future())
+        self._queue.put(waiting)
+        return waiting.answer
+
+    def close(self) -> None:
+        """Once what waits is kept."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            for batch in self._batches():
+                self._keep(batch)
+        finally:
+            connections.close_all()
+
+    def _keep(self, batch: list[Waiting]) -> None:
+        is_kept = self._is_kept(batch)
+        for each in batch:
+            # Somebody who has gone does not wait any more.
+            if each.answer.set_running_or_notify_cancel():
+                each.answer.set_result(is_kept)
+        if is_kept:
+            self._inbox.nudge()
+
+    def _is_kept(self, batch: list[Waiting]) -> bool:
+        try:
+            return self._inbox.keep_all(each.kept for each in batch)
+        except Exception:
+            # A fault of ours must not end the thread: the others would wait for ever.
+            log.exception("%d mails could not be kept; they are to be sent again.", len(batch))
+            return False
+
+    def _batches(self) -> Iterator[list[Waiting]]:
+        while (first := self._next()) is not None:
+            batch, size = [first], len(first.kept.body)
+            while len(batch) < MOST_MAILS and (more := self._at_hand()) is not None:
+                size += len(more.kept.body)
+                if size > MOST_BYTES:
+                    self._held = more
+                    break
+                batch.append(more)
+            yield batch
+
+    def _next(self) -> Waiting | None:
+        held, self._held = self._held, None
+        return held or self._queue.get()
+
+    def _at_hand(self) -> Waiting | None:
+        try:
+            found = self._queue.get_nowait()
+        except Empty:
+            return None
+        if found is None:
+            self._queue.put(None)  # the end is heeded after this batch
+        return found

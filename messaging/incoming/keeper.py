@@ -1,0 +1,35 @@
+"""Stays with the mailboxes of IMAP_URLS, each in a thread of its own."""
+
+from collections.abc import Callable, Iterable
+from threading import Event, Thread
+
+from django.db import connections as databases
+
+from messaging.inbox import Inbox
+from messaging.incoming.mailbox import Known, Session
+from messaging.incoming.mailboxes import Mailbox
+from messaging.staying import stay
+
+
+def read_all(mailboxes: Iterable[Mailbox], stop: Event) -> list[Thread]:
+    """A thread for each mailbox, started; they end once `stop` is set."""
+    threads = [
+        Thread(target=stay, args=(f"IMAP {each.name}", session_of(each, stop), stop), name=each.name)
+        for each in mailboxes
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def session_of(mailbox: Mailbox, stop: Event) -> Callable[[], None]:
+    """What makes one session after the other."""
+    known = Known()
+
+    def session() -> None:
+        try:
+            Session(mailbox, Inbox(f"IMAP {mailbox.name}"), known, stop).run()
+        finally:
+            databases.close_all()
+
+    return session

@@ -1,0 +1,185 @@
+"""Bounces, complaints and automatic replies that come as mail: out of messaging/incoming/, or out of the webhook by
+which a provider hands on the mail that it takes for us (inbound.py).
+
+What a mail says is read by messaging/bounces/mail; here it finds its message and becomes events.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Final
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from contacts.addresses import normalise_email
+from contacts.models import Channel
+from messaging import recipients
+from messaging.bounces.mail import Finding, read_mail
+from messaging.incoming import addresses
+from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
+from messaging.providers.reading import when
+from messaging.statuses import Event, Kind
+from messaging.tokens import message_id_of
+
+SLUG: Final = "mail"
+CONTENT_TYPE: Final = "message/rfc822"
+# The headers of a kept report: what messaging/incoming/mails.py puts in there.
+RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE = "recipients", "sender", "arrived", "whole-size"
+
+# RFC 3464 2.3.3. "relayed" and "expanded": nobody will tell us more.
+KINDS: Final = {
+    "failed": Kind.SOFT_BOUNCE,
+    "delayed": Kind.DEFERRED,
+    "delivered": Kind.DELIVERED,
+    "relayed": Kind.ACCEPTED,
+    "expanded": Kind.ACCEPTED,
+    "vacation": Kind.REPLIED,
+}
+# RFC 5965 7.3, and "opt-out" of its drafts. The other types tell of no wish of the person's: not-spam, auth-failure …
+FEEDBACK: Final = {
+    "": Kind.COMPLAINED,
+    "abuse": Kind.COMPLAINED,
+    "fraud": Kind.COMPLAINED,
+    "opt-out": Kind.UNSUBSCRIBED,
+    "opt-out-list": Kind.UNSUBSCRIBED,
+}
+REASONS: Final = {Kind.COMPLAINED: "complaint", Kind.UNSUBSCRIBED: "unsubscribe"}
+BOUNCES: Final = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE, Kind.DEFERRED})
+# A server's clock counts where its mail has evidently waited on the way; else our own does, so that a clock that is
+# some minutes off puts nothing in the wrong order.
+WAITED: Final = (timedelta(hours=1), timedelta(days=7))
+# A message of ours has one recipient, so a bounce of it names one, or a few where it was passed on. One that names many
+# and no message may be somebody's who wants to have all our addresses blocked: of it, nothing is guessed.
+MOST_GUESSED: Final = 5
+# What is written on the way, and so may differ when the same mail comes twice.
+TRACE: Final = re.compile(
+    rb"(?:received|return-path|delivered-to|x-original-to|envelope-to|delivery-date|x-envelope-\w+|x-received"
+    rb"|received-spf|authentication-results|arc-[\w-]+|x-gm-[\w-]+|x-google-[\w-]+|x-spam[\w-]*|x-mailgun-[\w-]+"
+    rb"|x-ses-[\w-]+|x-uidl?|x-keywords|status|x-status|content-length|lines|x-mozilla-[\w-]+)[ \t]*:"
+    rb"|(?:>?from) ",
+    re.IGNORECASE,
+)
+LINE_END: Final = re.compile(rb"\r\n?")
+FIELD_END: Final = re.compile(rb"\n(?![ \t])")
+
+
+def verify(_request: HttpRequest) -> None:
+    """Raises ForgedError: mail comes as mail."""
+    raise ForgedError("Bounce mail has no webhook of its own.")
+
+
+def read(raw: Raw) -> Reading:
+    """The events of one mail; none where it is no bounce. Raises UnreadableError where it is no mail."""
+    if raw.content_type.partition(";")[0].strip().lower() != CONTENT_TYPE or not raw.body.strip():
+        raise UnreadableError("Not a mail.")
+    to = raw.headers.get(RECIPIENTS, "").split()
+    return Reading(events_in(raw.body, to, when(raw.headers.get(ARRIVED), raw)))
+
+
+def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime) -> list[Event]:
+    """What a mail says of our messages; empty where it is no bounce.
+
+    `envelope`: the addresses to which it came, where they are known. `arrived_at`: when it did, aware UTC.
+    """
+    returned_to = addresses.messages_of(envelope)
+    name, findings = fingerprint(mail), read_mail(mail)
+    events = [
+        event
+        for finding in findings
+        for message_id in _messages_of(finding, returned_to)
+        for event in _events_of(finding, message_id, name, arrived_at)
+    ]
+    if len(findings) > MOST_GUESSED:
+        return [recipients.to(event, "") if event.message_id is None else event for event in events]
+    return events
+
+
+def _messages_of(finding: Finding, returned_to: list[int]) -> list[int | None]:
+    """By the return path to which it came, or else by our token in the headers; [None] where nothing names it."""
+    in_headers = list(filter(None, map(message_id_of, finding.tokens)))
+    if len(returned_to) > 1:
+        return list(set(returned_to) & set(in_headers[:1])) or [*returned_to]
+    return [*(returned_to or in_headers[:1])] or [None]
+
+
+def _events_of(finding: Finding, message_id: int | None, mail: str, arrived_at: datetime) -> Iterable[Event]:
+    kind = _kind(finding)
+    if kind is None:
+        return []
+    recipient, original = _normalised(finding.recipient), _normalised(finding.original_recipient)
+    event = Event(
+        provider=SLUG,
+        kind=kind,
+        occurred_at=_when(finding.occurred_at, arrived_at),
+        # Each of two mails is a fact of its own, even in the same words.
+        repeat_id=f"{mail} {message_id or ''} {finding.recipient}",
+        message_id=message_id,
+        reason=finding.reason if kind in BOUNCES else REASONS.get(kind, ""),
+        reply_code=finding.reply_code,
+        status_code=finding.status_code,
+        diagnostic=finding.diagnostic,
+        said_by=finding.said_by,
+        recipient=recipient,
+    )
+    # Where it was passed on, our message was to the original one.
+    about = recipients.as_of(event, original)
+    return [about if message_id is not None or not original else recipients.to(about, original)]
+
+
+def _kind(finding: Finding) -> Kind | None:
+    if finding.action == "feedback":
+        return FEEDBACK.get(finding.feedback_type.lower())
+    if finding.action == "failed" and finding.bounce == "hard":
+        return Kind.HARD_BOUNCE
+    return KINDS[finding.action]
+
+
+def _when(said: datetime | None, arrived_at: datetime) -> datetime:
+    if said is None or said.tzinfo is None:
+        return arrived_at
+    shortest, longest = WAITED
+    return said if shortest < arrived_at - said < longest else arrived_at
+
+
+def _normalised(address: str) -> str:
+    """As we know addresses; empty where it is none (X.400, a local name)."""
+    try:
+        return normalise_email(address) if "@" in address else ""
+    except ValidationError:
+        return ""
+
+
+def fingerprint(mail: bytes) -> str:
+    """Names a mail by its content, so that the same one, fetched or handed over twice, is the same fact."""
+    head, _, body = LINE_END.sub(b"\n", mail).lstrip(b"\n").partition(b"\n\n")
+    fields = (field for field in FIELD_END.split(head) if not TRACE.match(field))
+    return blake2b(b"\n".join(fields) + b"\n\n" + body.rstrip(b"\n"), digest_size=16).hexdigest()
+
+
+def ways() -> list[Way]:
+    """Where bounce mail may be sent to, and from where it is taken."""
+    domain = settings.BOUNCE_DOMAIN
+    to = [
+        Way(_("Return path of each message"), f"{addresses.LOCAL_PART}+…@{domain}"),
+        Way(_("For complaints and all else"), f"{addresses.LOCAL_PART}@{domain}"),
+    ]
+    served = [Way(_("The bounce server listens at"), str(each)) for each in settings.BOUNCE_LISTENERS]
+    read = [Way(_("Mailbox that is read"), f"{each.folder}, {each.name}") for each in settings.IMAP_MAILBOXES.values()]
+    return [*(to if domain else []), *served, *read]
+
+
+provider = Provider(
+    SLUG,
+    "Bounce mail",
+    Channel.EMAIL,
+    lambda: bool(settings.BOUNCE_DOMAIN or settings.IMAP_MAILBOXES),
+    verify,
+    read,
+    headers=(RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE),
+    methods=(),
+    ways=ways,
+)

@@ -1,0 +1,79 @@
+"""What it tells that a mail names a recipient: which message it is about where nothing else does, and whether the mail
+was passed on to somebody else.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from django.conf import settings
+from django.db import connection
+
+from contacts.sql import array, columns
+from messaging import sql
+from messaging.statuses import Caveat, Event, Kind
+
+# RFC 5321 4.5.4.1: a server gives up on a mail after four or five days.
+GUESSED_WITHIN_DAYS: Final = 5
+# A row of a message as apply.py takes it: id, channel, address, parts.
+Row = tuple[int, str, int, int]
+
+
+def guess(events: Sequence[Event]) -> dict[int, Row]:
+    """For events that name an address alone, by their place, the newest email to it in the five days before; nothing
+    where two contacts share the address and both got one, or where settings.BOUNCE_GUESS is off. One query."""
+    asked = [
+        (place, event.recipient, event.occurred_at)
+        for place, event in enumerate(events)
+        if event.recipient and event.message_id is None and not event.provider_message_id
+    ]
+    if not asked or not settings.BOUNCE_GUESS:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.MESSAGES_BY_ADDRESS, [*columns(asked), GUESSED_WITHIN_DAYS])
+        return {place: row for place, *row in cursor.fetchall()}
+
+
+def to(event: Event, address: str) -> Event:
+    """The event as one that names this address."""
+    return replace(event, recipient=address)
+
+
+def guessed(event: Event) -> Event:
+    return replace(event, caveat=Caveat.GUESSED)
+
+
+def written_to(events: Iterable[Event]) -> dict[int, str]:
+    """The addresses of the messages that are named by events which name an address, too. One query."""
+    ids = {each.message_id for each in events if each.recipient and each.message_id is not None}
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.ADDRESSES_OF_MESSAGES, [array(ids)])
+        return dict(cursor.fetchall())
+
+
+def as_of(event: Event, address: str) -> Event:
+    """The event as it is about a message to `address`; empty where the event says nothing of a recipient.
+
+    A hard bounce of somebody to whom it was passed on (a member of a list, a forwarding) does not say that our address
+    is dead: the others may have got it.
+    """
+    if (
+        event.kind != Kind.HARD_BOUNCE
+        or not event.recipient
+        or not address
+        or is_same_mailbox(event.recipient, address)
+    ):
+        return event
+    return replace(event, kind=Kind.SOFT_BOUNCE, reason="unknown", caveat=Caveat.PASSED_ON)
+
+
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Whether a server may have written `other` as `one`: the domain within an organisation often is another one,
+    what stands before the @ hardly ever."""
+    return _mailbox(one) == _mailbox(other)
+
+
+def _mailbox(address: str) -> str:
+    return address.rpartition("@")[0].partition("+")[0].casefold()

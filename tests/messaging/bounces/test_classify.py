@@ -1,0 +1,104 @@
+"""What servers say, and what it means: every rule, every reply under replies/, and the laws of hard and soft."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.bounces.classify import Rule, classify, rules
+from messaging.bounces.reasons import HARD, NO_BOUNCE, REASONS
+
+REPLIES = Path(__file__).with_name("replies")
+CODES = st.sampled_from(["", "250", "421", "450", "550", "552", "554", "999", "nonsense"])
+STATUSES = st.sampled_from(["", "2.0.0", "4.2.2", "5.0.0", "5.1.1", "5.1.10", "5.7.1", "9.9.9", "nonsense"])
+A_REPLY = (
+    "user recipient mailbox unknown not exist full quota spam host blocked policy relay denied try later 550 5.1.1 "
+    "<a@example.org> [192.0.2.7] ; : . ... été 用户 不存在 said: -> &lt; </p> domain found sender rejected"
+)
+WORDS = st.sampled_from(A_REPLY.split())
+ANYTHING = st.text() | st.lists(WORDS).map(" ".join)
+
+
+def replies() -> list[tuple[str, str, str]]:
+    """Each line: hard, soft or none; the reason; what was said."""
+    found = []
+    for file in sorted(REPLIES.glob("*.tsv")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            bounce, reason, said = line.split("\t")
+            found.append((bounce, reason, said.replace("\\r", "\r").replace("\\n", "\n")))
+    return found
+
+
+@pytest.mark.parametrize(("bounce", "reason", "said"), replies())
+def test_each_reply_is_understood(bounce: str, reason: str, said: str) -> None:
+    verdict = classify(said)
+
+    assert (verdict.bounce or "none", verdict.reason) == (bounce, reason), verdict
+
+
+@pytest.mark.parametrize("rule", rules().texts, ids=lambda rule: rule.id)
+def test_each_rule_decides_its_own_examples(rule: Rule) -> None:
+    assert rule.examples
+    for example in rule.examples:
+        verdict = classify(example)
+
+        assert (verdict.rule, verdict.reason) == (rule.id, rule.reason), verdict
+        assert verdict.matched
+
+
+def test_rules_use_the_closed_vocabulary_and_have_names_of_their_own() -> None:
+    known = rules()
+    used = {rule.reason for rule in known.texts} | set(known.by_status.values()) | set(known.by_reply.values())
+    used |= {reason for vendor in known.by_vendor for reason in vendor.reasons.values()}
+
+    assert used <= set(REASONS)
+    assert len({rule.id for rule in known.texts}) == len(known.texts)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\t", "  "])
+def test_line_ends_change_nothing(end: str) -> None:
+    said = end.join(["550-5.1.1 The email account that you tried to reach does", "550-5.1.1 not exist.", "550 5.1.1 q"])
+
+    assert classify(said)[:5] == classify(said.replace(end, "\n"))[:5]
+
+
+@given(ANYTHING, CODES, STATUSES, ANYTHING, ANYTHING)
+def test_anything_gets_a_verdict_and_only_a_dead_address_is_hard(
+    said: str, reply_code: str, status_code: str, said_by: str, provider_code: str
+) -> None:
+    verdict = classify(
+        said, reply_code=reply_code, status_code=status_code, said_by=said_by, provider_code=provider_code
+    )
+
+    is_hard = verdict.reason in HARD and not (verdict.status_code or verdict.reply_code).startswith("4")
+    assert verdict.reason in REASONS
+    assert verdict.is_hard == is_hard
+    assert verdict.bounce == (None if verdict.reason in NO_BOUNCE else "hard" if is_hard else "soft")
+    assert 0 <= verdict.confidence <= 1
+
+
+@pytest.mark.parametrize("reason", sorted(HARD))
+def test_a_temporary_code_is_never_hard_but_keeps_its_reason(reason: str) -> None:
+    said = next(rule.examples[-1] for rule in rules().texts if rule.reason == reason and not rule.codes)
+
+    verdict = classify(said, status_code="4.0.0", reply_code="450")
+
+    assert (verdict.reason, verdict.bounce) == (reason, "soft")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [("5.1.1", "user_unknown"), ("5.2.2", "mailbox_full"), ("5.7.26", "authentication"), ("5.3.4", "message_too_big")],
+)
+def test_where_the_words_say_nothing_the_code_decides(status: str, reason: str) -> None:
+    assert classify("Delivery failed.", status_code=status).reason == reason
+
+
+def test_a_code_means_what_the_server_that_said_it_means() -> None:
+    assert classify("550 5.1.10", said_by="mx.example.org").reason == "domain_refuses_mail"
+    assert classify("550 5.1.10", said_by="AM5.eop-EUR03.prod.protection.outlook.com").reason == "user_unknown"
+
+
+def test_a_providers_own_word_is_heard() -> None:
+    assert classify("550 no", provider_code="bad-mailbox").reason == "user_unknown"

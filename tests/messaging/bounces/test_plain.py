@@ -1,0 +1,39 @@
+"""The plain form in which rules look for words."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.bounces.plain import plain
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("User unknown", " user unknown ; "),
+        ("<a@b.example>:\n  User\r\n unknown.", " @ user unknown ; ; "),
+        ("Empf\u00e4nger unbekannt", " empfanger unbekannt ; "),
+        ("doesn't exist", " doesnt exist ; "),
+        ("&lt;a@b.example&gt; unknown", " @ unknown ; "),
+        ("<p>User <b>unknown</b></p>", " user unknown ; "),
+        ("host mx.spam.example said: no", " host % ; no ; mx.spam.example "),
+        ("refused by zen.spamhaus.org, 192.0.2.7", " refused by % # ; zen.spamhaus.org 192.0.2.7 "),
+        ("ＵＳＥＲ　unknown", " user unknown ; "),
+    ],
+)
+def test_words_in_their_plain_form(said: str, words: str) -> None:
+    assert plain(said) == words
+
+
+def test_codes_fall_out_so_that_words_of_two_lines_stand_together() -> None:
+    said = "550-5.1.1 does\n550-5.1.1 not exist\n550 5.1.1 q"
+
+    assert plain(said) == " does not exist q ; "
+
+
+@given(st.text())
+def test_words_are_apart_by_one_blank(said: str) -> None:
+    words = plain(said)
+
+    assert words[0] == words[-1] == " "
+    assert "\n" not in words

@@ -1,0 +1,236 @@
+"""What becomes of a mail once it is kept: which message it is about, and what that makes of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+
+from contacts.models import Block, Channel, Contact
+from messaging import reports
+from messaging.inbox import Inbox
+from messaging.incoming import mails
+from messaging.incoming.addresses import return_path
+from messaging.models import DeliveryEvent, Message, Report
+from messaging.providers.mail import events_in, fingerprint
+from messaging.statuses import Kind
+from messaging.timeline import Effect, timeline
+from tests.messaging.conftest import make_contact, make_message
+from tests.messaging.incoming.letters import bounce_of, letter, our_message_id
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def message(transactional_db: None) -> Message:
+    return make_message(sent_at=timezone.now() - timedelta(hours=2))
+
+
+def arrive(mail: bytes, *recipients: str, **fields: Any) -> Report:
+    """Kept as all ways keep it, and applied."""
+    assert Inbox("test").keep_all([mails.kept(mail, "test", recipients=recipients, **fields)])
+    reports.apply_pending()
+    return Report.objects.latest("pk")
+
+
+def status_of(message: Message) -> str:
+    message.refresh_from_db()
+    return message.status
+
+
+def about(message: Message, name: str = "postfix_user_unknown", **fields: str) -> bytes:
+    return letter(name, recipient=message.address.value, **fields)
+
+
+def test_by_the_return_path_in_the_headers_where_the_envelope_is_not_known(message: Message) -> None:
+    arrive(about(message, to=return_path(message.pk)))
+
+    assert status_of(message) == "hard_bounce"
+
+
+def test_by_our_message_id_in_the_returned_mail(message: Message) -> None:
+    arrive(about(message, returned=our_message_id(message)), "bounce@bounces.shop.example")
+
+    assert status_of(message) == "hard_bounce"
+    assert DeliveryEvent.objects.get().caveat == ""
+
+
+def test_the_return_path_goes_before_what_the_mail_says(message: Message) -> None:
+    other = make_message()
+
+    arrive(about(message, returned=our_message_id(other)), return_path(message.pk))
+
+    assert (status_of(message), status_of(other)) == ("hard_bounce", "unknown")
+
+
+def test_a_mail_that_came_to_two_return_paths_is_about_both(message: Message) -> None:
+    other = make_message(address=message.address)
+
+    arrive(about(message), return_path(message.pk), return_path(other.pk))
+
+    assert (status_of(message), status_of(other)) == ("hard_bounce", "hard_bounce")
+
+
+def test_a_made_up_token_names_nothing(message: Message, settings: Settings) -> None:
+    settings.BOUNCE_GUESS = False
+    forged = return_path(message.pk)[:-30] + "aaaa" + return_path(message.pk)[-26:]
+
+    report = arrive(about(message, returned=f"Message-ID: <{message.pk}-aaaabbbbccccdddd@x.example>"), forged)
+
+    assert (report.state, status_of(message)) == ("unmatched", "unknown")
+
+
+def test_by_address_and_time_the_newest_is_guessed_and_says_so(message: Message) -> None:
+    older = make_message(contact=message.contact, sent_at=timezone.now() - timedelta(days=3))
+
+    arrive(about(message))
+
+    assert (status_of(message), status_of(older)) == ("hard_bounce", "unknown")
+    assert DeliveryEvent.objects.get().caveat == "guessed"
+    assert Block.objects.get().address == message.address
+
+
+@pytest.mark.parametrize("age", [timedelta(days=5, hours=1), timedelta(hours=-1)])
+def test_no_message_from_days_before_or_from_afterwards_is_guessed(message: Message, age: timedelta) -> None:
+    Message.objects.update(sent_at=timezone.now() - age)
+
+    assert arrive(about(message)).state == "unmatched"
+    assert status_of(message) == "unknown"
+
+
+def test_where_two_people_share_an_address_nothing_is_guessed(message: Message) -> None:
+    shared = make_contact(email=message.address.value)
+    assert arrive(about(message)).events == 1
+    assert status_of(message) == "hard_bounce"  # only one of them was written to
+
+    other = make_message(contact=shared, sent_at=timezone.now() - timedelta(hours=1))
+    report = arrive(about(message) + b"Once more\r\n")
+
+    assert (report.state, status_of(other)) == ("unmatched", "unknown")
+
+
+def test_guessing_can_be_turned_off(message: Message, settings: Settings) -> None:
+    settings.BOUNCE_GUESS = False
+
+    assert arrive(about(message)).state == "unmatched"
+
+
+def test_a_forged_bounce_of_many_addresses_blocks_none(message: Message) -> None:
+    others = [make_message(sent_at=timezone.now() - timedelta(hours=1)) for _ in range(5)]
+    whole = about(message).decode()
+    start = whole.index("Final-Recipient")
+    end = whole.index("--4F1A", start)
+    groups = [whole[start:end].replace(message.address.value, each.address.value) for each in (message, *others)]
+
+    report = arrive((whole[:start] + "".join(groups) + whole[end:]).encode())
+
+    assert (report.state, report.events, report.unmatched) == ("unmatched", 6, 6)
+    assert not Block.objects.exists()
+
+
+def test_any_number_of_guesses_take_one_query(
+    message: Message, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    others = [make_message(sent_at=timezone.now() - timedelta(hours=1)) for _ in range(20)]
+    Inbox("test").keep_all(mails.kept(about(each), "test") for each in (message, *others))
+
+    with django_assert_max_num_queries(20):
+        reports.apply_batch()
+
+    assert set(Message.objects.values_list("status", flat=True)) == {"hard_bounce"}
+
+
+def test_a_dead_address_to_which_it_was_passed_on_does_not_block_ours(message: Message) -> None:
+    arrive(letter("postfix_user_unknown", recipient="left@example.net"), return_path(message.pk))
+
+    assert status_of(message) == "soft_bounce"
+    event = DeliveryEvent.objects.get()
+    assert (event.kind, event.caveat, event.reason) == ("soft_bounce", "passed_on", "unknown")
+    assert not Block.objects.exists()
+
+
+def test_the_same_mailbox_under_another_domain_of_theirs_is_ours(message: Message) -> None:
+    inside = message.address.value.replace("@", "@mail.internal.")
+
+    arrive(letter("postfix_user_unknown", recipient=inside.upper()), return_path(message.pk))
+
+    assert status_of(message) == "hard_bounce"
+
+
+def test_an_automatic_reply_shows_and_changes_nothing(message: Message) -> None:
+    reply = about(message, "vacation", returned=our_message_id(message).replace("Message-ID", "In-Reply-To"))
+
+    arrive(reply)
+
+    event = DeliveryEvent.objects.get()
+    assert (event.kind, status_of(message)) == ("replied", "unknown")
+    (entry,) = timeline(Channel.EMAIL, [event])
+    assert (entry.effect, entry.status) == (Effect.NOTHING, "waiting")
+    assert "A program answered" in str(entry.note)
+
+
+def test_a_complaint_opts_out_and_does_not_block(message: Message) -> None:
+    arrive(about(message, "complaint", returned=our_message_id(message)))
+
+    assert DeliveryEvent.objects.get().kind == "complained"
+    assert not Contact.objects.get().accepts_email
+    assert not Block.objects.exists()
+
+
+def test_what_is_no_bounce_is_kept_and_done_with(message: Message) -> None:
+    report = arrive(letter("spam"), return_path(message.pk))
+
+    assert (report.state, report.events, report.error) == ("applied", 0, "")
+    assert status_of(message) == "unknown"
+
+
+def test_nothing_at_all_is_unreadable() -> None:
+    assert arrive(b" \r\n").state == "unreadable"
+
+
+def test_what_a_stranger_writes_into_the_envelope_can_be_kept() -> None:
+    report = arrive(letter("spam"), "a\0b c\udc80@x", sender="\0\ud800" + "y" * 1000)
+
+    assert report.headers["recipients"] == "a?b?c?@x"
+    assert report.headers["sender"].startswith("??yyy")
+
+
+@pytest.mark.parametrize(
+    ("arrived", "occurred"),
+    [
+        # A clock that is a few minutes off.
+        (datetime.fromisoformat("2026-11-03T11:50:00Z"), "2026-11-03T11:50:00+00:00"),
+        (datetime.fromisoformat("2026-11-03T11:20:00Z"), "2026-11-03T11:20:00+00:00"),
+        # The mail has waited for us.
+        (datetime.fromisoformat("2026-11-05T11:30:00Z"), "2026-11-03T11:30:02+00:00"),
+        # A clock that is a year off.
+        (datetime.fromisoformat("2027-11-03T11:30:00Z"), "2027-11-03T11:30:00+00:00"),
+    ],
+)
+def test_a_foreign_clock_counts_where_the_mail_has_waited(message: Message, arrived: datetime, occurred: str) -> None:
+    (event,) = events_in(bounce_of(message), [return_path(message.pk)], arrived)
+
+    assert (event.kind, event.occurred_at.isoformat()) == (Kind.HARD_BOUNCE, occurred)
+
+
+def test_a_mail_is_known_again_whatever_was_written_on_its_way() -> None:
+    mail = letter("spam")
+    on_the_way = b"Return-Path: <>\nReceived: from a by b;\n\tTue, 3 Nov 2026 11:30:02 +0000\nX-Spam-Score: 3\n"
+
+    assert fingerprint(on_the_way + mail.replace(b"\r\n", b"\n")) == fingerprint(mail) == fingerprint(mail + b"\r\n")
+    assert fingerprint(mail.replace(b"\r\n", b"\r")) == fingerprint(mail)
+    assert fingerprint(mail.replace(b"watches", b"clocks")) != fingerprint(mail)
+    assert fingerprint(mail.replace(b"spam-1@", b"spam-2@")) != fingerprint(mail)
+
+
+@given(st.binary(max_size=2_000), st.lists(st.text(max_size=60), max_size=3))
+def test_any_bytes_and_any_envelope_are_read_without_a_fault(body: bytes, to: list[str]) -> None:
+    whole = letter("postfix_user_unknown", to=return_path(4711))
+    arrived_at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+    events_in(body, to, arrived_at)
+    assert [event.message_id for event in events_in(whole + body, to, arrived_at)] == [4711]

@@ -14,10 +14,13 @@ NAMES: Final = {
         "complaint",
     ),
     **dict.fromkeys(
-        ("unsubscribe", "unsubscribed", "unsubscribes", "optout", "optedout", "stop", "groupunsubscribe", "unsub"),
+        ("unsubscribe", "unsubscribed", "unsubscribes", "optout", "optedout", "stop", "groupunsubscribe", "unsub",
+         "manualsuppression"),
         "unsubscribe",
     ),
-    **dict.fromkeys(("invalid", "invalidaddress", "invalidemail", "invalidnumber", "notfound"), "user_unknown"),
+    **dict.fromkeys(
+        ("hardbounce", "invalid", "invalidaddress", "invalidemail", "invalidnumber", "notfound"), "user_unknown"
+    ),
     **dict.fromkeys(("full", "overquota", "quota"), "mailbox_full"),
     **dict.fromkeys(("inactive", "disabled", "suspended"), "mailbox_disabled"),
 }  # fmt: skip

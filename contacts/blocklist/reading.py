@@ -51,6 +51,8 @@ HEADERS: Final[dict[str, frozenset[str]]] = {
 ADDRESS_COLUMNS: Final = {_EMAIL: Channel.EMAIL, _MOBILE: Channel.SMS, _ANY: None}
 MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 PLAIN_LOCAL: Final = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*\Z")
+# What a spreadsheet makes of a long number.
+SHORTENED: Final = re.compile(r"\d[.,]\d+E\+?\d+", re.IGNORECASE)
 IN_BRACKETS: Final = re.compile(r".*<([^<>]+)>\s*\Z", re.DOTALL)
 
 
@@ -249,7 +251,7 @@ def _channel(said: str, text: str) -> Channel:
     """What the list says the channel is, or else what the address looks like."""
     if said.lower() in ("email", "mail", "sms", "mobile"):
         return Channel.EMAIL if "mail" in said.lower() else Channel.SMS
-    return Channel.SMS if re.fullmatch(r"[+\d][\d\s().-]*", text) else Channel.EMAIL
+    return Channel.SMS if re.fullmatch(r"[+\d][\d\s().-]*", text) or SHORTENED.fullmatch(text) else Channel.EMAIL
 
 
 def _address(text: str, channel: Channel) -> tuple[Channel, str]:
@@ -278,7 +280,7 @@ def _domain(domain: str) -> str:
 
 
 def _mobile(text: str) -> str:
-    if re.fullmatch(r"\d[.,]\d+E\+?\d+", text, re.IGNORECASE):
+    if SHORTENED.fullmatch(text):
         raise ValidationError(
             _("A spreadsheet has shortened this number. Set the column to Text there, and export it again.")
         )

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier, Thread
@@ -42,9 +41,8 @@ def block_all(given: BlockImport) -> BlockImport:
 
 
 @pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "CHUNK", 3)
-    yield
 
 
 def test_a_dry_run_counts_and_blocks_nothing() -> None:
@@ -191,7 +189,7 @@ def test_two_imports_and_reports_at_once_do_not_deadlock(small_chunks: None) -> 
 
 
 def test_export_comes_in_again_as_it_was() -> None:
-    make_block("=cmd|' /c calc'!a1@x.example", diagnostic='=HYPERLINK(1)\r\nline two, and "more"')
+    make_block("=cmd|'/c'!a1@x.example", diagnostic='=HYPERLINK(1)\r\nline two, and "more"')
     make_block("+46701234567", code="30005", reason="domain_refuses_mail")
     before = sorted(Block.objects.values_list("address__value", "reason", "code", "diagnostic", "domain"))
     exported = b"".join(exporting.as_csv(BlockFilter().blocks(), bom=True))

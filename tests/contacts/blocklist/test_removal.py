@@ -1,6 +1,5 @@
 """Many blocks removed at once: those that were meant, once, each with its history; and put back where nothing else happened."""
 
-from collections.abc import Iterator
 from threading import Barrier, Thread
 from typing import Any
 from uuid import UUID
@@ -25,10 +24,9 @@ def ada() -> User:
 
 
 @pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three blocks to a chunk."""
     monkeypatch.setattr(removal, "CHUNK", 3)
-    yield
 
 
 def make_block(value: str, **fields: Any) -> Block:
@@ -81,7 +79,7 @@ def test_a_domain_or_an_address_may_be_typed_in_any_way(typed: str, address: str
 
 def test_a_filter_survives_being_written_down() -> None:
     chosen = BlockFilter(
-        "email", "a.example", "user_unknown", "5.1.1", "import", ago(days=2), ago(days=1), alive=True, ids=(1, 22)
+        "email", "a.example", "user_unknown", "5.1.1", "imported", ago(days=2), ago(days=1), alive=True, ids=(1, 22)
     )
 
     assert BlockFilter.of(chosen.as_query()) == chosen

@@ -125,6 +125,8 @@ def blocks_panel(address_ids: Sequence[int]) -> Panel:
 
 
 def ended_words(block: Block) -> SafeString:
+    if block.is_held:
+        return format_html("{}", _("Held for review"))
     if block.ended_at is None:
         return state_words(is_blocked=True, is_unsubscribed=False)
     return format_html("{} {} {}", clock(block.ended_at), block.ended_by or "", shortened(block.end_reason, 60))

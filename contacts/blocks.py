@@ -3,16 +3,25 @@
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from contacts import sql
-from contacts.models import Address, Block, Channel
+from contacts.models import Address, Block, Channel, Life
+
+# What stops a sending; a held block does not.
+IN_FORCE: Final = Q(ended_at=None, held_at=None)
+RUN_OVER: Final = _(
+    "By the rule: so many soft bounces in a row there are no longer. Something arrived, or the rule changed."
+)
+NOT_HARD: Final = _("By a better rule: what the mail server said does not mean that the address is dead.")
 
 
 class AlreadyLiftedError(Exception):
@@ -34,6 +43,8 @@ class Ground(NamedTuple):
     reason: str
     code: str
     diagnostic: str
+    # When the address last took a message before a hard bounce, if that was lately.
+    alive_at: datetime | None = None
 
 
 class Wish(NamedTuple):
@@ -50,20 +61,76 @@ class Wish(NamedTuple):
     why: str
 
 
-def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish]) -> None:
-    """Block the addresses of `grounds`, and let `wishes` change the consent of whoever has those addresses now.
+class Sign(NamedTuple):
+    """A sign that an address is alive. (The columns of sql.NOTE_LIFE, in order.)"""
 
-    The earliest proof since the last lift is the one a block keeps, and of several wishes the latest counts: so
-    the outcome is the same in any order of arrival. Must run in a transaction.
+    address_id: int
+    at: datetime
+    life: Life
+    is_automatic: bool
+    message_id: int
+
+
+def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish], signs: Sequence[Sign] = ()) -> None:
+    """Block the addresses of `grounds`, let `wishes` change the consent of whoever has those addresses now, and note
+    `signs` of life at the addresses that are blocked.
+
+    Must run in a transaction.
     """
-    if not grounds and not wishes:
-        return
-    _lock({ground.address_id for ground in grounds} | {wish.address_id for wish in wishes})
+    proven = {ground.address_id for ground in grounds}
+    signs = _of_blocked(signs, proven)
+    if grounds or wishes or signs:
+        lock(proven | {wish.address_id for wish in wishes} | {sign.address_id for sign in signs})
+        settle(grounds, wishes, signs=signs)
+
+
+def settle(
+    grounds: Sequence[Ground],
+    wishes: Sequence[Wish],
+    soft: Mapping[int, Ground | None] | None = None,
+    signs: Sequence[Sign] = (),
+) -> None:
+    """What `follow_up` does, for addresses that are locked already.
+
+    `soft` has what the rule for soft bounces in a row says of some addresses now: the ground for a block, or None,
+    which ends one that the rule had made. The earliest proof since the last lift is the one a block keeps, and of
+    several wishes the latest counts: so the outcome is the same in any order of arrival.
+    """
+    runs = [ground for ground in (soft or {}).values() if ground is not None]
+    if over := [address_id for address_id, ground in (soft or {}).items() if ground is None]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.END_SOFT, {"ids": sql.array(over), "why": str(RUN_OVER)})
+    if runs:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.MOVE_SOFT, sql.columns(runs))
+    if grounds or runs:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.BLOCK, sql.columns([*grounds, *runs]))
     if grounds:
-        _block(grounds)
+        note_proofs([(ground.address_id, ground.occurred_at) for ground in grounds])
+    if signs:
+        note_life(signs)
     for channel in Channel:
         if mine := [wish for wish in wishes if wish.channel == channel]:
             _change_consent(channel, mine)
+
+
+def withdraw(keys: Collection[UUID], address_ids: Collection[int], others: Sequence[Ground]) -> None:
+    """End the blocks of these addresses that one of these events proved, and that is no hard bounce after all.
+
+    Not where `others`, the hard bounces that are left, prove it as well. The addresses must be locked.
+    """
+    with connection.cursor() as cursor:
+        if others:
+            cursor.execute(sql.MOVE_HARD, [*sql.columns(others), sql.array(keys)])
+        asked = {"keys": sql.array(keys), "ids": sql.array(address_ids), "why": str(NOT_HARD)}
+        cursor.execute(sql.END_UNPROVEN, asked)
+
+
+def reword(reasons: Mapping[UUID, str], address_ids: Collection[int]) -> None:
+    """Blocks that these events prove get the reason that the events have now."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.REWORD, [*sql.columns(reasons.items()), sql.array(address_ids)])
 
 
 def lift(block_id: int, *, actor_id: int, reason: str) -> Block:
@@ -75,7 +142,7 @@ def lift(block_id: int, *, actor_id: int, reason: str) -> Block:
         address_id = Block.objects.filter(pk=block_id).values_list("address_id", flat=True).first()
         if address_id is None:
             raise AlreadyLiftedError(None)
-        _lock([address_id])
+        lock([address_id])
         now = timezone.now()
         is_mine = Block.objects.filter(pk=block_id, ended_at=None).update(
             ended_at=now, ended_by_id=actor_id, end_reason=reason
@@ -91,20 +158,48 @@ def lift(block_id: int, *, actor_id: int, reason: str) -> Block:
 
 def open_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
     """The blocks in force of these addresses, by address."""
+    return {pk: found for pk, found in unended_blocks(address_ids).items() if not found.is_held}
+
+
+def unended_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
+    """The blocks of these addresses that are in force or held for review, by address; an address has at most one."""
     wanted = [pk for pk in address_ids if pk is not None]
     return {found.address_id: found for found in Block.objects.filter(address_id__in=wanted, ended_at=None)}
 
 
-def _lock(address_ids: Iterable[int]) -> None:
+def lock(address_ids: Iterable[int]) -> None:
+    """Keep everybody else from blocking, lifting and noting at these addresses until the transaction ends."""
     ids = sql.array(address_ids)
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK_ADDRESSES, [ids])
         cursor.execute(sql.LOCK_HOLDERS, [ids, ids])
 
 
-def _block(grounds: Sequence[Ground]) -> None:
+def note_proofs(proofs: Sequence[tuple[int, datetime]]) -> None:
+    """Note the latest bounce of each (address, time) where the address is blocked. The addresses must be locked."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.BLOCK, sql.columns(grounds))
+        cursor.execute(sql.NOTE_PROOFS, sql.columns(proofs))
+
+
+def note_life(signs: Sequence[Sign]) -> None:
+    """Note the best sign since the last proof of each block in force. The addresses must be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NOTE_LIFE, sql.columns(signs))
+
+
+def causes_of(address_ids: Collection[int]) -> dict[int, str]:
+    """Those of the addresses that have a block without an end, held ones too, with its cause: one look at an index."""
+    if not address_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.BLOCKED_AMONG, [sql.array(address_ids)])
+        return dict(cursor.fetchall())
+
+
+def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:
+    """The signs of blocked addresses: next to none, so one look at the index spares locking all the others."""
+    blocked = about_to_be | causes_of({sign.address_id for sign in signs}).keys()
+    return [sign for sign in signs if sign.address_id in blocked]
 
 
 def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:

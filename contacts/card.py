@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from contacts.addresses import display_mobile
-from contacts.blocks import open_blocks
+from contacts.blocks import unended_blocks
 from contacts.models import Block, Change, Channel, Contact
 from contacts.pages import HtmxRequest, is_partial
 
@@ -25,6 +25,9 @@ class Line:
     is_unsubscribed: bool
     consent_at: datetime | None
     opt_out: Change | None = None
+    address_id: int | None = None
+    # A hard bounce of a suspected outage: it waits for a decision and stops no sending.
+    held: Block | None = None
 
 
 def find(guid: UUID) -> Contact:
@@ -35,21 +38,30 @@ def find(guid: UUID) -> Contact:
 def lines_of(contact: Contact, blocks: Mapping[int, Block], opt_outs: Mapping[str, Change] | None = None) -> list[Line]:
     """The contact's addresses as they are shown, email first; an address that it has not got has no value."""
     told = opt_outs or {}
+    email, mobile = blocks.get(contact.email_address_id or 0), blocks.get(contact.mobile_address_id or 0)
     return [
         Line(
-            Channel.EMAIL, contact.email, blocks.get(contact.email_address_id or 0),
-            not contact.accepts_email, contact.email_consent_at, told.get(Channel.EMAIL),
+            Channel.EMAIL, contact.email, _in_force(email), not contact.accepts_email, contact.email_consent_at,
+            told.get(Channel.EMAIL), contact.email_address_id, _held(email),
         ),
         Line(
-            Channel.SMS, display_mobile(contact.mobile_digits), blocks.get(contact.mobile_address_id or 0),
-            not contact.accepts_sms, contact.sms_consent_at, told.get(Channel.SMS),
+            Channel.SMS, display_mobile(contact.mobile_digits), _in_force(mobile), not contact.accepts_sms,
+            contact.sms_consent_at, told.get(Channel.SMS), contact.mobile_address_id, _held(mobile),
         ),
     ]  # fmt: skip
 
 
+def _in_force(block: Block | None) -> Block | None:
+    return block if block is not None and block.is_in_force else None
+
+
+def _held(block: Block | None) -> Block | None:
+    return block if block is not None and block.is_held else None
+
+
 def head_lines(contact: Contact) -> list[Line]:
     """The addresses with their blocks, and why the person opted out: one query, two where they did."""
-    blocks = open_blocks([contact.email_address_id, contact.mobile_address_id])
+    blocks = unended_blocks([contact.email_address_id, contact.mobile_address_id])
     return lines_of(contact, blocks, latest_opt_outs(contact))
 
 

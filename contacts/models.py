@@ -12,6 +12,13 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts import channels
+from contacts.blocklist.records import BlockImport, BulkLift, ImportPart, ImportRow
+
+__all__ = [
+    "Address", "Block", "BlockImport", "BulkLift", "Cause", "Change", "Channel", "Contact", "ImportPart", "ImportRow",
+    "Label", "Labelled", "Life", "Outage",
+]  # fmt: skip
+
 
 Channel = channels.Channel
 
@@ -125,25 +132,94 @@ class Labelled(models.Model):
         return f"{self.contact_id} {self.label_id}"
 
 
+class Life(models.TextChoices):
+    """What shows that an address is alive after all."""
+
+    DELIVERED = "delivered", _("Took a message")
+    OPENED = "opened", _("Opened a message")
+    CLICKED = "clicked", _("Clicked a link")
+    ANSWERED = "answered", _("Answered, or subscribed again")
+
+
+class Cause(models.TextChoices):
+    """What blocks an address; the rule that made a block."""
+
+    ONE_HARD_BOUNCE = "one_hard_bounce", _("One hard bounce")
+    SOFT_BOUNCES = "soft_bounces", _("Soft bounces in a row")
+    IMPORTED = "imported", _("Imported")
+
+
+class Outage(models.Model):
+    """A receiving domain that suddenly called many addresses dead that had taken mail lately.
+
+    The hard bounces of its time are held for review instead of blocking, until a person keeps or drops them. Found and
+    decided in messaging/outages.py. Both ends belong to it.
+    """
+
+    class Verdict(models.TextChoices):
+        KEPT = "kept", _("Blocks kept")
+        DROPPED = "dropped", _("Blocks dropped")
+
+    domain = models.CharField(_("domain"), max_length=255)
+    from_at = models.DateTimeField(_("from"))
+    until_at = models.DateTimeField(_("until"))
+    recorded_at = models.DateTimeField(_("found"), db_default=Now())
+    verdict = models.CharField(_("decision"), max_length=7, choices=Verdict, blank=True, db_default="")
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    why = models.TextField(_("why"), blank=True, db_default="")
+
+    class Meta:
+        verbose_name = _("suspected outage")
+        verbose_name_plural = _("suspected outages")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["domain"], condition=Q(decided_at=None), name="one_undecided_outage")
+        ]
+        indexes: ClassVar = [models.Index("domain", "until_at", name="outage_of_domain")]
+
+    def __str__(self) -> str:
+        return f"{self.domain} {self.from_at:%Y-%m-%d %H:%M}"
+
+
 class Block(models.Model):
-    """An address we do not send to: cause, proof, start, and possibly an end with a person and a reason.
+    """An address we do not send to: cause, proof, start, and possibly an end with a reason (and a person).
 
     The proof is copied here (contacts knows nothing of messages but their number), so it outlives pruned events.
+    One that is held (`held_at`, and no end) is a hard bounce of a suspected outage: it waits for a person's decision
+    and stops no sending. An address has at most one block that has no end, in force or held.
     """
 
     address = models.ForeignKey(Address, models.PROTECT, related_name="blocks")
     started_at = models.DateTimeField(_("blocked since"))
     recorded_at = models.DateTimeField(_("recorded"), db_default=Now())
-    cause = models.CharField(_("cause"), max_length=40, help_text=_("The rule that blocked the address"))
+    cause = models.CharField(_("cause"), max_length=40, choices=Cause, help_text=_("The rule that blocked the address"))
     reason = models.CharField(_("reason"), max_length=40)
     code = models.CharField(_("code"), max_length=60, blank=True)
     diagnostic = models.TextField(_("the server's own words"), blank=True)
     message_id = models.BigIntegerField(_("message"), null=True, blank=True)
     event_key = models.UUIDField(_("event"), null=True, blank=True)
+    # Of an email: what stands after the @. And when it last took a message before a hard bounce, if that was lately.
+    domain = models.CharField(_("domain"), max_length=255, blank=True, db_default="", editable=False)
+    alive_at = models.DateTimeField(_("last took a message"), null=True, blank=True, editable=False)
+    held_at = models.DateTimeField(_("held for review"), null=True, blank=True, editable=False)
+    outage = models.ForeignKey(
+        Outage, models.PROTECT, null=True, blank=True, editable=False, db_index=False, related_name="blocks"
+    )
     ended_at = models.DateTimeField(_("removed"), null=True, blank=True)
     # Who once lifted a block or edited a contact cannot be deleted, only deactivated: history must not go nameless.
     ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     end_reason = models.TextField(_("why it was removed"), blank=True)
+    bulk_lift = models.ForeignKey(
+        BulkLift, models.PROTECT, null=True, blank=True, related_name="blocks", db_index=False, db_constraint=False
+    )
+    # The latest bounce that proves the block, where one came after the first; a later sign of life, and whose.
+    last_proof_at = models.DateTimeField(null=True, blank=True, editable=False)
+    life_at = models.DateTimeField(_("alive"), null=True, blank=True, editable=False)
+    life_by = models.CharField(_("sign of life"), max_length=9, choices=Life, blank=True, db_default="")
+    life_is_automatic = models.BooleanField(default=False, db_default=False, editable=False)
+    life_message_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    # Whether what was recorded before the block has been looked through for signs of life.
+    is_life_sought = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("block")
@@ -151,9 +227,34 @@ class Block(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["address"], condition=Q(ended_at=None), name="one_open_block")
         ]
+        indexes: ClassVar = [
+            models.Index("domain", "started_at", condition=~Q(domain=""), name="block_of_domain"),
+            models.Index("domain", "started_at", condition=Q(alive_at__isnull=False), name="block_of_living"),
+            models.Index("outage", "id", condition=Q(outage__isnull=False), name="block_of_outage"),
+            # Few are ever in here: those whom a changed rule may set free.
+            models.Index("address", condition=Q(ended_at=None, cause="soft_bounces"), name="block_of_soft_bounces"),
+            models.Index(F("id").desc(), condition=Q(ended_at=None), name="block_open"),
+            models.Index(F("id").desc(), condition=Q(ended_at=None, life_at__isnull=False), name="block_alive"),
+            models.Index("id", condition=Q(ended_at=None, is_life_sought=False), name="block_unsought"),
+            models.Index("bulk_lift", "id", condition=Q(bulk_lift__isnull=False), name="block_of_bulk_lift"),
+        ]
+        permissions: ClassVar = [
+            ("set_block_rules", _("Can change the rules that block addresses, and decide on held blocks")),
+            ("import_block", _("Can import a list of addresses to block")),
+            ("export_block", _("Can export the blocks")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.address_id} {self.cause}"
+
+    @property
+    def is_held(self) -> bool:
+        """It waits for a decision, and stops no sending."""
+        return self.held_at is not None and self.ended_at is None
+
+    @property
+    def is_in_force(self) -> bool:
+        return self.held_at is None and self.ended_at is None
 
 
 class Change(models.Model):
@@ -163,13 +264,18 @@ class Change(models.Model):
         CREATED = "created", _("Created")
         EDITED = "edited", _("Edited")
         BLOCKED = "blocked", _("Address blocked")
+        HELD = "held", _("Hard bounce held for review")
         LIFTED = "lifted", _("Block removed")
+        PUT_BACK = "put_back", _("Block put back")
+        IMPORTED = "imported", _("Address blocked by an import")
         OPTED_OUT = "opted_out", _("Unsubscribed")
         OPTED_IN = "opted_in", _("Subscribed")
 
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="changes", db_index=False)
     at = models.DateTimeField(_("when"), db_default=Now())
     kind = models.CharField(_("what"), max_length=12, choices=Kind)
+    # What blocked lines say: `field` the address (of a rule other than one hard bounce: `old` its cause), `new` the
+    # code, `why` the reason.
     field = models.CharField(_("field"), max_length=40, blank=True)
     old = models.TextField(_("before"), blank=True)
     new = models.TextField(_("after"), blank=True)

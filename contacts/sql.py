@@ -37,28 +37,165 @@ SELECT 1 FROM contacts_contact WHERE email_address_id = ANY(%s::bigint[]) OR mob
 ORDER BY id FOR NO KEY UPDATE
 """
 
+# An address has one block that has no end. Of several proofs the one counts that is in force before one that is held,
+# a hard bounce before soft ones in a row, the earliest, the smaller key: a total order, so that the order of arrival
+# cannot matter. What was said within a suspected outage of its domain is held; within one that was dropped, nothing.
+# What a person has imported stays as it is.
 BLOCK: Final = """
-WITH ground AS (
-  SELECT DISTINCT ON (g.address_id) g.*, a.value
-  FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-    AS g(address_id, at, key, message_id, cause, reason, code, diagnostic)
+WITH said AS (
+  SELECT g.*, a.value, CASE WHEN a.channel = 'email' THEN split_part(a.value, '@', -1) ELSE '' END AS domain
+  FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
+      %s::timestamptz[])
+    AS g(address_id, at, key, message_id, cause, reason, code, diagnostic, alive_at)
   JOIN contacts_address a ON a.id = g.address_id AND (a.lifted_at IS NULL OR g.at > a.lifted_at)
-  ORDER BY g.address_id, g.at, g.key
+), ground AS (
+  SELECT DISTINCT ON (s.address_id) s.*, o.id AS outage_id,
+    CASE WHEN o.id IS NOT NULL THEN 2 WHEN s.cause = 'soft_bounces' THEN 1 ELSE 0 END AS place,
+    coalesce((
+      SELECT CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END
+      FROM contacts_block b WHERE b.address_id = s.address_id AND b.ended_at IS NULL
+    ), 0) AS place_before
+  FROM said s
+  LEFT JOIN LATERAL (
+    SELECT o.id, o.verdict FROM contacts_outage o
+    WHERE s.cause = 'one_hard_bounce' AND o.domain = s.domain AND s.at BETWEEN o.from_at AND o.until_at
+      AND o.verdict <> 'kept'
+    ORDER BY o.verdict DESC LIMIT 1
+  ) o ON true
+  WHERE o.verdict IS DISTINCT FROM 'dropped'
+  ORDER BY s.address_id, place, s.at, s.key
 ), made AS (
   INSERT INTO contacts_block AS b
-    (address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, end_reason)
-  SELECT address_id, at, cause, reason, code, diagnostic, message_id, key, '' FROM ground ORDER BY address_id
+    (address_id, started_at, cause, reason, code, diagnostic, message_id, event_key, end_reason, domain, alive_at,
+     outage_id, held_at)
+  SELECT address_id, at, cause, reason, code, diagnostic, message_id, key, '', domain, alive_at,
+    outage_id, CASE WHEN place = 2 THEN now() END
+  FROM ground ORDER BY address_id
   ON CONFLICT (address_id) WHERE ended_at IS NULL DO UPDATE
     SET started_at = excluded.started_at, cause = excluded.cause, reason = excluded.reason, code = excluded.code,
-        diagnostic = excluded.diagnostic, message_id = excluded.message_id, event_key = excluded.event_key
-    WHERE (excluded.started_at, excluded.event_key) < (b.started_at, b.event_key)
+        diagnostic = excluded.diagnostic, message_id = excluded.message_id, event_key = excluded.event_key,
+        domain = excluded.domain, alive_at = excluded.alive_at, outage_id = excluded.outage_id,
+        held_at = excluded.held_at, last_proof_at = greatest(b.last_proof_at, b.started_at), is_life_sought = false
+    WHERE b.cause <> 'imported'
+      AND (CASE WHEN excluded.held_at IS NOT NULL THEN 2 WHEN excluded.cause = 'soft_bounces' THEN 1 ELSE 0 END,
+           excluded.started_at, excluded.event_key)
+        < (CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END,
+           b.started_at, b.event_key)
   RETURNING address_id, (xmax = 0) AS is_new
 )
 INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
-SELECT c.id, 'blocked', g.value, '', g.code, g.reason, g.message_id
+SELECT c.id, CASE WHEN g.place = 2 THEN 'held' ELSE 'blocked' END, g.value,
+  CASE WHEN g.cause = 'one_hard_bounce' THEN '' ELSE g.cause END, g.code, g.reason, g.message_id
 FROM made m JOIN ground g USING (address_id)
 JOIN contacts_contact c ON c.email_address_id = m.address_id OR c.mobile_address_id = m.address_id
-WHERE m.is_new ORDER BY c.id
+WHERE m.is_new OR g.place < g.place_before ORDER BY c.id
+"""
+
+# A run of soft bounces that is another one now: what was said of it before is replaced.
+MOVE_SOFT: Final = """
+UPDATE contacts_block b
+SET started_at = g.at, event_key = g.key, message_id = g.message_id, reason = g.reason, code = g.code,
+    diagnostic = g.diagnostic
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::timestamptz[])
+  AS g(address_id, at, key, message_id, cause, reason, code, diagnostic, alive_at)
+WHERE b.address_id = g.address_id AND b.ended_at IS NULL AND b.cause = 'soft_bounces'
+  AND (b.started_at, b.event_key) <> (g.at, g.key)
+"""
+
+# A block whose proof is none any more, and which other proof keeps.
+MOVE_HARD: Final = """
+UPDATE contacts_block b
+SET started_at = g.at, event_key = g.key, message_id = g.message_id, reason = g.reason, code = g.code,
+    diagnostic = g.diagnostic
+FROM (
+  SELECT DISTINCT ON (g.address_id) g.*
+  FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+      %s::text[], %s::timestamptz[])
+    AS g(address_id, at, key, message_id, cause, reason, code, diagnostic, alive_at)
+  JOIN contacts_address a ON a.id = g.address_id AND (a.lifted_at IS NULL OR g.at > a.lifted_at)
+  ORDER BY g.address_id, g.at, g.key
+) g
+WHERE b.address_id = g.address_id AND b.ended_at IS NULL AND b.event_key = ANY(%s::uuid[])
+"""
+
+# A proof that is told otherwise now.
+REWORD: Final = """
+UPDATE contacts_block b SET reason = r.reason FROM unnest(%s::uuid[], %s::text[]) AS r(key, reason)
+WHERE b.event_key = r.key AND b.address_id = ANY(%s::bigint[]) AND b.ended_at IS NULL
+"""
+
+# What a rule made, it ends where it would not make it any more. Nobody's hand: `lifted_at` stays.
+_END: Final = """
+WITH ended AS (
+  UPDATE contacts_block b SET ended_at = now(), end_reason = %(why)s
+  WHERE {which} AND b.ended_at IS NULL
+  RETURNING b.id, b.address_id, b.held_at
+), told AS (
+  INSERT INTO contacts_change (contact_id, kind, field, old, new, why)
+  SELECT c.id, 'lifted', a.value, '', '', %(why)s
+  FROM ended e JOIN contacts_address a ON a.id = e.address_id
+  JOIN contacts_contact c ON c.email_address_id = a.id OR c.mobile_address_id = a.id
+  ORDER BY c.id
+)
+SELECT address_id FROM ended
+"""
+END_SOFT: Final = _END.format(which="b.address_id = ANY(%(ids)s::bigint[]) AND b.cause = 'soft_bounces'")
+END_UNPROVEN: Final = _END.format(which="b.event_key = ANY(%(keys)s::uuid[]) AND b.address_id = ANY(%(ids)s::bigint[])")
+
+# What a person decided about a suspected outage, for some of its held blocks; their addresses are locked.
+DECIDE: Final = """
+WITH moved AS (
+  UPDATE contacts_block b SET
+    held_at = CASE WHEN o.verdict = 'kept' THEN NULL ELSE b.held_at END,
+    ended_at = CASE WHEN o.verdict = 'dropped' THEN now() END,
+    ended_by_id = CASE WHEN o.verdict = 'dropped' THEN o.decided_by_id END,
+    end_reason = CASE WHEN o.verdict = 'dropped' THEN o.why ELSE '' END
+  FROM contacts_outage o
+  WHERE b.id = ANY(%s::bigint[]) AND o.id = b.outage_id AND o.decided_at IS NOT NULL
+    AND b.held_at IS NOT NULL AND b.ended_at IS NULL
+  RETURNING b.address_id, b.code, b.reason, b.message_id, o.verdict = 'kept' AS is_kept, o.why, o.decided_by_id
+)
+INSERT INTO contacts_change (contact_id, kind, field, old, new, why, actor_id, message_id)
+SELECT c.id, CASE WHEN is_kept THEN 'blocked' ELSE 'lifted' END, a.value, '', CASE WHEN is_kept THEN m.code ELSE '' END,
+  CASE WHEN is_kept THEN m.reason ELSE m.why END, m.decided_by_id, CASE WHEN is_kept THEN m.message_id END
+FROM moved m JOIN contacts_address a ON a.id = m.address_id JOIN contacts_contact c ON c.email_address_id = m.address_id
+ORDER BY c.id
+"""
+
+BLOCKED_AMONG: Final = """
+SELECT address_id, cause FROM contacts_block WHERE ended_at IS NULL AND address_id = ANY(%s::bigint[])
+"""
+
+# A bounce after the proof outweighs what was a sign of life between the two.
+NOTE_PROOFS: Final = """
+UPDATE contacts_block b SET last_proof_at = p.at,
+  life_at = CASE WHEN life_at > p.at THEN life_at END,
+  life_by = CASE WHEN life_at > p.at THEN life_by ELSE '' END,
+  life_is_automatic = life_is_automatic AND COALESCE(life_at > p.at, false),
+  life_message_id = CASE WHEN life_at > p.at THEN life_message_id END
+FROM (
+  SELECT address_id, max(at) AS at FROM unnest(%s::bigint[], %s::timestamptz[]) AS p(address_id, at) GROUP BY address_id
+) p
+WHERE b.address_id = p.address_id AND b.ended_at IS NULL AND p.at > COALESCE(b.last_proof_at, b.started_at)
+"""
+
+# The newest sign counts, one by a person before one by a program.
+NOTE_LIFE: Final = """
+WITH sign AS (
+  SELECT DISTINCT ON (b.id) b.id, s.*
+  FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::boolean[], %s::bigint[])
+    AS s(address_id, at, life, is_automatic, message_id)
+  JOIN contacts_block b ON b.address_id = s.address_id AND b.ended_at IS NULL
+    AND s.at > COALESCE(b.last_proof_at, b.started_at)
+  ORDER BY b.id, s.is_automatic, s.at DESC, s.message_id
+)
+UPDATE contacts_block b
+SET life_at = s.at, life_by = s.life, life_is_automatic = s.is_automatic, life_message_id = s.message_id
+FROM sign s
+WHERE b.id = s.id AND (
+  b.life_at IS NULL OR (s.is_automatic, b.life_at) < (b.life_is_automatic, s.at)
+)
 """
 
 HISTORY_OF_LIFT: Final = """

@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from contacts import views
+from contacts.blocklist import views as blocklist
 
 app_name = "contacts"
 urlpatterns = [
@@ -14,4 +15,10 @@ urlpatterns = [
     path("contacts/<uuid:guid>/head/", views.head, name="head"),
     path("contacts/<uuid:guid>/blocks/<int:pk>/", views.block, name="block"),
     path("contacts/<uuid:guid>/blocks/<int:pk>/remove/", views.lift, name="lift"),
+    path("blocks/", blocklist.block_list, name="blocks"),
+    path("blocks/export/", blocklist.export, name="blocks-export"),
+    path("blocks/remove/", blocklist.remove, name="blocks-remove"),
+    path("blocks/removals/", blocklist.lift_list, name="bulk-lifts"),
+    path("blocks/removals/<int:pk>/", blocklist.bulk_lift, name="bulk-lift"),
+    path("blocks/removals/<int:pk>/undo/", blocklist.undo, name="bulk-lift-undo"),
 ]

@@ -133,6 +133,14 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
     "tend-the-send-outs": {"task": "messaging.tasks.tend_send_outs", "schedule": 5.0, "options": {"expires": 5}},
     "try-again-what-was-put-off": {"task": "messaging.tasks.try_again", "schedule": 15.0, "options": {"expires": 15}},
+    "look-after-the-blocks": {
+        "task": "messaging.tasks.look_after_blocks",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "seek-signs-of-life": {"task": "messaging.tasks.seek_life", "schedule": 60.0, "options": {"expires": 60}},
+    "carry-on-with-blocks": {"task": "contacts.tasks.carry_on", "schedule": 60.0, "options": {"expires": 60}},
+    "carry-on-with-imports": {"task": "messaging.tasks.carry_on_imports", "schedule": 60.0, "options": {"expires": 60}},
     "watch-the-providers": {"task": "messaging.tasks.watch_providers", "schedule": 60.0, "options": {"expires": 60}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -162,6 +170,9 @@ if BOUNCE_LISTENERS and not BOUNCE_DOMAIN:
 REPORT_MAX_BYTES = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * REPORT_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# The largest block list that the page Imports takes, bytes; `manage.py import_blocks` takes any.
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=100 * 1024 * 1024)
 
 # A report that names a message we do not know is tried again for this long (it may overtake our own commit), seconds.
 UNMATCHED_RETRY_SECONDS = env.int("UNMATCHED_RETRY_SECONDS", default=24 * 3600)

@@ -4,25 +4,28 @@ Everything is set-based, a handful of statements for any number of events. Rows 
 by every worker: events by key, messages by id, addresses by id, contacts by id.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Wish, follow_up
-from contacts.models import Channel
+from contacts.blocks import Ground, Sign, Wish, causes_of, lock, reword, settle, withdraw
+from contacts.models import Cause, Channel, Life
 from contacts.sql import array, columns
-from messaging import recipients, sql
+from messaging import outages, recipients, soft_runs, sql
+from messaging.soft_runs import News
 from messaging.statuses import (
     CONSENTS,
     EPOCH,
     GIVES_UP_AFTER,
+    MEANING,
     READS,
     SEVERITY_BITS,
+    TIME_BITS,
     WHOLE_KEY,
     WHOLE_RANK,
     Event,
@@ -35,17 +38,36 @@ from messaging.statuses import (
     status_of,
 )
 
-# The rule that blocks today; a block names it, so that later rules can be told from it.
-ONE_HARD_BOUNCE: Final = "one_hard_bounce"
 # By what the database calls them; asking the enumeration takes longer than all else that is done to a row.
 CHANNELS: Final = {channel.value: channel for channel in Channel}
 # What our own events say: who, and why.
 OURSELVES: Final = "engage"
 GAVE_UP: Final = "expired"
-# These kinds of events change more than their message: blocks and consent.
-CONSEQUENTIAL: Final = CONSENTS | {Kind.HARD_BOUNCE}
+# What shows that somebody or something takes messages at the address. That a person complained or unsubscribed shows
+# it, too, but it is no reason to write to them.
+SIGNS: Final = {
+    Kind.PART_ARRIVED: Life.DELIVERED,
+    Kind.DELIVERED: Life.DELIVERED,
+    Kind.OPENED: Life.OPENED,
+    Kind.CLICKED: Life.CLICKED,
+    Kind.SUBSCRIBED: Life.ANSWERED,
+    Kind.REPLIED: Life.ANSWERED,
+}
 # While one of these shows, the message is waited for until its time of giving up.
 WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
+
+# What can make a run of soft bounces longer, and what can end one.
+SOFT: Final = {
+    channel: frozenset(kind for kind in MEANING if status_of(kind, channel) == Status.SOFT_BOUNCE) - {Kind.GAVE_UP}
+    for channel in Channel
+}
+DECISIVE: Final = frozenset(
+    kind for kind, meaning in MEANING.items() if meaning.tier >= MEANING[Kind.DELIVERED].tier
+) | {Kind.PART_ARRIVED}
+# What matters for an address only if that is blocked.
+MATTERS: Final = DECISIVE | SIGNS.keys()
+# These kinds of events can change more than their message: blocks and consent.
+CONSEQUENTIAL: Final = CONSENTS | MATTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +94,16 @@ class Matched(NamedTuple):
     key: str
     target: Target
     report_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A recorded event of an email, and what it is now said to be: a bounce, hard or soft, or a deferral."""
+
+    key: UUID
+    message_id: int
+    kind: Kind
+    reason: str
 
 
 def apply(said: Sequence[Said]) -> list[Said]:
@@ -106,6 +138,55 @@ def give_up(now: datetime, limit: int) -> tuple[int, int]:
         )  # fmt: skip
         due, late = cursor.fetchone()
         return due, late
+
+
+def revise(revised: Sequence[Revised]) -> None:
+    """Let recorded events of emails say something else, and everything follow from that: status, blocks, history.
+
+    As if they had said so from the beginning; but what people decided since (a lift, an outage) stands. Call it in a
+    transaction, and once in it.
+    """
+    if not revised:
+        return
+    messages = {each.message_id for each in revised}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LOCK_EVENTS, [array(each.key for each in revised)])
+        cursor.execute(sql.LOCK_MESSAGES, [array(messages)])
+        cursor.execute(sql.REVISE_EVENTS, columns((each.key, each.kind, each.reason) for each in revised))
+        told = {row[0]: row for row in cursor.fetchall()}
+        cursor.execute(sql.REFOLD, [TIME_BITS, SEVERITY_BITS, *columns(_weights()), array(messages)])
+    _follow_revision([each for each in revised if each.key in told], told, _targets_by_id(messages))
+
+
+def _weights() -> list[tuple[object, ...]]:
+    return [(kind, meaning.tier, meaning.severity, meaning.email) for kind, meaning in MEANING.items()]
+
+
+def _follow_revision(
+    revised: Sequence[Revised], told: Mapping[UUID, tuple[Any, ...]], targets: Mapping[int, Target]
+) -> None:
+    addresses = {target.address_id for target in targets.values()}
+    if not addresses:
+        return
+    lock(addresses)
+    soft = [each.key for each in revised if each.kind != Kind.HARD_BOUNCE]
+    hard = [each for each in revised if each.kind == Kind.HARD_BOUNCE]
+    if soft:
+        withdraw(soft, addresses, outages.hard_bounces(addresses, targets.keys()))
+    rule = outages.thresholds()
+    grounds = [_revised_ground(told[each.key], targets[each.message_id].address_id) for each in hard]
+    if grounds:
+        reword({each.key: each.reason for each in hard}, addresses)
+        grounds = list(outages.with_signs_of_life(grounds, rule))
+    blocked = causes_of(addresses)
+    asked = soft_runs.asked([_news(target, blocked) for target in targets.values()])
+    settle(grounds, [], soft_runs.verdicts(asked))
+    outages.look_at(grounds, rule)
+
+
+def _revised_ground(row: tuple[Any, ...], address_id: int) -> Ground:
+    key, message_id, _kind, at, reason, code, diagnostic = row
+    return Ground(address_id, at, key, message_id, Cause.ONE_HARD_BOUNCE, reason, code, diagnostic)
 
 
 def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
@@ -159,7 +240,7 @@ def _record(matched: Sequence[Matched]) -> list[Matched]:
     once = {each.key: each for each in reversed(matched)}
     with connection.cursor() as cursor:
         arrays = columns(map(_row, once.values()))
-        cursor.execute(sql.RECORD_EVENTS, [*arrays, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY, list(CONSEQUENTIAL)])
+        cursor.execute(sql.RECORD_EVENTS, [*arrays, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY, sorted(CONSEQUENTIAL)])
         return [once[key] for (key,) in cursor.fetchall()]
 
 
@@ -176,16 +257,46 @@ def _row(each: Matched) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _follow_up(consequential: Sequence[Matched]) -> None:
-    grounds = [_ground(each) for each in consequential if each.event.kind == Kind.HARD_BOUNCE]
-    wishes = [_wish(each) for each in consequential if each.event.kind in CONSENTS]
-    follow_up(grounds, wishes)
+def _follow_up(fresh: Sequence[Matched]) -> None:
+    """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go."""
+    hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
+    wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
+    blocked = causes_of({each.target.address_id for each in fresh if each.event.kind in MATTERS})
+    asked = soft_runs.asked([_news(each.target, blocked) for each in fresh if _is_for_soft_rule(each, blocked)])
+    addresses = {each.target.address_id for each in hard}
+    # The sign of life of an address that was not blocked says nothing new.
+    signs = [
+        _sign(each)
+        for each in fresh
+        if each.event.kind in SIGNS and (each.target.address_id in blocked or each.target.address_id in addresses)
+    ]
+    if not (hard or wishes or asked or signs):
+        return
+    addresses.update((wish.address_id for wish in wishes), (sign.address_id for sign in signs))
+    lock(addresses.union(*(each.addresses for each in asked)))
+    rule = outages.thresholds() if hard else outages.DEFAULTS
+    grounds = outages.with_signs_of_life([_ground(each) for each in hard], rule) if hard else []
+    settle(grounds, wishes, soft_runs.verdicts(asked), signs)
+    outages.look_at(grounds, rule)
+
+
+def _is_for_soft_rule(each: Matched, blocked: Mapping[int, str]) -> bool:
+    """A soft bounce can make a run long enough; whatever is final can end one that was."""
+    kind, target = each.event.kind, each.target
+    if blocked.get(target.address_id) == Cause.SOFT_BOUNCES:
+        return kind in DECISIVE
+    return kind in SOFT[target.channel]
+
+
+def _news(target: Target, blocked: Mapping[int, str]) -> News:
+    is_blocked = blocked.get(target.address_id) == Cause.SOFT_BOUNCES
+    return News(target.id, target.address_id, target.channel, is_blocked)
 
 
 def _ground(each: Matched) -> Ground:
     event, target = each.event, each.target
     return Ground(
-        target.address_id, event.occurred_at, UUID(hex=each.key), target.id, ONE_HARD_BOUNCE,
+        target.address_id, event.occurred_at, UUID(hex=each.key), target.id, Cause.ONE_HARD_BOUNCE,
         event.reason, event.code, event.diagnostic,
     )  # fmt: skip
 
@@ -195,3 +306,8 @@ def _wish(each: Matched) -> Wish:
     return Wish(
         target.address_id, target.channel, event.occurred_at, target.id, event.kind == Kind.SUBSCRIBED, event.reason
     )
+
+
+def _sign(each: Matched) -> Sign:
+    event, target = each.event, each.target
+    return Sign(target.address_id, event.occurred_at, SIGNS[event.kind], event.is_automatic, target.id)

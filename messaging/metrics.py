@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from messaging import alarms, health, sql
+from messaging import alarms, health, outages, sql
 from messaging.models import Alarm
 from messaging.providers import providers
 
@@ -59,6 +59,11 @@ class _Collector:
             "engage_messages_overdue",
             f"Messages whose time of giving up has passed, {MOST_COUNTED} at most.",
             _counted(sql.OVERDUE),
+        )
+        yield _gauge(
+            "engage_outages_undecided",
+            "Suspected outages of receiving domains whose held blocks wait for a decision.",
+            len(outages.undecided()),
         )
         yield from _heartbeats()
 

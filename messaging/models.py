@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -268,6 +269,51 @@ class UnlistedCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.space} {self.code}"
+
+
+class BlockRule(models.Model):
+    """When soft bounces in a row block an address of a channel: `bounces` within `days`, for one of `reasons`.
+
+    Without a row, messaging/block_rules.py has the rule that counts.
+    """
+
+    channel = models.CharField(_("channel"), max_length=5, choices=Channel, unique=True)
+    is_on = models.BooleanField(_("on"), default=False)
+    bounces = models.PositiveSmallIntegerField(_("soft bounces in a row"))
+    days = models.PositiveSmallIntegerField(_("within days"))
+    reasons = models.JSONField(_("reasons"), default=list)
+    changed_at = models.DateTimeField(_("changed"), db_default=Now())
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    # Empty while a worker applies it to the addresses that are there already.
+    applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("block rule")
+        verbose_name_plural = _("block rules")
+
+    def __str__(self) -> str:
+        return self.channel
+
+
+class OutageRule(models.Model):
+    """From when on the hard bounces of a receiving domain look like its outage. One row, or none: the defaults."""
+
+    is_on = models.BooleanField(_("on"), default=True)
+    addresses = models.PositiveIntegerField(_("addresses"))
+    hours = models.PositiveSmallIntegerField(_("within hours"))
+    share = models.PositiveSmallIntegerField(_("share that took mail lately, per cent"))
+    alive_days = models.PositiveSmallIntegerField(_("lately, in days"))
+    times = models.PositiveSmallIntegerField(_("times as many as in an ordinary week"))
+    rate = models.PositiveSmallIntegerField(_("of all that was sent there, per cent"))
+    changed_at = models.DateTimeField(_("changed"), db_default=Now())
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("outage rule")
+        verbose_name_plural = _("outage rules")
+
+    def __str__(self) -> str:
+        return f"{self.addresses} in {self.hours} h"
 
 
 class Alarm(models.Model):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.pages import HtmxRequest, is_partial, page
-from messaging import health, probe
+from messaging import health, outages, probe
 from messaging.providers import providers
 from messaging.standing import Standing, standings
 from messaging.statuses import Look
@@ -51,12 +51,14 @@ def context_of(request: HtmxRequest) -> dict[str, Any]:
     set_up, others = standings()
     checks = [(CHECK_NAMES[check.name], check) for check in (*health.checks(), *health.carriers())]
     alarms = [(each, alarm) for each in set_up for alarm in each.alarms]
+    waiting = outages.undecided()
     return {
         "set_up": set_up,
         "others": others,
         "checks": checks,
         "alarms": alarms,
-        "seen": ".".join(str(alarm.pk) for _each, alarm in alarms),
+        "outages": waiting,
+        "seen": ".".join([*(str(alarm.pk) for _each, alarm in alarms), *(f"o{outage.pk}" for outage in waiting)]),
         "unwell": unwell(set_up, checks),
         # Support staff may follow the figures to the rows behind them.
         "may_see_reports": request.user.is_staff and request.user.has_perm("messaging.view_report"),

@@ -182,6 +182,224 @@ WITH due AS (
 SELECT count(*), count(*) FILTER (WHERE is_late) FROM due
 """
 
+# What messaging/block_rules.py says of these addresses: the soft bounce that makes the run long enough, if one does.
+# Messages are found by their contact: whoever has the address now, and whom these messages went to.
+SOFT_RUNS: Final = """
+WITH asked AS (
+  SELECT own.address_id, own.contact_id FROM messaging_message own WHERE own.id = ANY(%(messages)s::bigint[])
+  UNION
+  SELECT c.email_address_id, c.id FROM contacts_contact c WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
+  UNION
+  SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = ANY(%(addresses)s::bigint[])
+), told AS (
+  SELECT m.id, m.address_id, m.status_at, m.decided_by, m.reason, m.code, m.diagnostic,
+    m.is_opened OR m.status <> 'soft_bounce' AS is_life
+  FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+  WHERE m.channel = %(channel)s AND m.status IN ('delivered', 'opened', 'soft_bounce')
+), since AS (
+  SELECT a.id AS address_id, greatest(a.lifted_at, max(t.status_at) FILTER (WHERE t.is_life)) AS at
+  FROM told t JOIN contacts_address a ON a.id = t.address_id GROUP BY a.id
+), run AS (
+  SELECT t.*, lag(t.status_at, %(bounces)s - 1) OVER (PARTITION BY t.address_id ORDER BY t.status_at, t.id) AS first_at
+  FROM told t JOIN since s USING (address_id)
+  WHERE NOT t.is_life AND t.reason = ANY(%(reasons)s::text[]) AND (s.at IS NULL OR t.status_at > s.at)
+)
+SELECT DISTINCT ON (address_id) address_id, status_at, decided_by, id, reason, code, diagnostic
+FROM run WHERE first_at >= status_at - %(span)s::interval ORDER BY address_id, status_at, id
+"""
+# How long the runs of these addresses are by now, within the days of the rule that is in force, since when, and at how
+# many it blocks: all that a card shows, in one query.
+SOFT_COUNTS: Final = """
+WITH rule AS (
+  SELECT d.channel, coalesce(r.is_on, d.is_on) AS is_on, coalesce(r.bounces, d.bounces) AS bounces,
+    make_interval(days => coalesce(r.days, d.days)) AS span, coalesce(r.reasons, d.reasons) AS reasons
+  FROM unnest(%(channels)s::text[], %(is_on)s::boolean[], %(bounces)s::int[], %(days)s::int[], %(reasons)s::jsonb[])
+    AS d(channel, is_on, bounces, days, reasons)
+  LEFT JOIN messaging_blockrule r ON r.channel = d.channel
+), asked AS (
+  SELECT c.email_address_id AS address_id, c.id AS contact_id FROM contacts_contact c
+  WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
+  UNION
+  SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = ANY(%(addresses)s::bigint[])
+), told AS (
+  SELECT m.id, m.address_id, m.channel, m.status_at, m.reason, m.is_opened OR m.status <> 'soft_bounce' AS is_life
+  FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+  WHERE m.status IN ('delivered', 'opened', 'soft_bounce')
+), since AS (
+  SELECT a.id AS address_id, greatest(a.lifted_at, max(t.status_at) FILTER (WHERE t.is_life)) AS at
+  FROM told t JOIN contacts_address a ON a.id = t.address_id GROUP BY a.id
+), run AS (
+  SELECT t.channel, t.status_at, r.bounces, r.span,
+    max(t.status_at) OVER (PARTITION BY t.address_id) AS last_at
+  FROM told t JOIN since s USING (address_id) JOIN rule r ON r.channel = t.channel AND r.is_on
+  WHERE NOT t.is_life AND jsonb_exists(r.reasons, t.reason) AND (s.at IS NULL OR t.status_at > s.at)
+)
+SELECT channel, count(*), min(status_at), min(bounces) FROM run WHERE status_at >= last_at - span GROUP BY channel
+"""
+
+# A piece of the table of events by its place on the disk: those whose kind a mail server's words have decided. What a
+# provider did not even try, no server has spoken about.
+EVENT_PAGES: Final = "SELECT pg_relation_size('messaging_deliveryevent') / current_setting('block_size')::int"
+STORED: Final = """
+SELECT e.key, e.message_id, e.provider, e.kind, e.occurred_at, e.reason, e.reply_code, e.status_code, e.diagnostic,
+  e.report_id
+FROM messaging_deliveryevent e JOIN messaging_message m ON m.id = e.message_id
+WHERE e.ctid >= %(first)s::tid AND e.ctid < %(last)s::tid AND e.kind = ANY(%(kinds)s::text[])
+  AND e.diagnostic <> '' AND e.reason <> 'suppressed' AND m.channel = %(channel)s
+  AND (%(provider)s = '' OR e.provider = %(provider)s)
+  AND (%(since)s::timestamptz IS NULL OR e.recorded_at >= %(since)s)
+"""
+
+LOCK_EVENTS: Final = """
+SELECT 1 FROM messaging_deliveryevent WHERE key = ANY(%s::uuid[]) ORDER BY key FOR NO KEY UPDATE
+"""
+LOCK_MESSAGES: Final = "SELECT 1 FROM messaging_message WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+
+# What is now said of events that were recorded long ago. Their keys stay: those name the fact, not its meaning.
+REVISE_EVENTS: Final = """
+UPDATE messaging_deliveryevent e SET kind = r.kind, reason = r.reason
+FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS r(key, kind, reason)
+WHERE e.key = r.key
+RETURNING e.key, e.message_id, e.kind, e.occurred_at, e.reason,
+  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
+"""
+
+# Emails folded anew from all their events, as statuses.fold does it. Where the event that decided was deleted with
+# age, it still stands against those that are left.
+REFOLD: Final = """
+WITH told AS (
+  SELECT e.message_id, e.key, e.occurred_at, e.reason, e.diagnostic, e.said_by, k.status,
+    concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')) AS code,
+    ((k.tier << %s | greatest(0, (extract(epoch FROM e.occurred_at) * 1000000)::bigint)) << %s) | k.severity AS rank
+  FROM messaging_deliveryevent e
+  JOIN unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[]) AS k(kind, tier, severity, status) ON k.kind = e.kind
+  WHERE e.message_id = ANY(%s::bigint[])
+), best AS (
+  SELECT DISTINCT ON (message_id) * FROM told ORDER BY message_id, rank DESC, key DESC
+)
+UPDATE messaging_message m SET
+  status = CASE WHEN m.is_opened AND b.status = 'delivered' THEN 'opened' ELSE b.status END,
+  rank = b.rank, decided_by = b.key, status_at = b.occurred_at,
+  reason = b.reason, code = b.code, diagnostic = b.diagnostic, said_by = b.said_by
+FROM best b
+WHERE m.id = b.message_id AND m.channel = 'email'
+  AND ((b.rank, b.key) > (m.rank, m.decided_by)
+       OR EXISTS (SELECT 1 FROM told t WHERE t.message_id = m.id AND t.key = m.decided_by))
+"""
+
+# The hard bounces of these addresses, each through whoever has the address now and whom these messages went to.
+HARD_BOUNCES: Final = """
+WITH asked AS (
+  SELECT own.address_id, own.contact_id FROM messaging_message own WHERE own.id = ANY(%(messages)s::bigint[])
+  UNION
+  SELECT c.email_address_id, c.id FROM contacts_contact c WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
+)
+SELECT m.address_id, e.occurred_at, e.key, m.id, 'one_hard_bounce', e.reason,
+  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
+FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.kind = 'hard_bounce'
+WHERE m.address_id = ANY(%(addresses)s::bigint[])
+"""
+
+# When the addresses of these hard bounces last took a message, if that was lately; through the message's contact.
+SIGNS_OF_LIFE: Final = """
+SELECT g.key, lately.status_at
+FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[]) AS g(key, message_id, at)
+JOIN messaging_message own ON own.id = g.message_id
+CROSS JOIN LATERAL (
+  SELECT m.status_at FROM messaging_message m
+  WHERE m.contact_id = own.contact_id AND m.address_id = own.address_id AND m.status IN ('delivered', 'opened')
+    AND m.status_at < g.at AND m.status_at >= g.at - %s::interval
+  ORDER BY m.id DESC LIMIT 1
+) lately
+"""
+
+# Asked in every batch with a bounce, where the ORM would take longer than PostgreSQL.
+BLOCK_RULES: Final = "SELECT channel, is_on, bounces, days, reasons::text FROM messaging_blockrule"
+OUTAGE_RULE: Final = """
+SELECT is_on, addresses, hours, share, alive_days, times, rate FROM messaging_outagerule ORDER BY id LIMIT 1
+"""
+
+# Where these blocked addresses lie among the other hard bounces of their domain: the times in which so many of the
+# living bounced. What a person has dropped does not count; what was kept is usual. First those domains are found that
+# can have such a time at all, which is cheap.
+CROWDS: Final = """
+WITH touched AS (
+  SELECT domain, min(started_at) AS first_at, max(started_at) AS last_at FROM contacts_block
+  WHERE address_id = ANY(%(addresses)s::bigint[]) AND ended_at IS NULL AND alive_at IS NOT NULL AND domain <> ''
+    AND cause = 'one_hard_bounce'
+  GROUP BY domain
+), full_enough AS MATERIALIZED (
+  SELECT t.*, (
+    SELECT count(*) FROM contacts_block b LEFT JOIN contacts_outage o ON o.id = b.outage_id
+    WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
+      AND b.started_at >= t.first_at - %(window)s::interval - %(usual)s::interval
+      AND b.started_at < t.first_at - %(window)s::interval
+      AND (o.id IS NULL OR o.verdict = 'kept')
+  ) AS usual
+  FROM touched t WHERE %(least)s <= (
+    SELECT count(*) FROM (
+      SELECT 1 FROM contacts_block b
+      WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
+        AND b.started_at BETWEEN t.first_at - %(window)s::interval AND t.last_at + %(window)s::interval
+      LIMIT %(least)s) enough)
+), bounced AS (
+  SELECT f.domain, f.usual, b.started_at, b.message_id, b.alive_at IS NOT NULL AS is_living,
+    count(*) OVER lately AS all_of_them, count(b.alive_at) OVER lately AS living,
+    min(b.started_at) OVER lately AS from_at, min(b.message_id) OVER lately AS first_message,
+    max(b.message_id) OVER lately AS last_message
+  FROM full_enough f
+  JOIN contacts_block b ON b.domain = f.domain AND b.domain <> '' AND b.cause = 'one_hard_bounce'
+    AND b.started_at BETWEEN f.first_at - %(window)s::interval AND f.last_at + %(window)s::interval
+  LEFT JOIN contacts_outage o ON o.id = b.outage_id
+  WHERE o.id IS NULL OR o.decided_at IS NULL
+  WINDOW lately AS (
+    PARTITION BY f.domain ORDER BY b.started_at RANGE BETWEEN %(window)s::interval PRECEDING AND CURRENT ROW)
+)
+SELECT domain, min(from_at), max(started_at), min(first_message), max(last_message) FROM bounced
+WHERE is_living AND living >= %(least)s AND living >= %(share)s * all_of_them
+  AND living >= %(times)s * usual / %(weeks)s
+GROUP BY domain ORDER BY domain
+"""
+
+# Of some messages of that time, evenly spread: how many of the domain bounced hard, and how many were handed over.
+RATE: Final = """
+SELECT count(*) FILTER (WHERE m.status = 'hard_bounce'), count(*)
+FROM generate_series(%s::bigint, %s::bigint, %s::bigint) AS i(id) JOIN messaging_message m ON m.id = i.id
+JOIN contacts_address a ON a.id = m.address_id
+WHERE m.status NOT IN ('waiting', 'control_group') AND m.channel = 'email' AND split_part(a.value, '@', -1) = %s
+"""
+
+OPEN_OUTAGE: Final = """
+INSERT INTO contacts_outage AS o (domain, from_at, until_at, why) VALUES (%s, %s, %s, '')
+ON CONFLICT (domain) WHERE decided_at IS NULL DO UPDATE
+  SET from_at = least(o.from_at, excluded.from_at), until_at = greatest(o.until_at, excluded.until_at)
+  WHERE excluded.from_at < o.from_at OR excluded.until_at > o.until_at
+RETURNING id, (xmax = 0)
+"""
+
+# Rows that somebody else is changing are left: whoever does so looks at the outage, too, or the beat comes by. Held
+# later than recorded, by the clock: by that outages.settle_held knows them.
+_HOLD: Final = """
+WITH caught AS (
+  SELECT b.id, b.address_id, b.code, b.reason, b.message_id, o.id AS outage_id
+  FROM contacts_outage o JOIN contacts_block b ON b.domain = o.domain AND b.domain <> ''
+    AND b.started_at BETWEEN o.from_at AND o.until_at AND b.cause = 'one_hard_bounce'
+    AND b.ended_at IS NULL AND b.held_at IS NULL
+  WHERE {which} AND o.decided_at IS NULL
+  ORDER BY b.id FOR NO KEY UPDATE OF b SKIP LOCKED
+), held AS (
+  UPDATE contacts_block b SET held_at = clock_timestamp(), outage_id = c.outage_id FROM caught c WHERE b.id = c.id
+)
+INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
+SELECT p.id, 'held', a.value, '', c.code, c.reason, c.message_id
+FROM caught c JOIN contacts_address a ON a.id = c.address_id
+JOIN contacts_contact p ON p.email_address_id = a.id
+ORDER BY p.id
+"""
+HOLD: Final = _HOLD.format(which="o.id = %s")
+HOLD_ALL: Final = _HOLD.format(which="true")
+
 PRUNE_REPORTS: Final = """
 DELETE FROM messaging_report WHERE id IN (
   SELECT id FROM messaging_report WHERE received_at < %s AND next_at IS NULL
@@ -241,4 +459,16 @@ OVERDUE: Final = (
 RAISE_ALARM: Final = """
 INSERT INTO messaging_alarm (provider, kind, started_at) VALUES (%s, %s, %s)
 ON CONFLICT (provider, kind) WHERE ended_at IS NULL DO NOTHING
+"""
+
+# What was recorded of an address and happened after the proof of its block. Messages are found by their contact: they
+# have no index by address. One whose status is older than the proof, and that nobody read, has no such event.
+EVENTS_SINCE_BLOCK: Final = """
+WITH due AS (SELECT address_id, started_at FROM contacts_block WHERE id = ANY(%s) AND ended_at IS NULL)
+SELECT d.address_id, e.occurred_at, e.kind, e.is_automatic, m.id
+FROM due d
+JOIN contacts_contact c ON c.email_address_id = d.address_id OR c.mobile_address_id = d.address_id
+JOIN messaging_message m ON m.contact_id = c.id AND m.address_id = d.address_id
+  AND (m.status_at > d.started_at OR m.is_opened OR m.parts_arrived_at > d.started_at)
+JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.occurred_at > d.started_at AND e.kind = ANY(%s)
 """

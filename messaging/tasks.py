@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
-from messaging import alarms, health, reports, retention, sweep
+from contacts.blocklist import importing
+from messaging import alarms, health, life, outages, reports, retention, rule_change, sweep
+from messaging.block_lists import reason_from
 from messaging.sendouts import making, tending
 from messaging.sendouts.handover import work
 
@@ -25,6 +27,21 @@ def prune() -> dict[str, int]:
 @shared_task
 def heartbeat() -> None:
     health.worker_heartbeat()
+
+
+@shared_task
+def apply_block_rules() -> int:
+    return rule_change.apply_changed()
+
+
+@shared_task
+def carry_out_decisions() -> int:
+    return outages.carry_out()
+
+
+@shared_task
+def look_after_blocks() -> dict[str, int]:
+    return rule_change.look_after_blocks()
 
 
 @shared_task
@@ -52,3 +69,13 @@ def hand_over(send_out_id: int) -> None:
 @shared_task
 def try_again() -> int:
     return work.try_again()
+
+
+@shared_task
+def seek_life() -> int:
+    return life.seek()
+
+
+@shared_task
+def carry_on_imports() -> int:
+    return importing.carry_on(reason_from)

@@ -71,5 +71,5 @@ def blocks_about(message: Message) -> dict[str, Any]:
     blocks = list(Block.objects.filter(address=message.address_id).select_related("ended_by").order_by("-pk")[:20])
     return {
         "blocking": next((block for block in blocks if block.message_id == message.pk), None),
-        "open_block": next((block for block in blocks if block.ended_at is None), None),
+        "open_block": next((block for block in blocks if block.is_in_force), None),
     }

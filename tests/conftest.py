@@ -87,4 +87,6 @@ def groups(transactional_db: None) -> None:
     here = SimpleNamespace(connection=connection)
     import_module("messaging.migrations.0003_groups").make_groups(apps, here)
     import_module("messaging.migrations.0005_tallies").grant(apps, here)
-    import_module("messaging.migrations.0009_send_out_groups").grant(apps, here)
+    import_module("messaging.migrations.0008_block_rules").grant(apps, here)
+    import_module("messaging.migrations.0009_block_pages").grant(apps, here)
+    import_module("messaging.migrations.0012_send_out_groups").grant(apps, here)

@@ -13,7 +13,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, get_language_info, gettext, ngettext
 
-from contacts.models import Contact
+from contacts.addresses import display_mobile
+from contacts.models import Address, Block, Channel, Contact, Life
 
 register = template.Library()
 
@@ -69,6 +70,23 @@ def clock(at: datetime | None) -> SafeString:
 
 
 @register.filter
+def shown(address: Address) -> str:
+    """The address as people write it."""
+    return display_mobile(address.value) if address.channel == Channel.SMS else address.value
+
+
+@register.simple_tag
+def life_words(block: Block) -> str:
+    """What shows that a blocked address is alive, such as "Opened a message on 3 Nov, after the block: …"."""
+    if block.life_at is None:
+        return ""
+    told = {"sign": Life(block.life_by).label, "day": day_of(block.life_at)}
+    if block.life_is_automatic:
+        return gettext("%(sign)s on %(day)s, after the block, probably by a program: this address may be alive.") % told
+    return gettext("%(sign)s on %(day)s, after the block: this address may be alive.") % told
+
+
+@register.filter
 def exact(at: datetime) -> str:
     local = timezone.localtime(at)
     return f"{day(local.date(), 'j M Y', get_language())}, {local:%H:%M} {local.tzname()}"
@@ -86,7 +104,11 @@ def ago(at: datetime) -> str:
         return ngettext("%(n)d hour ago", "%(n)d hours ago", age // HOUR) % {"n": age // HOUR}
     if age < WEEK:
         return ngettext("%(n)d day ago", "%(n)d days ago", age // DAY) % {"n": age // DAY}
-    on, today = timezone.localtime(at).date(), timezone.localtime(now).date()
+    return day_of(at)
+
+
+def day_of(at: datetime) -> str:
+    on, today = timezone.localtime(at).date(), timezone.localtime().date()
     return day(on, "j M" if on.year == today.year else "j M Y", get_language())
 
 

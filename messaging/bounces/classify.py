@@ -184,7 +184,7 @@ def _decide(words: str, reply: str, status: str, said_by: str) -> tuple[str, str
     if status[:1] == "2" or (reply[:1] == "2" and not status):
         return "delivered", CODES[0], 0.9
     weak: Rule | None = None
-    raw = words.encode()
+    raw = words.encode("utf-8", "replace")
     for texts, automaton in known.tiers:
         for index in sorted(automaton.Match(raw) or ()):
             rule = texts[index]
@@ -211,7 +211,7 @@ def _by_status(known: Rules, status: str, said_by: str, words: str) -> str:
 
 def words_of(rule_id: str, words: str) -> str:
     """The first words that the rule matches."""
-    found = _span_of(rule_id).search(words.encode())
+    found = _span_of(rule_id).search(words.encode("utf-8", "replace"))
     return found[0].decode(errors="replace").strip() if found else ""
 
 

@@ -33,9 +33,7 @@ members AS {how} (
 )
 """
 
-IS_BLOCKED: Final = (
-    "EXISTS (SELECT FROM contacts_block b WHERE b.address_id = {alias}.{address} AND b.ended_at IS NULL)"
-)
+IS_BLOCKED: Final = "EXISTS (SELECT FROM contacts_block b WHERE b.address_id = {alias}.{address} AND b.ended_at IS NULL AND b.held_at IS NULL)"
 
 # A copy goes to the first of those who share an address and could get one. Asked of all contacts at once:
 IS_COPY: Final = """

@@ -1,17 +1,28 @@
-"""What the overview of a contact, a page of contacts, shows of messages. One query each."""
+"""What a contact's card shows of messages."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
 from django.template.context import RequestContext
 
+from contacts.card import Line
 from contacts.models import Contact
 from messaging.rows import messages_of, rows_of
+from messaging.soft_runs import Run, runs_of
 from messaging.year import year_of
 
 register = template.Library()
 
 LATEST = 5
+
+
+@register.simple_tag
+def with_soft_runs(lines: Iterable[Line]) -> list[tuple[Line, Run | None]]:
+    """Each address of a card with its soft bounces in a row, if it is not blocked anyway. One query."""
+    lines = list(lines)
+    found = runs_of([line.address_id for line in lines if line.address_id and not line.block])
+    return [(line, found.get(line.channel)) for line in lines]
 
 
 @register.inclusion_tag("messaging/year.html", takes_context=True)

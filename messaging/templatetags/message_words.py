@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from contacts.addresses import display_mobile
-from contacts.models import Channel
+from contacts.blocklist.filters import OPT_OUTS
+from contacts.models import Block, Cause, Channel
 from messaging import explain
-from messaging.apply import ONE_HARD_BOUNCE
-from messaging.bounces.reasons import reason_of
+from messaging.bounces.reasons import REASONS, reason_of
 from messaging.models import DeliveryEvent
 from messaging.providers import label_of
 from messaging.statuses import LOOKS, Caveat, Look, Status
@@ -27,11 +27,16 @@ TOLD_LATE: Final = timedelta(minutes=1)
 
 # The rule that blocked an address, as a marketer reads it.
 RULES: Final[dict[str, str | Promise]] = {
-    ONE_HARD_BOUNCE: _(
+    Cause.ONE_HARD_BOUNCE: _(
         "One hard bounce blocks an address for all send-outs: writing to a dead address harms the delivery to everybody"
         " else."
     ),
+    Cause.SOFT_BOUNCES: _(
+        "So many soft bounces in a row, without a delivery in between, block an address: it has stopped taking mail."
+    ),
+    Cause.IMPORTED: _("It stood on a block list that was imported. No message is sent to an address on such a list."),
 }
+NO_FAILURES: Final = {"delivered", "auto_reply"}
 # What made a person unsubscribed or subscribed; other reasons are people's own words.
 CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
     ("complaint", Channel.EMAIL): _("The person marked a message as spam."),
@@ -61,6 +66,39 @@ for plain in (
     register.filter(plain.__name__, plain)
 
 
+# Reasons that only an imported list gives.
+OPT_OUT_WORDS: Final = {"unsubscribe": _("Unsubscribed")}
+
+
+@register.filter
+def block_reason(block: Block) -> str:
+    """The reason of a block in two or three words."""
+    return str(OPT_OUT_WORDS.get(block.reason) or reason_of(block.reason).label(block.address.channel))
+
+
+@register.filter
+def is_opt_out(block: Block) -> bool:
+    return block.reason in OPT_OUTS
+
+
+@register.filter
+def cause_name(cause: str) -> str:
+    return str(dict(Cause.choices).get(cause, cause))
+
+
+@register.filter
+def reason_name(slug: str) -> str:
+    return str(OPT_OUT_WORDS.get(slug) or reason_of(slug).label(Channel.EMAIL))
+
+
+@register.simple_tag
+def reason_choices() -> list[tuple[str, str]]:
+    """What a block may have for a reason: those of a dead address first."""
+    reasons = sorted(REASONS.values(), key=lambda reason: (not reason.is_hard, reason.label(Channel.EMAIL)))
+    blocking = [(reason.slug, reason.label(Channel.EMAIL)) for reason in reasons if reason.slug not in NO_FAILURES]
+    return [*blocking, *((slug, str(words)) for slug, words in OPT_OUT_WORDS.items())]
+
+
 @register.filter
 def rule(cause: str) -> str:
     return str(RULES.get(cause, cause))
@@ -75,6 +113,16 @@ def reason_words(slug: str, channel: str) -> str:
 @register.simple_tag
 def reason_says(slug: str, channel: str, address: str) -> str:
     return reason_of(slug).says(channel, display_mobile(address) if channel == Channel.SMS else address)
+
+
+@register.simple_tag
+def imported_says(block: Block, channel: str, address: str) -> str:
+    """What an imported list said of the address, as far as it gave a reason."""
+    if block.reason == "complaint":
+        return str(_("The list says that the person complained."))
+    if block.reason == "unsubscribe":
+        return str(_("The list says that the person unsubscribed."))
+    return "" if block.reason == "unknown" else reason_says(block.reason, channel, address)
 
 
 @register.filter

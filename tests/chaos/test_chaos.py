@@ -51,6 +51,11 @@ FILL: tuple[LiteralString, ...] = (
         " SELECT n, 'email', (n - 1) %% %(contacts)s + 1, (n - 1) %% %(contacts)s + 1, 'Chaos', 'sendgrid', %(sent_at)s"
         " FROM generate_series(1, %(messages)s) n"
     ),
+    # A domain that calls so many living addresses dead has an outage: then what blocks would wait for a person.
+    (
+        "INSERT INTO messaging_outagerule (is_on, addresses, hours, share, alive_days, times, rate)"
+        " VALUES (false, 20, 6, 50, 30, 5, 2)"
+    ),
 )
 
 

@@ -1,7 +1,9 @@
 """Blocks: lifted once, by one, with a history; not made again by what was before."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from threading import Barrier, Thread
+from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -10,7 +12,7 @@ from django.db import connection, transaction
 
 from contacts.blocks import AlreadyLiftedError, Ground, follow_up, lift
 from contacts.history import save_contact
-from contacts.models import Address, Block, Change, Contact
+from contacts.models import Address, Block, Cause, Change, Contact
 from tests.messaging.conftest import make_contact
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -124,3 +126,26 @@ def test_an_address_is_one_row_for_all_its_spellings() -> None:
     make_contact(email="jörg@xn--bcher-kva.example", mobile="+46701234567")
 
     assert sorted(Address.objects.values_list("value", flat=True)) == ["+46701234567", "jörg@bücher.example"]
+
+
+@pytest.mark.django_db
+def test_what_was_imported_stays_so() -> None:
+    """Given that a mail of before the import bounced: its report changes nothing, nor could it end the block later."""
+    anna = make_contact()
+    assert anna.email_address is not None
+    Block.objects.create(address=anna.email_address, started_at=AT, cause=Cause.IMPORTED, reason="unknown")
+
+    blocked(anna, AT - timedelta(hours=1))
+
+    assert Block.objects.get().cause == Cause.IMPORTED
+
+
+@pytest.mark.django_db
+def test_blocks_that_were_there_learn_their_domain() -> None:
+    anna = make_contact()
+    blocked(anna)
+    Block.objects.update(domain="")
+
+    import_module("contacts.migrations.0003_block_indexes").fill_domains(None, SimpleNamespace(connection=connection))
+
+    assert Block.objects.get().domain == anna.email.partition("@")[2]

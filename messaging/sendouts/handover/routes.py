@@ -70,5 +70,6 @@ def route_of(url: str) -> Route | None:
 def _wrong() -> ImproperlyConfigured:
     # Without what was given: there may be a password in it.
     return ImproperlyConfigured(
-        "EMAIL_ROUTE must look like smtp://user:password@relay.example.org:587, smtps://…, mx: or mx://127.0.0.1:2525 (docs/operators.md)."
+        "EMAIL_ROUTE must look like smtp://user:password@relay.example.org:587, smtps://…, mx: or "
+        "mx://127.0.0.1:2525 (docs/operators.md)."
     )

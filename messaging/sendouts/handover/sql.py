@@ -42,7 +42,8 @@ FROM next WHERE m.id = next.id RETURNING m.id
 # All that a mail needs, and whether it may still be sent: hours may have passed since the rows were made.
 LOAD: Final = """
 SELECT m.id, m.attempts, m.sent_at, m.send_out_id, m.content_id, a.value,
-  EXISTS (SELECT FROM contacts_block b WHERE b.address_id = a.id AND b.ended_at IS NULL) AS is_blocked,
+  EXISTS (SELECT FROM contacts_block b
+    WHERE b.address_id = a.id AND b.ended_at IS NULL AND b.held_at IS NULL) AS is_blocked,
   NOT COALESCE(CASE m.channel WHEN 'email' THEN c.accepts_email ELSE c.accepts_sms END, true) AS is_opted_out,
   c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language
 FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id

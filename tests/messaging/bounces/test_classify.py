@@ -17,7 +17,7 @@ A_REPLY = (
     "<a@example.org> [192.0.2.7] ; : . ... été 用户 不存在 said: -> &lt; </p> domain found sender rejected"
 )
 WORDS = st.sampled_from(A_REPLY.split())
-ANYTHING = st.text() | st.lists(WORDS).map(" ".join)
+ANYTHING = st.text(st.characters()) | st.lists(WORDS).map(" ".join)
 
 
 def replies() -> list[tuple[str, str, str]]:

@@ -11,7 +11,9 @@ REPLY: Final = re.compile(
 MARKED: Final = re.compile(r"#\s?([45]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 STATUS: Final = re.compile(r"(?<![\w.\-/#])[#(\[<]{0,2}([45]\.\d{1,3}\.\d{1,3})(?![\w\-/]|[\d.]*\d)")
 # What looks like a reply code and is none: "after 500 hours", "450 KB", "port 587".
-AMOUNT: Final = re.compile(r"\s*(?:kb?|mb?|gb?|bytes?|hours?|days?|seconds?|secs?|minutes?|messages?|times|attempts?|lines?)\b", re.IGNORECASE)
+AMOUNT: Final = re.compile(
+    r"\s*(?:kb?|mb?|gb?|bytes?|hours?|days?|seconds?|secs?|minutes?|messages?|times|attempts?|lines?)\b", re.IGNORECASE
+)
 
 
 def codes_in(text: str) -> tuple[str, str]:

@@ -8,7 +8,8 @@ from messaging.bounces.mail.forms.mentions import addresses_in
 
 # What we said: Sendmail's and Courier's ">>>", MDaemon's "-->", InterScan's "Sent <<<", hMailServer's "sent:".
 COMMAND: Final = re.compile(
-    r"\s*(?:>>>|-+>|=+>|sent <<<|c:|[\w ]{0,20}\bsent:|command:)\s*(RCPT TO|MAIL FROM|DATA|EHLO|HELO|QUIT|RSET|STARTTLS|BDAT|AUTH|\.)", re.IGNORECASE
+    r"\s*(?:>>>|-+>|=+>|sent <<<|c:|[\w ]{0,20}\bsent:|command:)\s*(RCPT TO|MAIL FROM|DATA|EHLO|HELO|QUIT|RSET|STARTTLS|BDAT|AUTH|\.)",
+    re.IGNORECASE,
 )
 BARE_COMMAND: Final = re.compile(r"\W{0,6}(?:<<- |->> )?(RCPT TO|MAIL FROM):\s*<", re.IGNORECASE)
 # What the server answered.
@@ -18,7 +19,9 @@ ANSWER: Final = re.compile(
     re.IGNORECASE,
 )
 # Sendmail's own conclusion: "550 5.1.1 <anna@example.org>... User unknown", "anna... Deferred: Connection timed out".
-CONCLUSION: Final = re.compile(r"\s*((?:[45]\d\d[ \-])?(?:[45]\.\d{1,3}\.\d{1,3} )?)<?\"?([^\s<>\"|]{1,256})\"?>?\.\.\.\s*(.*)$")
+CONCLUSION: Final = re.compile(
+    r"\s*((?:[45]\d\d[ \-])?(?:[45]\.\d{1,3}\.\d{1,3} )?)<?\"?([^\s<>\"|]{1,256})\"?>?\.\.\.\s*(.*)$"
+)
 
 
 @dataclass(slots=True)

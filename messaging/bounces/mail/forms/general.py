@@ -28,13 +28,20 @@ HEADING: Final = re.compile(r"\s*[-=_*~#|+]{3,}.*[^-=_*~#|+\s].*$")
 SESSION: Final = re.compile(r"transcript|session|>>>|dialog", re.IGNORECASE)
 # "(generated from anna@example.org)", "(expanded from: <anna@example.org>)": the address that was written to.
 ORIGIN: Final = re.compile(
-    r"\(?\s*(?:ultimately )?(?:generated (?:from|by)|expanded from:?|originally addressed to|was addressed to|original address:|forwarded from)\s*<?([^\s<>()]+@[^\s<>()]+)>?\s*\)?:?", re.IGNORECASE
+    r"\(?\s*(?:ultimately )?(?:generated (?:from|by)|expanded from:?|originally addressed to|was addressed to|original address:|forwarded from)\s*<?([^\s<>()]+@[^\s<>()]+)>?\s*\)?:?",
+    re.IGNORECASE,
 )
 REASON_FIRST: Final = re.compile(r"-+ ?failure reasons", re.IGNORECASE)
 # Section headings of Sendmail, and its words behind an address, say what became of the recipients below or before.
 SECTIONS: Final = (
-    (re.compile(r"transient non-fatal|\(warning\)|still trying|will keep trying|delivery delayed", re.IGNORECASE), "delayed"),
-    (re.compile(r"permanent (?:fatal|delivery)|unrecoverable|fatal errors|bounced|undeliverable", re.IGNORECASE), "failed"),
+    (
+        re.compile(r"transient non-fatal|\(warning\)|still trying|will keep trying|delivery delayed", re.IGNORECASE),
+        "delayed",
+    ),
+    (
+        re.compile(r"permanent (?:fatal|delivery)|unrecoverable|fatal errors|bounced|undeliverable", re.IGNORECASE),
+        "failed",
+    ),
     (re.compile(r"successfully (?:delivered|sent)|delivery succe|was delivered to", re.IGNORECASE), "delivered"),
     (re.compile(r"relayed|delivered, no (?:further|delivery)", re.IGNORECASE), "relayed"),
     (re.compile(r"expanded by|mailing list\)", re.IGNORECASE), "expanded"),

@@ -34,7 +34,9 @@ SUMMARY: Final = re.compile(
     r"generating server|envelope-from|original-envelope-id|list-[\w-]+|delivered-to|thread-[\w-]+|content-[\w-]+|disposition)\s*[:=：]",
     re.IGNORECASE,
 )
-TO: Final = re.compile(r"\W{0,3}(?:to|cc|bcc|an|kopie|à|para|til|naar|aan|do|кому|宛先|收件人|收件者|받는 ?사람)\s*[:：]", re.IGNORECASE)
+TO: Final = re.compile(
+    r"\W{0,3}(?:to|cc|bcc|an|kopie|à|para|til|naar|aan|do|кому|宛先|收件人|收件者|받는 ?사람)\s*[:：]", re.IGNORECASE
+)
 REPLY: Final = re.compile(r"\s*(?:<<<|<-+|<<-|->>|received >>>|s:)?\s*[45][0-5]\d[ \-]", re.IGNORECASE)
 GENERATED: Final = re.compile(r"\(?(?:ultimately )?(?:generated (?:from|by)|expanded from:?)$", re.IGNORECASE)
 NOBODY: Final = re.compile(r"(?:post.?master|mailer-?daemon|abuse|hostmaster)@", re.IGNORECASE)
@@ -138,7 +140,9 @@ def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, li
         if AFTER.match(rest):
             return Strength.ALONE
         # A wrapped sentence may break before an address, but a paragraph begins with one only to tell of it.
-        if words.failure.search(rest) and (not number or not lines[number - 1].strip() or lines[number - 1].rstrip().endswith(":")):
+        if words.failure.search(rest) and (
+            not number or not lines[number - 1].strip() or lines[number - 1].rstrip().endswith(":")
+        ):
             return Strength.ALONE
         return _spoken("", address, number, lines)
     if REPLY.match(line):
@@ -151,7 +155,12 @@ def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, li
         return Strength.NAMED
     if len(lead) < 60 and words.recipient.search(lead) and not _is_contact(lead, number, lines):
         return Strength.NAMED
-    if line[start - 1 : start] in "<(" and not rest.strip(":,") and _is_name(lead) and not _is_contact(lead, number, lines):
+    if (
+        line[start - 1 : start] in "<("
+        and not rest.strip(":,")
+        and _is_name(lead)
+        and not _is_contact(lead, number, lines)
+    ):
         return Strength.ALONE
     return _spoken(lead, address, number, lines)
 
@@ -166,7 +175,11 @@ def _spoken(lead: str, address: str, number: int, lines: list[str]) -> Strength 
     failure = vocabulary().failure
     line = lines[number]
     at = line.find(address[:200])
-    sentence = SENTENCE.split(f"{before} {line[:at]}")[-1] + " x " + SENTENCE.split(f"{line[at + len(address) :]} {after}", maxsplit=1)[0]
+    sentence = (
+        SENTENCE.split(f"{before} {line[:at]}")[-1]
+        + " x "
+        + SENTENCE.split(f"{line[at + len(address) :]} {after}", maxsplit=1)[0]
+    )
     if failure.search(sentence):
         return Strength.SPOKEN
     return Strength.NEAR if failure.search(f"{before} {line} {after}") else None

@@ -13,7 +13,9 @@ LONGEST_LINE: Final = 1_000
 # A mail server says in so many lines that it brings bad news; a person may begin with fewer.
 FIRST_LINES: Final = 16
 VERY_FIRST_LINES: Final = 5
-ANSWER: Final = re.compile(r"\s*(re|aw|sv|antw|vs|odp|fwd?|wg|tr|rv|enc|回复|答复|回覆|转发)(\[\d+\])?\s?[:：]", re.IGNORECASE)
+ANSWER: Final = re.compile(
+    r"\s*(re|aw|sv|antw|vs|odp|fwd?|wg|tr|rv|enc|回复|答复|回覆|转发)(\[\d+\])?\s?[:：]", re.IGNORECASE
+)
 QUOTED: Final = re.compile(r"\s*[>|]\s*[^\s<]+\s+\S")
 # Without a copy of what failed, only this tells a bounce from talk about one.
 TO_SENDER: Final = re.compile(

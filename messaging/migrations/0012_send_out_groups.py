@@ -46,7 +46,7 @@ def grant(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0008_message_retry"), ("contacts", "0002_labels")]
+    dependencies = [("messaging", "0011_message_retry"), ("contacts", "0006_labels")]
 
     operations = [
         migrations.RunSQL(DONE, migrations.RunSQL.noop),

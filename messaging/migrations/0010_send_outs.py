@@ -12,8 +12,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contacts', '0002_labels'),
-        ('messaging', '0007_event_caveat'),
+        ('contacts', '0006_labels'),
+        ('messaging', '0009_block_pages'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("messaging", "0007_send_outs")]
+    dependencies = [("messaging", "0010_send_outs")]
 
     operations = [
         AddIndexConcurrently(

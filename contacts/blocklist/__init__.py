@@ -1,0 +1,1 @@
+"""What administrators do with many blocks at once: look, remove, put back, import, export."""

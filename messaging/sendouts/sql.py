@@ -54,7 +54,7 @@ NUMBERED: Final = """
 
 # The hash that hash partitions rest on, so it stays the same from version to version; sha256 takes ten times as long.
 # control.draws is the same in Python.
-IS_DRAWN: Final = "hashint8extended(c.id, {seed}::bigint) < {bound}::bigint"
+IS_DRAWN: Final = "hashint8extended(c.id, CAST({seed} AS bigint)) < CAST({bound} AS bigint)"
 HAS_LABEL: Final = "EXISTS (SELECT FROM contacts_labelled l WHERE l.label_id = {label} AND l.contact_id = c.id)"
 
 MAKE_ROWS: Final = """

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.models import Channel, Label
+from messaging.sendouts import contents
 from messaging.sendouts.audience import (
     Audience,
     Condition,
@@ -142,7 +143,7 @@ class AudienceForm(forms.Form):
         """The name and the lines of what was uploaded, or else pasted; None where neither was."""
         if self.cleaned_data["kind"] != "list":
             return None
-        upload: UploadedFile | None = self.cleaned_data["upload"]
+        upload: UploadedFile[Any] | None = self.cleaned_data["upload"]
         if upload:
             return upload.name or _("Uploaded"), upload
         if pasted := self.cleaned_data["pasted"]:
@@ -217,6 +218,7 @@ class EmailContentForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors and not cleaned.get("html", "").strip() and not cleaned.get("text", "").strip():
             self.add_error(None, _("Write the HTML or the plain text."))
+        _add_problems(self, Channel.EMAIL)
         return cleaned
 
 
@@ -228,6 +230,19 @@ class SmsContentForm(forms.Form):
         help_text=gettext_lazy("A number, or up to eleven letters and digits."),
     )  # fmt: skip
     text = forms.CharField(label=gettext_lazy("Text"), max_length=1600, widget=forms.Textarea(attrs={"rows": 5}))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        _add_problems(self, Channel.SMS)
+        return cleaned
+
+
+def _add_problems(form: forms.Form, channel: Channel) -> None:
+    """Tags that are none, by field."""
+    said = {name: form.cleaned_data.get(name, "") for name in ("subject", "html", "text")}
+    if not form.errors:
+        for field, problems in contents.problems(channel, **said).items():
+            form.add_error(field, problems)
 
 
 class SettingForm(forms.Form):

@@ -46,7 +46,7 @@ class Counts:
     by_outcome: dict[str, int] = field(default_factory=dict)
     is_estimate: bool = False
 
-    def __getitem__(self, outcome: str) -> int:
+    def of(self, outcome: str) -> int:
         return self.by_outcome.get(outcome, 0)
 
     @property
@@ -55,7 +55,7 @@ class Counts:
 
     @property
     def get_it(self) -> int:
-        return self[Status.WAITING]
+        return self.of(Status.WAITING)
 
 
 def rules_of(send_out: SendOut, master: Master | None = None) -> Rules:

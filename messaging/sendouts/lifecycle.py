@@ -7,7 +7,7 @@ scheduled -> draft;  scheduled, sending, paused -> cancelled;  sending -> done
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -116,11 +116,11 @@ def _move(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             sql.MOVE.format(also=also, only=only, then=then),
-            {
+            cast("dict[str, Any]", {
                 "id": send_out_id, "of": [str(each) for each in of], "to": str(to), "kind": str(kind),
                 "detail": detail, "actor": actor_id,
             }
-            | (parameters or {}),
+            | (parameters or {})),
         )  # fmt: skip
         if cursor.fetchone() is None:
             raise WrongStateError(State(SendOut.objects.values_list("state", flat=True).get(pk=send_out_id)))

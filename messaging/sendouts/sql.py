@@ -33,7 +33,11 @@ members AS {how} (
 )
 """
 
-IS_BLOCKED: Final = "EXISTS (SELECT FROM contacts_block b WHERE b.address_id = {alias}.{address} AND b.ended_at IS NULL AND b.held_at IS NULL)"
+# What is in force: neither ended nor held for review (contacts/blocks.py, IN_FORCE).
+IS_BLOCKED: Final = """
+EXISTS (SELECT FROM contacts_block b
+  WHERE b.address_id = {alias}.{address} AND b.ended_at IS NULL AND b.held_at IS NULL)
+"""
 
 # A copy goes to the first of those who share an address and could get one. Asked of all contacts at once:
 IS_COPY: Final = """

@@ -1,7 +1,8 @@
 """The pages on which a marketer fills in a send-out: name, audience, content, control group, and the final page."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from functools import wraps
+from typing import Any, Final, TypeVar, cast
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
@@ -30,10 +31,10 @@ from messaging.statuses import Status
 MAKE: Final = ("messaging.view_sendout", "messaging.make_sendout")
 BOTH: Final = ("GET", "HEAD", "POST")
 STEPS: Final = (
-    ("audience", gettext_lazy("Audience")),
-    ("content", gettext_lazy("Content")),
-    ("setting", gettext_lazy("Control group")),
-    ("final", gettext_lazy("Check and start")),
+    ("audience", gettext_lazy("Audience"), "messaging:send_out_audience"),
+    ("content", gettext_lazy("Content"), "messaging:send_out_content"),
+    ("setting", gettext_lazy("Control group"), "messaging:send_out_setting"),
+    ("final", gettext_lazy("Check and start"), "messaging:send_out_final"),
 )
 SETTINGS: Final = ("control_percentage", "is_transactional", "tracks_opens", "tracks_clicks")
 PAGE: Final = 50
@@ -49,7 +50,24 @@ def new(request: HtmxRequest) -> HttpResponse:
     return redirect("messaging:send_out_audience", made.pk)
 
 
+def for_draft(view: View) -> View:
+    """A page of a draft; of what is a draft no more, its own page tells instead."""
+
+    @wraps(view)
+    def guarded(request: HtmxRequest, pk: int, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, pk, *args, **kwargs)
+        except WrongStateError as error:
+            messages.warning(
+                request, _("It cannot be edited any more: it is %(state)s.") % {"state": error.state.label}
+            )
+            return redirect("messaging:send_out", pk)
+
+    return cast("View", guarded)
+
+
 @page(*MAKE, methods=BOTH)
+@for_draft
 def audience(request: HtmxRequest, pk: int) -> HttpResponse:
     """Whom it goes to. A list that is pasted or uploaded is kept at once, and what was found in it is told."""
     send_out = draft_of(pk)
@@ -72,6 +90,7 @@ def audience(request: HtmxRequest, pk: int) -> HttpResponse:
 
 
 @page(*MAKE)
+@for_draft
 def count(request: HtmxRequest, pk: int) -> HttpResponse:
     """How many that would be, as somebody fills in the audience."""
     send_out = draft_of(pk)
@@ -82,6 +101,7 @@ def count(request: HtmxRequest, pk: int) -> HttpResponse:
 
 
 @page(*MAKE, methods=BOTH)
+@for_draft
 def content(request: HtmxRequest, pk: int) -> HttpResponse:
     """What it says."""
     send_out = draft_of(pk)
@@ -94,10 +114,13 @@ def content(request: HtmxRequest, pk: int) -> HttpResponse:
     senders = {name: filled[name] for name in ("sender_name", "sender") if name in filled}
     drafts.save(send_out, request.user.pk, "sender", **senders)
     drafts.save_content(send_out, request.user.pk, **{name: filled.get(name, "") for name in drafts.SAID})
+    if "preview" in request.POST:
+        return redirect("messaging:send_out_preview", pk)
     return redirect("messaging:send_out_setting", pk)
 
 
 @page(*MAKE, methods=BOTH)
+@for_draft
 def setting(request: HtmxRequest, pk: int) -> HttpResponse:
     """Control group, and whether it is transactional."""
     send_out = draft_of(pk)
@@ -109,6 +132,7 @@ def setting(request: HtmxRequest, pk: int) -> HttpResponse:
 
 
 @page(*MAKE, methods=BOTH)
+@for_draft
 def final(request: HtmxRequest, pk: int) -> HttpResponse:
     """How many get it, how many do not and why; and the button that starts it."""
     send_out = draft_of(pk)
@@ -125,6 +149,7 @@ def final(request: HtmxRequest, pk: int) -> HttpResponse:
 
 
 @page(*MAKE, "contacts.view_contact")
+@for_draft
 def members(request: HtmxRequest, pk: int, outcome: str) -> HttpResponse:
     """The contacts behind a number of the final page."""
     send_out = draft_of(pk)
@@ -149,10 +174,6 @@ OUTCOMES: Final[dict[str, Any]] = {
     Status.CONTROL_GROUP.value: Status.CONTROL_GROUP.label,
     **{why.value: why.label for why in Why},
 }
-
-
-class NoDraftError(Exception):
-    """It was started, scheduled or cancelled meanwhile."""
 
 
 def draft_of(pk: int) -> SendOut:
@@ -192,7 +213,7 @@ def _counted(send_out: SendOut, chosen: Audience) -> dict[str, Any]:
 
 def reasons_of(found: judging.Counts) -> list[tuple[str, Any, int]]:
     """Why members get nothing: outcome, words and number, of what there is."""
-    return [(key, label, found[key]) for key, label in OUTCOMES.items() if key != Status.WAITING and found[key]]
+    return [(key, label, n) for key, label in OUTCOMES.items() if key != Status.WAITING and (n := found.of(key))]
 
 
 def _ask_start(request: HtmxRequest, send_out: SendOut, form: StartForm) -> HttpResponse:

@@ -15,13 +15,16 @@ from messaging.statuses import Status
 
 CHUNK: Final = 20_000
 REASONS: Final = tuple(Why)
+FIGURES: Final = frozenset({*Status.values, *Why.values})
 
 
 class Totals(dict[str, int]):
-    """By figure (a Status or a Why); 0 for what there is none of."""
+    """By figure (a Status or a Why); 0 for what there is none of. Nothing else is a key: templates ask that first."""
 
     def __missing__(self, figure: str) -> int:
-        return 0
+        if figure in FIGURES:
+            return 0
+        raise KeyError(figure)
 
     @property
     def messages(self) -> int:

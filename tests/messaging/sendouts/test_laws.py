@@ -18,8 +18,8 @@ from messaging.sendouts.control import Draw, Master
 from messaging.sendouts.judging import counts, members, rules_of
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.models import MasterControl, Why
-from messaging.sendouts.totals import fold, recount, totals_of
 from messaging.sendouts.sql import IS_DRAWN
+from messaging.sendouts.totals import fold, recount, totals_of
 from messaging.statuses import Event, Kind, Status
 from tests.messaging.conftest import SENT_AT
 from tests.messaging.sendouts.people import Person, make_people, make_send_out, people

@@ -24,6 +24,7 @@ from messaging.sendouts.models import (
     SendOutChange,
     Total,
 )
+from messaging.sendouts.tags import plainly
 from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
 
 __all__ = [
@@ -107,7 +108,9 @@ class Message(models.Model):
     @property
     def title(self) -> str:
         """What a marketer knows the message by."""
-        return self.subject or (self.send_out.subject or self.send_out.name if self.send_out else str(_("No subject")))
+        if self.subject or self.send_out is None:
+            return self.subject or str(_("No subject"))
+        return plainly(self.send_out.subject) or self.send_out.name
 
     @property
     def look(self) -> Look:

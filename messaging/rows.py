@@ -43,8 +43,8 @@ def version_of(message: Message) -> str:
 class Row(TypedDict):
     """A message as the card lists it, all said; a template that asked for each word by itself would take twice as long.
 
-    A dictionary, since that is where Django's templates look first. `why` names the information icon, `content` is where its text is, `news` is where
-    a live row asks for news; empty where there is none.
+    A dictionary, since that is where Django's templates look first. `why` names the information icon, `content` is
+    where its words are, `news` is where a live row asks for news; empty where there is none.
     """
 
     pk: str

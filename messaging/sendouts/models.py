@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Address, Channel, Contact
+from messaging.sendouts.tags import plainly
 
 # A control group of more than half of the audience is a slip.
 LARGEST_PERCENTAGE: Final = Decimal(50)
@@ -87,6 +88,10 @@ class SendOut(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("messaging:send_out", args=[self.pk])
+
+    @property
+    def shown_subject(self) -> str:
+        return plainly(self.subject)
 
 
 class Content(models.Model):

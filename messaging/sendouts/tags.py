@@ -90,6 +90,11 @@ def compiled(text: str) -> Text:
     return Text.of([*pieces, rest])
 
 
+def plainly(text: str) -> str:
+    """A text with tags for whoever looks at it without a contact: what stands there for want of a value."""
+    return _TAG.sub(lambda found: found.group(1).partition(",")[2].strip() or "…", text) if "[[" in text else text
+
+
 def _halves(text: str) -> list[str]:
     if _HALF.search(text) is None:
         return []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.sendouts.sms import GSM_7, UCS_2, length_of
-from messaging.sendouts.tags import NAMES, Tag, TagError, compiled, html_quoted
+from messaging.sendouts.tags import NAMES, Tag, TagError, compiled, html_quoted, plainly
 
 
 def test_a_tag_is_filled_in_and_falls_back() -> None:
@@ -41,6 +41,10 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         compiled("[[one]] [[two]] [[firstName]]")
 
     assert len(error.value.problems) == 2
+
+
+def test_without_a_contact_a_tag_shows_what_stands_there_for_want_of_a_value() -> None:
+    assert plainly("Hi [[firstName, you]] of [[country]]") == "Hi you of …"
 
 
 def test_single_brackets_are_text() -> None:

@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 
 from django.core.management.base import BaseCommand
 
-from messaging.bounces.classify import classify
+from messaging.bounces.classify import Verdict, classify
 from messaging.bounces.mail import Finding, read_mail
 from messaging.bounces.mail.files import mail_files, mails_in
 
@@ -63,18 +63,27 @@ def rows_of_mails(stream: IO[bytes]) -> Iterator[Row]:
 
 
 def rows_of_replies(stream: IO[bytes]) -> Iterator[Row]:
-    """What each line means as a server's reply; it names no recipient and no action."""
+    """What each line means as a server's reply; it names no recipient."""
     for line in stream:
         said = line.decode("utf-8", "replace").rstrip("\r\n")
         verdict = classify(said)
         yield NO_BOUNCE | {
-            "bounce": "hard" if verdict.is_hard else "soft",
+            "action": action_of(verdict),
+            "bounce": verdict.bounce,
             "reason": verdict.reason,
             "reply_code": verdict.reply_code,
             "status_code": verdict.status_code,
             "diagnostic": said,
             "rule": verdict.rule,
+            "confidence": verdict.confidence,
         }
+
+
+def action_of(verdict: Verdict) -> str:
+    """What a mail would call it (RFC 3464 2.3.3), by the class of the code; without one it failed."""
+    if verdict.reason == "delivered":
+        return "delivered"
+    return "delayed" if (verdict.status_code or verdict.reply_code).startswith("4") else "failed"
 
 
 def row_of(finding: Finding) -> Row:

@@ -73,14 +73,14 @@ def addresses_in(text: str) -> list[tuple[int, int, str]]:
         return []
     if ("=" in text or "MTP:" in text) and (match := X400.search(text)):
         return [(match.start(), match.end(), match[1].replace("(a)", "@").rstrip(".,"))]
-    found = [_trimmed(match.start(), match.end(), match[0]) for match in ADDRESS.finditer(text)]
+    found = [_trimmed(match.end(), match[0]) for match in ADDRESS.finditer(text)]
     if not text.isascii():
         whole = [(match.start(1), match.end(1), match[1]) for match in BRACKETED.finditer(text)]
         return whole if whole and len(whole) >= len(found) else found
     return found
 
 
-def _trimmed(start: int, end: int, address: str) -> tuple[int, int, str]:
+def _trimmed(end: int, address: str) -> tuple[int, int, str]:
     lean = LABEL_IN_ADDRESS.sub("", address, count=1).lstrip("'`*={|}/!?#&-.")
     return end - len(lean), end, lean
 

@@ -49,6 +49,7 @@ SECTIONS: Final = (
 # The recipient's name alone, where a heading says that recipients follow: "screenname", "userx    No matches".
 FOLLOWS: Final = re.compile(r"(?:following|recipients?|address(?:es|\(es\))?)\b[^\n]*:\s*$", re.IGNORECASE)
 NAME: Final = re.compile(r"\s*([A-Za-z0-9][\w.\-+]{1,63})(?:\s*$|\s+\((.{1,200})\)\s*$|\s{3,}(\S.*)$)")
+BEGINS_WITH_STATUS: Final = re.compile(r"\W*[45]\.\d\.\d{1,3}\s+\S")
 LABEL: Final = re.compile(r"^[^:：]{1,60}[:：]")
 
 
@@ -206,6 +207,8 @@ def _block(mention: Mention, lines: list[str], end: int) -> str:
         if not line:
             ends_paragraph = True
             continue
+        if SUMMARY.match(line):
+            continue
         if RULER.match(line):
             if parts:
                 break
@@ -250,7 +253,10 @@ def _said(recipient: Recipient, dialogue: Dialogue) -> str:
 
 def _coded_line(story: Story) -> str:
     """A line anywhere in the story that gives a server's answer with its codes; empty where there is none."""
-    return next((line.strip() for line in story.lines[:400] if all(codes_in(line)) and not SUMMARY.match(line)), "")
+    lines = [line.strip() for line in story.lines[:400] if not SUMMARY.match(line)]
+    return next((line for line in lines if all(codes_in(line))), "") or next(
+        (line for line in lines if BEGINS_WITH_STATUS.match(line)), ""
+    )
 
 
 def _lead(story: Story, recipients: list[Recipient]) -> str:

@@ -26,7 +26,7 @@ BULLET: Final = re.compile(r"(?:(?:[>*•·○●・※|+#\-]{1,8}|\d{1,3}[.)]|&
 # What may stand around an address without being a word.
 OPEN: Final = " \t\"'<([{:=：“‘「『【（＜«`*"
 CLOSE: Final = "\"'>)]}”’」』】）＞»`*"
-AFTER: Final = re.compile(r"[:;,.(\[\-–—：，、。…|]|on \w{3}|\S{0,8} ?\d{1,4}[./\-年]\d|<mailto")
+AFTER: Final = re.compile(r"[45]\d\d\b|[:;,.(\[\-–—：，、。…|]|on \w{3}|\S{0,8} ?\d{1,4}[./\-年]\d|<mailto")
 # What a mail program prints of the header of a mail.
 SUMMARY: Final = re.compile(
     r"\W{0,3}(?:from|sender(?: address)?|reply-to|return-path|message-?id|mail from|date|sent|subject|absender|von|betreff|gesendet|x-[\w-]+|received|"
@@ -38,6 +38,8 @@ TO: Final = re.compile(
     r"\W{0,3}(?:to|cc|bcc|an|kopie|à|para|til|naar|aan|do|кому|宛先|收件人|收件者|받는 ?사람)\s*[:：]", re.IGNORECASE
 )
 REPLY: Final = re.compile(r"\s*(?:<<<|<-+|<<-|->>|received >>>|s:)?\s*[45][0-5]\d[ \-]", re.IGNORECASE)
+# "RCPT To:<anna@example.org>", behind ">>>" or a time; also in a list of a mail's recipients, which is no command.
+COMMAND: Final = re.compile(r"[^<]{0,60}(?:>>>|-->|->|sent:|command:)?\s*(?:rcpt to|mail from):<", re.IGNORECASE)
 GENERATED: Final = re.compile(r"\(?(?:ultimately )?(?:generated (?:from|by)|expanded from:?)$", re.IGNORECASE)
 NOBODY: Final = re.compile(r"(?:post.?master|mailer-?daemon|abuse|hostmaster)@", re.IGNORECASE)
 SENTENCE: Final = re.compile(r"[.!?。！？](?=\s+[^\s\d]|$)|\)\.")
@@ -102,7 +104,7 @@ def _mentions(number: int, found: list[tuple[int, int, str]], lines: list[str]) 
             yield Mention(number, address, Strength.ALONE, "", indent)
         return
     for at, (start, end, address) in enumerate(found):
-        lead, rest = _lead(line[:start]), line[end:].lstrip(CLOSE).strip()
+        lead, rest = _lead(line[:start]), _rest(line[end:])
         strength = _strength(lead, rest, found[0], number, lines) if at == 0 else _spoken(lead, address, number, lines)
         if strength and not (strength <= Strength.SPOKEN and NOBODY.match(address)):
             tells = strength <= Strength.SPOKEN or (lead and vocabulary().failure.search(lead))
@@ -116,6 +118,12 @@ def _lead(text: str) -> str:
     text = text.rstrip(OPEN).removesuffix("mailto").rstrip(OPEN).lstrip()
     bullet = BULLET.match(text + " ")
     return text[bullet.end() :].strip() if bullet else text.lstrip("[(\"'<").strip()
+
+
+def _rest(text: str) -> str:
+    """What stands after the address, without brackets, arrows and quotation marks."""
+    rest = text.lstrip(CLOSE).strip()
+    return rest if rest.startswith("<mailto") else rest.lstrip("<＜").lstrip()
 
 
 def _plain(rest: str) -> str:
@@ -145,7 +153,7 @@ def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, li
         ):
             return Strength.ALONE
         return _spoken("", address, number, lines)
-    if REPLY.match(line):
+    if REPLY.match(line) or COMMAND.match(line):
         return Strength.ANSWERED
     if GENERATED.match(lead):
         return Strength.ALONE

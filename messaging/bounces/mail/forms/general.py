@@ -11,7 +11,7 @@ from typing import Final
 
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.forms import returned
-from messaging.bounces.mail.forms.codes import codes_in
+from messaging.bounces.codes import codes_in
 from messaging.bounces.mail.forms.dialogue import Dialogue, dialogue_in
 from messaging.bounces.mail.forms.mentions import ADDRESS, SUMMARY, Mention, Strength, addresses_in, mentions_in
 from messaging.bounces.mail.forms.story import Story, is_told_by_server, story_of
@@ -219,7 +219,7 @@ def _block(mention: Mention, lines: list[str], end: int) -> str:
         is_deep = is_deep or depth > mention.indent
         if HEADING.match(line) and (parts or SESSION.search(line)):
             break
-        if closing.match(line):
+        if closing.begin(line):
             if ends_paragraph:
                 break
             if not parts:
@@ -231,7 +231,7 @@ def _block(mention: Mention, lines: list[str], end: int) -> str:
 
 def _without_label(line: str) -> str:
     label = LABEL.match(line)
-    if label and vocabulary().reason.match(label[0][:-1].strip()):
+    if label and vocabulary().reason.begin(label[0][:-1].strip()):
         return line[label.end() :].strip()
     return line
 
@@ -290,7 +290,7 @@ def _action_of(story: Story) -> str:
     """Failed, or delayed where a warning says that the server goes on trying."""
     words = vocabulary()
     text = " ".join([story.mail.subject, *(line.strip() for line in story.lines[: 2 * MOST_LINES])])[:6_000]
-    if words.delayed.search(text) and not words.gave_up.search(text):
+    if words.delayed.within(text) and not words.gave_up.within(text):
         return "delayed"
     return "failed"
 

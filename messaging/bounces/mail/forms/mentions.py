@@ -107,7 +107,7 @@ def _mentions(number: int, found: list[tuple[int, int, str]], lines: list[str]) 
         lead, rest = _lead(line[:start]), _rest(line[end:])
         strength = _strength(lead, rest, found[0], number, lines) if at == 0 else _spoken(lead, address, number, lines)
         if strength and not (strength <= Strength.SPOKEN and NOBODY.match(address)):
-            tells = strength <= Strength.SPOKEN or (lead and vocabulary().failure.search(lead))
+            tells = strength <= Strength.SPOKEN or (lead and vocabulary().failure.within(lead))
             yield Mention(number, address, strength, line.strip() if tells else _plain(rest), indent)
         if strength and strength > Strength.SPOKEN:
             return
@@ -148,7 +148,7 @@ def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, li
         if AFTER.match(rest):
             return Strength.ALONE
         # A wrapped sentence may break before an address, but a paragraph begins with one only to tell of it.
-        if words.failure.search(rest) and (
+        if words.failure.within(rest) and (
             not number or not lines[number - 1].strip() or lines[number - 1].rstrip().endswith(":")
         ):
             return Strength.ALONE
@@ -159,9 +159,9 @@ def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, li
         return Strength.ALONE
     if TO.match(line):
         return Strength.ADDRESSED
-    if words.field.match(lead) and (":" in line[:start] or "：" in line[:start]):
+    if words.field.begin(lead) and (":" in line[:start] or "：" in line[:start]):
         return Strength.NAMED
-    if len(lead) < 60 and words.recipient.search(lead) and not _is_contact(lead, number, lines):
+    if len(lead) < 60 and words.recipient.within(lead) and not _is_contact(lead, number, lines):
         return Strength.NAMED
     if (
         line[start - 1 : start] in "<("
@@ -188,9 +188,9 @@ def _spoken(lead: str, address: str, number: int, lines: list[str]) -> Strength 
         + " x "
         + SENTENCE.split(f"{line[at + len(address) :]} {after}", maxsplit=1)[0]
     )
-    if failure.search(sentence):
+    if failure.within(sentence):
         return Strength.SPOKEN
-    return Strength.NEAR if failure.search(f"{before} {line} {after}") else None
+    return Strength.NEAR if failure.within(f"{before} {line} {after}") else None
 
 
 def _is_name(lead: str) -> bool:
@@ -203,7 +203,7 @@ def _is_contact(lead: str, number: int, lines: list[str]) -> bool:
     if len(lead) < 12 and number:
         lead = f"{lines[number - 1].strip()[-60:]} {lead}"
     lead = lead[-60:].strip()
-    return bool(words.not_recipient.search(lead) or words.contact.search(lead))
+    return words.not_recipient.within(lead) or words.contact.within(lead)
 
 
 def _asks_to_write_to(number: int, lines: list[str]) -> bool:
@@ -211,7 +211,7 @@ def _asks_to_write_to(number: int, lines: list[str]) -> bool:
     words = vocabulary()
     above = next((lines[i].strip() for i in range(number - 1, max(number - 4, -1), -1) if lines[i].strip()), "")[-40:]
     last = above.rstrip(": ,").rpartition(" ")[2]
-    return bool(words.not_recipient.search(above) or (number and words.contact.search(last)))
+    return words.not_recipient.within(above) or (number > 0 and words.contact.within(last))
 
 
 def _around(number: int, lines: list[str]) -> tuple[str, str]:

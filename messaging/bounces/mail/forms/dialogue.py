@@ -25,6 +25,7 @@ CONCLUSION: Final = re.compile(
 
 
 SESSION: Final = re.compile(r"-- ?transcript of session follows", re.IGNORECASE)
+MAY_BE_ONE: Final = re.compile(r"\.\.\.|rcpt to|^\W*(?:[A-Za-z ]{1,40}:\s*)?[45][0-5]\d", re.IGNORECASE)
 # Sendmail's words for what it leaves to the lines before.
 VAGUE: Final = re.compile(r"service unavailable|mailer error|^\s*$", re.IGNORECASE)
 LONGEST: Final = 500
@@ -49,6 +50,8 @@ class Dialogue:
 def dialogue_in(lines: list[str]) -> Dialogue:
     """What the lines hold of an SMTP dialogue."""
     said = Dialogue()
+    if not any(MAY_BE_ONE.search(line) for line in lines):
+        return said
     in_session, before = False, ""  # what was said since the last command, about nobody in particular
     asked = ""  # the recipient whom the last command named
     open_answer = ""  # whose answer the next line may continue; "*" for none in particular

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from messaging.bounces.codes import codes_in
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.forms import returned
-from messaging.bounces.codes import codes_in
 from messaging.bounces.mail.forms.dialogue import Dialogue, dialogue_in
 from messaging.bounces.mail.forms.mentions import ADDRESS, SUMMARY, Mention, Strength, addresses_in, mentions_in
 from messaging.bounces.mail.forms.story import Story, is_told_by_server, story_of
@@ -49,6 +49,7 @@ SECTIONS: Final = (
 # The recipient's name alone, where a heading says that recipients follow: "screenname", "userx    No matches".
 FOLLOWS: Final = re.compile(r"(?:following|recipients?|address(?:es|\(es\))?)\b[^\n]*:\s*$", re.IGNORECASE)
 NAME: Final = re.compile(r"\s*([A-Za-z0-9][\w.\-+]{1,63})(?:\s*$|\s+\((.{1,200})\)\s*$|\s{3,}(\S.*)$)")
+MAY_HOLD_CODE: Final = re.compile(r"[45]\.\d\.\d")
 BEGINS_WITH_STATUS: Final = re.compile(r"\W*[45]\.\d\.\d{1,3}\s+\S")
 LABEL: Final = re.compile(r"^[^:：]{1,60}[:：]")
 
@@ -253,7 +254,7 @@ def _said(recipient: Recipient, dialogue: Dialogue) -> str:
 
 def _coded_line(story: Story) -> str:
     """A line anywhere in the story that gives a server's answer with its codes; empty where there is none."""
-    lines = [line.strip() for line in story.lines[:400] if not SUMMARY.match(line)]
+    lines = [line.strip() for line in story.lines[:400] if MAY_HOLD_CODE.search(line) and not SUMMARY.match(line)]
     return next((line for line in lines if all(codes_in(line))), "") or next(
         (line for line in lines if BEGINS_WITH_STATUS.match(line)), ""
     )

@@ -46,15 +46,9 @@ class Story:
 
 def story_of(mail: ParsedMail) -> Story:
     """The lines that say what happened: without the copy of the mail that came back."""
-    words = vocabulary()
-    lines: list[str] = []
-    for line in mail.lines[:MOST_LINES]:
-        text = line[:LONGEST_LINE].replace("\xa0", " ").rstrip()
-        bare = text.lstrip()
-        if bare and words.copy.begin(bare):
-            break
-        lines.append(text)
-    return Story(mail, lines)
+    lines = [line[:LONGEST_LINE].replace("\xa0", " ").rstrip() for line in mail.lines[:MOST_LINES]]
+    end = vocabulary().copy.first_line("\n".join(lines))
+    return Story(mail, lines if end < 0 else lines[:end])
 
 
 def is_told_by_server(story: Story) -> bool:

@@ -19,7 +19,7 @@ class Words:
     A Latin word is found at its begin only: "full" in "is full", not in "useful".
     """
 
-    __slots__ = ("_anywhere", "_first")
+    __slots__ = ("_anywhere", "_first", "_line")
 
     def __init__(self, entries: list[str], *, ends: bool) -> None:
         """`ends`: the word must end the text, but for up to three marks."""
@@ -31,6 +31,7 @@ class Words:
         options.case_sensitive = False
         options.max_mem = MEMORY
         self._first = re2.compile(f"^{both}{end}", options)
+        self._line = re2.compile(f"(?m)^[ \\t]*{both}{end}", options)
         self._anywhere = re2.compile(f"(?:^|[^a-z]){both}{end}" + (f"|(?:{other}){end}" if other else ""), options)
 
     def within(self, text: str) -> bool:
@@ -40,6 +41,12 @@ class Words:
     def begin(self, text: str) -> bool:
         """Whether the text begins with one of these words."""
         return self._first.search(text.encode("utf-8", "replace")) is not None
+
+    def first_line(self, text: str) -> int:
+        """The number of the first line that begins with one of these words; -1 where none does."""
+        octets = text.encode("utf-8", "replace")
+        found = self._line.search(octets)
+        return octets.count(b"\n", 0, found.start()) if found else -1
 
     def place(self, text: str) -> int:
         """Where the first of these words begins in the text, or the mark before it; -1 where there is none."""

@@ -167,7 +167,7 @@ def _gathered(mentions: list[Mention], lines: list[str]) -> list[Recipient]:
             begin = kept[at - 1].line + 1 if at else 0
             block = _joined(line for line in lines[begin : mention.line] if not HEADING.match(line))
         else:
-            block = _block(mention, lines, end)
+            block = "" if end == mention.line else _block(mention, lines, end)
         recipient.action = recipient.action or _section(lines, mention)
         if origin := ORIGIN.search(block):
             recipient.original = recipient.original or origin[1]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 from messaging.bounces.mail.forms.vocabulary import vocabulary
@@ -26,6 +27,7 @@ BULLET: Final = re.compile(r"(?:(?:[>*•·○●・※|+#\-]{1,8}|\d{1,3}[.)]|&
 # What may stand around an address without being a word.
 OPEN: Final = " \t\"'<([{:=：“‘「『【（＜«`*"
 CLOSE: Final = "\"'>)]}”’」』】）＞»`*"
+LISTED: Final = re.compile(r"[\s\"'<>\[\]]*(?:[,;、，&]|and|und|et|y|e|og|och|en|i|и)[\s\"'<>\[\]]*", re.IGNORECASE)
 AFTER: Final = re.compile(r"[45]\d\d\b|[:;,.(\[\-–—：，、。…|]|on \w{3}|\S{0,8} ?\d{1,4}[./\-年]\d|<mailto")
 # What a mail program prints of the header of a mail.
 SUMMARY: Final = re.compile(
@@ -110,7 +112,17 @@ def _mentions(number: int, found: list[tuple[int, int, str]], lines: list[str]) 
             tells = strength <= Strength.SPOKEN or (lead and vocabulary().failure.within(lead))
             yield Mention(number, address, strength, line.strip() if tells else _plain(rest), indent)
         if strength and strength > Strength.SPOKEN:
+            for _, _, further in _listed_after(line, found[at:]):
+                yield Mention(number, further, strength, "", indent)
             return
+
+
+def _listed_after(line: str, found: list[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+    """The addresses that go on a list which the first of them begins: "anna@example.org, bert@example.org"."""
+    for before, after in pairwise(found):
+        if not LISTED.fullmatch(line[before[1] : after[0]]):
+            return
+        yield after
 
 
 def _lead(text: str) -> str:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from messaging.bounces.codes import codes_in
 from messaging.bounces.mail.forms.vocabulary import vocabulary
 from messaging.bounces.mail.parsed import ParsedMail
 
@@ -16,6 +17,9 @@ VERY_FIRST_LINES: Final = 5
 ANSWER: Final = re.compile(
     r"\s*(re|aw|sv|antw|vs|odp|fwd?|wg|tr|rv|enc|回复|答复|回覆|转发)(\[\d+\])?\s?[:：]", re.IGNORECASE
 )
+FORWARDED: Final = re.compile(
+    r"forward|weitergeleitet|transf|reenvi|inoltrat|doorgestuurd|пересыла|转发|轉寄|転送|전달", re.IGNORECASE
+)
 QUOTED: Final = re.compile(r"\s*[>|]\s*[^\s<]+\s+\S")
 # Without a copy of what failed, only this tells a bounce from talk about one.
 TO_SENDER: Final = re.compile(
@@ -24,6 +28,7 @@ TO_SENDER: Final = re.compile(
     r"ваш[ею]? (?:письмо|сообщение)|twoja wiadomo|您的|你的|お客様|メール|邮件|郵件|메일",
     re.IGNORECASE,
 )
+MAY_HOLD_CODE: Final = re.compile(r"[45]\d\d[ \-]+#?[45]\.\d\.\d")
 HAS_WORDS: Final = re.compile(r"[^\W\d_]{2}")
 # A bounce to the owner of a list has the list's own fields; a newsletter has List-Unsubscribe without them.
 FROM_LISTS: Final = ("list-id", "list-post", "x-mailman-version", "newsgroups")
@@ -47,8 +52,11 @@ class Story:
 def story_of(mail: ParsedMail) -> Story:
     """The lines that say what happened: without the copy of the mail that came back."""
     lines = [line[:LONGEST_LINE].replace("\xa0", " ").rstrip() for line in mail.lines[:MOST_LINES]]
-    end = vocabulary().copy.first_line("\n".join(lines))
-    return Story(mail, lines if end < 0 else lines[:end])
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    # A heading of the very first line is that of a summary, unless a person forwards.
+    begin = first if lines and FORWARDED.search(lines[first]) else first + 1
+    end = vocabulary().copy.first_line("\n".join(lines[begin:]))
+    return Story(mail, lines if end < 0 else lines[: begin + end])
 
 
 def is_told_by_server(story: Story) -> bool:
@@ -75,7 +83,7 @@ def is_told_by_server(story: Story) -> bool:
     if "x-failed-recipients" in headers:
         return True
     if is_daemon or is_pathless:
-        return bool(opening) or speaks_of_failure
+        return bool(opening) or speaks_of_failure or (is_daemon and _holds_answer(story.lines))
     if ANSWER.match(subject) and not speaks_of_failure:
         return False
     if not speaks_of_failure or ("in-reply-to" in headers and ANSWER.match(subject)):
@@ -84,6 +92,11 @@ def is_told_by_server(story: Story) -> bool:
     if returns:
         return 0 < opening <= VERY_FIRST_LINES
     return opening == 1 and any(TO_SENDER.search(line) for line in story.lines[:VERY_FIRST_LINES])
+
+
+def _holds_answer(lines: list[str]) -> bool:
+    """Whether one of the first lines gives a server's refusal with both codes."""
+    return any(MAY_HOLD_CODE.search(line) and all(codes_in(line)) for line in lines[:60])
 
 
 def _opens_at(lines: list[str]) -> int:

@@ -14,6 +14,8 @@ from messaging.bounces.mail.reports import Report
 
 # Our own token (messaging/tokens.py), unproven, wherever it travels in a header.
 TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
+# Its last part alone: soon looked for, where a number may begin at any digit.
+PROOF: Final = re.compile(rb"-[0-9a-fA-F]{16}")
 BOUNCES: Final = frozenset({"failed", "delayed"})
 # Below this the words said nothing, and a code decided: then the text for humans is asked as well.
 SURE: Final = 0.75
@@ -85,7 +87,7 @@ READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
 
 def _tokens(returned: ParsedMail | None, *mails: ParsedMail) -> tuple[str, ...]:
     blocks = [mail.headers.raw for mail in (returned, *mails) if mail]
-    found = (token.decode("ascii").lower() for block in blocks for token in TOKEN.findall(block))
+    found = (token.decode("ascii").lower() for block in blocks if PROOF.search(block) for token in TOKEN.findall(block))
     return tuple(dict.fromkeys(found))
 
 

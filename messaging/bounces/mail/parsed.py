@@ -21,7 +21,8 @@ LONGEST_TEXT: Final = 200_000
 LONGEST_LIST: Final = 5_000_000
 LONGEST_HEADERS: Final = 200_000
 
-LINE_ENDS: Final = re.compile(rb"\r*\n|\r")
+# Carriage returns that are not half of a CRLF: some servers write CR CR LF, others CR alone.
+ODD_LINE_ENDS: Final = re.compile(rb"\r+\n?")
 # RFC 5322 section 2.2: a name of visible letters, a colon, and what follows on lines that begin with a blank.
 FIELD: Final = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
 FIELDS: Final = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z))*+")
@@ -49,25 +50,29 @@ TRACE: Final = re.compile(
 class Headers:
     """The header fields of a mail or a part, by name without regard to case."""
 
-    __slots__ = ("_fields", "raw")
+    __slots__ = ("_fields", "_first", "raw")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._fields: dict[str, list[bytes]] | None = None
+        self._first: dict[str, str] = {}
 
     @property
     def fields(self) -> dict[str, list[bytes]]:
         """Lower-cased name -> the raw values in order."""
         if self._fields is None:
-            self._fields = {}
+            self._fields = fields = {}
             for name, value in FIELD.findall(self.raw):
-                self._fields.setdefault(name.decode("ascii").lower(), []).append(value)
+                fields.setdefault(name.decode("ascii").lower(), []).append(value)
         return self._fields
 
     def get(self, name: str) -> str:
         """The first field of this (lower-case) name, unfolded and decoded; empty where there is none."""
-        values = self.fields.get(name)
-        return _unfolded(values[0]) if values else ""
+        known = self._first.get(name)
+        if known is None:
+            values = self.fields.get(name)
+            known = self._first[name] = _unfolded(values[0]) if values else ""
+        return known
 
     def all(self, name: str) -> list[str]:
         """Every field of this (lower-case) name."""
@@ -211,12 +216,26 @@ class ParsedMail:
 
 def parsed(raw: bytes) -> ParsedMail:
     """The mail in these bytes, whatever their line ends are."""
-    return ParsedMail(LINE_ENDS.sub(b"\n", raw) if b"\r" in raw else raw)
+    return ParsedMail(with_lf(raw))
+
+
+def with_lf(raw: bytes) -> bytes:
+    """The same lines with LF at the end of each."""
+    if b"\r" not in raw:
+        return raw
+    if b"\n" not in raw:
+        return raw.replace(b"\r", b"\n")
+    lines = raw.replace(b"\r\n", b"\n")
+    return ODD_LINE_ENDS.sub(_line_ends, lines) if b"\r" in lines else lines
+
+
+def _line_ends(odd: re.Match[bytes]) -> bytes:
+    return b"\n" if odd[0].endswith(b"\n") else b"\n" * len(odd[0])
 
 
 def _enclosed(part: Part) -> ParsedMail:
     if "content-transfer-encoding" in part.headers and part.headers.get("content-transfer-encoding")[:1] in "bBqQ":
-        return ParsedMail(LINE_ENDS.sub(b"\n", part.content), depth=part.depth + 1)
+        return ParsedMail(with_lf(part.content), depth=part.depth + 1)
     return ParsedMail(part.source, part.start, part.end, part.depth + 1)
 
 

@@ -66,7 +66,7 @@ def _keep_answer(said: Dialogue, asked: str, words: str, open_answer: str) -> st
         said.keep(asked, f"{before} {words}" if open_answer == asked and before else words, surely=True)
         return asked
     named = addresses_in(words)
-    if len(named) == 1 and re.search(r"<\s*" + re.escape(named[0][2]), words):
+    if len(named) == 1 and words[: named[0][0]].rstrip().endswith("<"):
         said.keep(named[0][2], words)
         return ""
     said.general = f"{said.general} {words}" if open_answer == "*" and said.general else said.general or words

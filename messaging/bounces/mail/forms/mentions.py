@@ -195,7 +195,7 @@ def _is_contact(lead: str, number: int, lines: list[str]) -> bool:
     if len(lead) < 12 and number:
         lead = f"{lines[number - 1].strip()[-60:]} {lead}"
     lead = lead[-60:].strip()
-    return bool(words.not_recipient.search(lead) or words.contact.search(lead))
+    return words.not_recipient.search(lead) or words.contact.search(lead)
 
 
 def _asks_to_write_to(number: int, lines: list[str]) -> bool:
@@ -203,7 +203,7 @@ def _asks_to_write_to(number: int, lines: list[str]) -> bool:
     words = vocabulary()
     above = next((lines[i].strip() for i in range(number - 1, max(number - 4, -1), -1) if lines[i].strip()), "")[-40:]
     last = above.rstrip(": ,").rpartition(" ")[2]
-    return bool(words.not_recipient.search(above) or (number and words.contact.search(last)))
+    return words.not_recipient.search(above) or (number > 0 and words.contact.search(last))
 
 
 def _around(number: int, lines: list[str]) -> tuple[str, str]:

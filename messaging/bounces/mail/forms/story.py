@@ -68,16 +68,16 @@ def is_told_by_server(story: Story) -> bool:
         return False
     subject = mail.subject
     opening = _opens_at(story.lines)
-    is_daemon = bool(words.daemon.search(headers.get("from") or "<>"))
+    is_daemon = words.daemon.search(headers.get("from") or "<>")
     is_pathless = headers.get("return-path") == "<>" or "mailer-daemon" in headers.get("return-path").lower()
-    speaks_of_failure = bool(words.subject.search(subject))
+    speaks_of_failure = words.subject.search(subject)
     if words.not_a_bounce.match(subject.lstrip("[( ")) and not speaks_of_failure:
         return bool(opening) and is_daemon
     is_from_list = any(name in headers for name in FROM_LISTS)
     if (("list-unsubscribe" in headers and not is_from_list) or "feedback-id" in headers) and not is_daemon:
         return False
     if is_from_list and not is_daemon:
-        return bool(words.subject.match(subject)) and opening == 1
+        return words.subject.match(subject) and opening == 1
     if "x-failed-recipients" in headers:
         return True
     if is_daemon or is_pathless:
@@ -99,7 +99,7 @@ def _opens_at(lines: list[str]) -> int:
     # What is told is wrapped anywhere, so that each line is read together with the next.
     for number, line in enumerate(first, 1):
         following = first[number] if number < len(first) else ""
-        found = None if QUOTED.match(line) else opening.search(f"{line} {following}")
-        if found:
-            return number + (found.start() > len(line))
+        place = -1 if QUOTED.match(line) else opening.place_in(f"{line} {following}")
+        if place >= 0:
+            return number + (place > len(line))
     return 0

@@ -26,6 +26,17 @@ ODD_LINE_ENDS: Final = re.compile(rb"\r+\n?")
 # RFC 5322 section 2.2: a name of visible letters, a colon, and what follows on lines that begin with a blank.
 FIELD: Final = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
 FIELDS: Final = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z))*+")
+ENCLOSED: Final = frozenset(
+    {
+        "message/rfc822",
+        "message/global",
+        "text/rfc822-headers",
+        "message/global-headers",
+        "message/rfc822-headers",
+        "text/rfc822",
+        "text/rfc822-header",
+    }
+)
 MBOX_LINE: Final = re.compile(rb">?From [^\n]*+\n")
 PARAMETER: Final = re.compile(r';\s*([\w\-]+)(\*\d+)?(\*)?\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*)')
 # The delimiter of a multipart whose header does not name it, or names another one.
@@ -119,22 +130,17 @@ class Part:
         """The content as text, cut where it is too long; HTML still has its tags."""
         return self._text(LONGEST_TEXT)
 
-    @property
-    def long_text(self) -> str:
-        """The same of a part that may list thousands of recipients."""
-        return self._text(LONGEST_LIST)
+    def long_text(self, charset: str = "") -> str:
+        """The same of a part that may list thousands of recipients; `charset` is for one that names none."""
+        return self._text(LONGEST_LIST, charset)
 
-    def _text(self, most: int) -> str:
-        text = words.text_of(self._content(most), self.parameters.get("charset", ""))
+    def _text(self, most: int, charset: str = "") -> str:
+        text = words.text_of(self._content(most), self.parameters.get("charset") or charset)
         return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 class ParsedMail:
-    """A mail with its headers and parts.
-
-    `parts` are the leaves in order; an enclosed mail (message/rfc822 and the headers-only forms) is a leaf, too.
-    `enclosed` are those mails, themselves parsed when they are asked for.
-    """
+    """A mail: its headers, and whatever is asked for of its parts and text."""
 
     def __init__(self, source: bytes, start: int = 0, end: int | None = None, depth: int = 0) -> None:
         """The mail between `start` and `end` of `source`, which has LF line ends (see `parsed`)."""
@@ -143,33 +149,42 @@ class ParsedMail:
         body = _end_of_headers(source, start, end)
         self.headers = Headers(source[start : min(body, start + LONGEST_HEADERS)])
         self.depth = depth
-        self.parts: list[Part] = []
-        self._enclosed: list[Part] = []
-        self.root = _part(source, _after_blank_line(source, body, end), end, self.headers, depth)
-        self._walk(self.root)
+        self._body = (source, _after_blank_line(source, body, end), end)
 
-    def _walk(self, root: Part) -> None:
-        waiting, seen = [root], 0
+    @cached_property
+    def root(self) -> Part:
+        """The mail itself as a part."""
+        return _part(*self._body, self.headers, self.depth)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The leaves in order; an enclosed mail (message/rfc822 and the headers-only forms) is a leaf, too."""
+        leaves: list[Part] = []
+        waiting, seen = [self.root], 0
         while waiting and seen < MOST_PARTS:
             part = waiting.pop()
             seen += 1
-            children = (
-                _children(part) if part.type.startswith("multipart/") and part.depth < self.depth + DEEPEST else []
-            )
-            if children:
+            is_branch = part.type.startswith("multipart/") and part.depth < self.depth + DEEPEST
+            if children := _children(part) if is_branch else []:
                 waiting.extend(reversed(children))
-                continue
-            self.parts.append(part)
-            if is_enclosed_mail(part.type):
-                self._enclosed.append(part)
+            else:
+                leaves.append(part)
+        return leaves
 
     @cached_property
     def enclosed(self) -> "list[ParsedMail]":
         """The enclosed mails, most often the returned one."""
-        return [_enclosed(part) for part in self._enclosed] if self.depth < DEEPEST else []
+        if self.depth >= DEEPEST:
+            return []
+        return [_enclosed(part) for part in self.parts if is_enclosed_mail(part.type)]
 
     def of_type(self, *types: str) -> Iterator[Part]:
         return (part for part in self.parts if part.type in types)
+
+    @cached_property
+    def charset(self) -> str:
+        """The first character set that a part names: that of the server, for parts that name none."""
+        return next((name for part in self.parts if (name := part.parameters.get("charset", ""))), "")
 
     @cached_property
     def subject(self) -> str:
@@ -336,10 +351,7 @@ def _delimiters(source: bytes, start: int, end: int, boundary: bytes) -> Iterato
 
 
 def is_enclosed_mail(kind: str) -> bool:
-    return kind in {
-        "message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers", "message/rfc822-headers",
-        "text/rfc822", "text/rfc822-header",
-    }  # fmt: skip
+    return kind in ENCLOSED
 
 
 def _is_attached(part: Part) -> bool:

@@ -19,6 +19,8 @@ AMOUNT: Final = re.compile(
 def codes_in(text: str) -> tuple[str, str]:
     """The reply code and the enhanced status code in the words of a server; each may be empty."""
     reply = status = ""
+    if "4" not in text and "5" not in text:
+        return reply, status
     for match in REPLY.finditer(text):
         if AMOUNT.match(text, match.end(1)):
             continue

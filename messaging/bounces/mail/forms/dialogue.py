@@ -46,15 +46,17 @@ def dialogue_in(lines: list[str]) -> Dialogue:
     asked = ""  # the recipient whom the last command named
     open_answer = ""  # whose answer the next line may continue; "*" for none in particular
     for line in lines:
-        if command := COMMAND.match(line) or BARE_COMMAND.match(line):
+        # Most lines hold nothing of a dialogue, which a letter or two tell at once.
+        may_command = ">" in line or ":" in line or "<" in line
+        if command := (COMMAND.match(line) or BARE_COMMAND.match(line)) if may_command else None:
             found = addresses_in(line) if command[1].upper() == "RCPT TO" else []
             asked, open_answer = (found[0][2] if found else ""), ""
-        elif conclusion := CONCLUSION.match(line):
+        elif conclusion := CONCLUSION.match(line) if "..." in line else None:
             code, name, words = conclusion.groups()
             if not name[0].isdigit() or "@" in name:
                 said.keep(name, f"{code}<{name}>... {words}" if "@" in name else f"{code}{name}... {words}")
             open_answer = ""
-        elif answer := ANSWER.match(line):
+        elif answer := ANSWER.match(line) if "4" in line or "5" in line else None:
             open_answer = _keep_answer(said, asked, answer[1], open_answer)
     return said
 

@@ -40,8 +40,7 @@ class Prose:
     """The text for humans of one mail, and who is spoken of where."""
 
     def __init__(self, mail: ParsedMail, recipients: list[str]) -> None:
-        self._mail = mail
-        self._recipients = recipients
+        self._mail, self._recipients = mail, recipients
 
     @cached_property
     def text(self) -> str:
@@ -50,7 +49,7 @@ class Prose:
 
     @cached_property
     def _first(self) -> dict[str, int]:
-        """Where each recipient (in lower case) is named first."""
+        """Where each recipient, in lower case, is named first."""
         first: dict[str, int] = {}
         wanted = {recipient.lower() for recipient in self._recipients}
         for match in ADDRESS.finditer(self.text):
@@ -58,13 +57,10 @@ class Prose:
             if address in wanted and address not in first:
                 first[address] = match.start()
         missing = [address for address in wanted - first.keys() if len(address) >= SHORTEST_NAME]
-        if not missing or len(missing) > MOST_MISSING:
-            return first
-        lowered = self.text.lower()
-        for address in missing:
+        if 0 < len(missing) <= MOST_MISSING:
             # What no pattern takes for an address: someone@[192.0.2.1], a quoted local part, a local alias.
-            if (at := lowered.find(address)) >= 0:
-                first[address] = at
+            lowered = self.text.lower()
+            first |= {address: at for address in missing if (at := lowered.find(address)) >= 0}
         return first
 
     @cached_property

@@ -43,9 +43,9 @@ BLANKS: Final = re.compile(r"[ \t\xa0]+")
 def text_of(content: bytes, charset: str = "") -> str:
     """The text of `content`, labelled as `charset`; a label that cannot be right is not believed."""
     if content.isascii():
-        if b"\x1b$" in content or b"\x1b(" in content:
+        if b"\x1b" in content and (b"\x1b$" in content or b"\x1b(" in content):
             return content.decode("iso2022_jp_ext", "replace")
-        return content.decode(_codec(charset), "replace") if _is_7_bit(charset) else content.decode("ascii")
+        return content.decode(_codec(charset), "replace") if charset and _is_7_bit(charset) else content.decode("ascii")
     # Text of another charset is hardly ever valid UTF-8 by chance.
     codec = _codec(charset)
     for name in dict.fromkeys(("utf-8", codec, *(("cp1252",) if codec in ("utf-8", "ascii") else ()))):

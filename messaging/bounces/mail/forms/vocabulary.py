@@ -19,7 +19,7 @@ class Words:
     A Latin word is found at its begin only: "full" in "is full", not in "useful".
     """
 
-    __slots__ = ("_anywhere", "_first", "_line")
+    __slots__ = ("_anywhere", "_first", "_line", "_place")
 
     def __init__(self, entries: list[str], *, ends: bool) -> None:
         """`ends`: the word must end the text, but for up to three marks."""
@@ -27,20 +27,19 @@ class Words:
         latin = "|".join(entry for entry in entries if entry.isascii())
         other = "|".join(entry for entry in entries if not entry.isascii())
         both = f"(?:{latin}|{other})" if other else f"(?:{latin})"
-        options = re2.Options()
-        options.case_sensitive = False
-        options.max_mem = MEMORY
-        self._first = re2.compile(f"^{both}{end}", options)
-        self._line = re2.compile(f"(?m)^[ \\t]*{both}{end}", options)
-        self._anywhere = re2.compile(f"(?:^|[^a-z]){both}{end}" + (f"|(?:{other}){end}" if other else ""), options)
+        anywhere = f"(?:^|[^a-z]){both}{end}" + (f"|(?:{other}){end}" if other else "")
+        self._first = _yes_or_no(f"^{both}{end}")
+        self._anywhere = _yes_or_no(anywhere)
+        self._line = re2.compile(f"(?m)^[ \\t]*{both}{end}", _options())
+        self._place = re2.compile(anywhere, _options())
 
     def within(self, text: str) -> bool:
         """Whether one of these words is in the text."""
-        return self._anywhere.search(text.encode("utf-8", "replace")) is not None
+        return bool(self._anywhere.Match(text.encode("utf-8", "replace")))
 
     def begin(self, text: str) -> bool:
         """Whether the text begins with one of these words."""
-        return self._first.search(text.encode("utf-8", "replace")) is not None
+        return bool(self._first.Match(text.encode("utf-8", "replace")))
 
     def first_line(self, text: str) -> int:
         """The number of the first line that begins with one of these words; -1 where none does."""
@@ -51,8 +50,24 @@ class Words:
     def place(self, text: str) -> int:
         """Where the first of these words begins in the text, or the mark before it; -1 where there is none."""
         octets = text.encode("utf-8", "replace")
-        found = self._anywhere.search(octets)
+        found = self._place.search(octets)
         return len(octets[: found.start()].decode("utf-8", "ignore")) if found else -1
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.never_capture = True
+    options.max_mem = MEMORY
+    return options
+
+
+def _yes_or_no(pattern: str) -> re2.Set:
+    """A set of one: it says only whether, and so needs no object for a match."""
+    automaton = re2.Set.SearchSet(_options())
+    automaton.Add(pattern)
+    automaton.Compile()
+    return automaton
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ class Headers:
     def fields(self) -> dict[str, list[bytes]]:
         """Lower-cased name -> the raw values in order."""
         if self._fields is None:
-            self._fields = fields = {}
+            fields: dict[str, list[bytes]] = {}
+            self._fields = fields
             for name, value in FIELD.findall(self.raw):
                 fields.setdefault(name.decode("ascii").lower(), []).append(value)
         return self._fields

@@ -116,11 +116,13 @@ def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
     """Those whom the mail names most surely."""
     mentions = list(mentions_in(story.lines))
     if failed := story.failed:
-        wanted = {address.lower() for address in failed}
         known = _gathered([m for m in mentions if m.strength >= Strength.ALONE], story.lines)
         by_address = {each.address.lower(): each for each in known}
-        others = [each for each in known if each.original.lower() in wanted]
-        return [by_address.get(address.lower()) or _first_with(others, address) for address in dict.fromkeys(failed)]
+        by_origin = {each.original.lower(): each for each in reversed(known) if each.original}
+        return [
+            by_address.get(address.lower()) or _under(address, by_origin.get(address.lower()))
+            for address in dict.fromkeys(failed)
+        ]
     sure = [mention for mention in mentions if mention.strength >= Strength.ALONE]
     if found := _gathered(sure, story.lines):
         return found
@@ -137,9 +139,9 @@ def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
     return []
 
 
-def _first_with(known: list[Recipient], address: str) -> Recipient:
-    found = next((each for each in known if each.original.lower() == address.lower()), None)
-    return Recipient(address, Strength.NAMED, blocks=found.blocks if found else [])
+def _under(address: str, known: Recipient | None) -> Recipient:
+    """The recipient under the address that the header gives it."""
+    return Recipient(address, Strength.NAMED, blocks=known.blocks if known else [])
 
 
 def _without_sender(found: list[Recipient], mail: ParsedMail) -> list[Recipient]:

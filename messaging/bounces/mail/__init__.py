@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from messaging.bounces.classify import Verdict, classify
+from messaging.bounces.codes import codes_in
 from messaging.bounces.mail import dsn, feedback, forms, receipts, replies
 from messaging.bounces.mail.parsed import ParsedMail, parsed
 from messaging.bounces.mail.prose import Prose, reply_code_in
@@ -14,11 +15,15 @@ from messaging.bounces.mail.reports import Report
 
 # Our own token (messaging/tokens.py), unproven, wherever it travels in a header.
 TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
+# Its last part alone: soon looked for, where a number may begin at any digit.
+PROOF: Final = re.compile(rb"-[0-9a-fA-F]{16}")
 BOUNCES: Final = frozenset({"failed", "delayed"})
 # Below this the words said nothing, and a code decided: then the text for humans is asked as well.
 SURE: Final = 0.75
 # A code that names the recipient's fault counts for more than what is said to anyone: a signature, a disclaimer.
 LIKELY: Final = 0.6
+# What may be an enhanced status code.
+STATUS: Final = re.compile(r"[45]\.\d{1,3}\.\d")
 # So many enclosed mails are looked at for one that is a bounce: a forwarded bounce has one.
 MOST_ENCLOSED: Final = 5
 LONGEST_DIAGNOSTIC: Final = 1_000
@@ -85,7 +90,7 @@ READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
 
 def _tokens(returned: ParsedMail | None, *mails: ParsedMail) -> tuple[str, ...]:
     blocks = [mail.headers.raw for mail in (returned, *mails) if mail]
-    found = (token.decode("ascii").lower() for block in blocks for token in TOKEN.findall(block))
+    found = (token.decode("ascii").lower() for block in blocks if PROOF.search(block) for token in TOKEN.findall(block))
     return tuple(dict.fromkeys(found))
 
 
@@ -123,32 +128,50 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     by_words = classify(
         report.said, reply_code=report.reply_code, status_code=report.status_code, said_by=report.said_by
     )
-    if by_words.confidence >= SURE or report.action not in BOUNCES:
+    if report.action not in BOUNCES or (by_words.confidence >= SURE and by_words.status_code):
         return by_words, report.said
-    best, best_said = by_words, report.said
+    if by_words.confidence >= SURE:
+        around = report.prose or (prose.about(report.recipient) if STATUS.search(prose.text) else "")
+        return _with_codes(report, by_words, around), report.said
     near = report.prose or prose.nearest(report.recipient)
-    far = "" if report.prose else prose.about(report.recipient)
-    if by_words.bounce == "hard" and by_words.confidence >= LIKELY:
-        far = ""
-    for told in (" ".join(text.split()) for text in (near, far) if text):
-        by_prose = _retold(report, best, told)
+    told = [near, *([] if report.prose or _is_likely(by_words) else [prose.about(report.recipient)])]
+    return _better(report, by_words, [" ".join(text.split()) for text in told if text])
+
+
+def _is_likely(verdict: Verdict) -> bool:
+    return verdict.bounce == "hard" and verdict.confidence >= LIKELY
+
+
+def _with_codes(report: Report, verdict: Verdict, told: str) -> Verdict:
+    """The same with the status code that stands elsewhere in the text, where it is of the same class."""
+    reply, status = codes_in(told)
+    if not status or verdict.reply_code[:1] not in {"", status[0]}:
+        return verdict
+    code = verdict.reply_code or reply
+    return classify(report.said, reply_code=code, status_code=status, said_by=report.said_by)
+
+
+def _better(report: Report, by_words: Verdict, told: list[str]) -> tuple[Verdict, str]:
+    """The surest of what the words mean together with each of these texts."""
+    best, said = by_words, report.said
+    for text in told:
+        by_prose = _retold(report, best, text)
         if by_prose.confidence > best.confidence:
-            best, best_said = by_prose, report.said or told
+            best, said = by_prose, report.said or text
         else:
             # The codes at least.
             best = best._replace(reply_code=by_prose.reply_code, status_code=by_prose.status_code)
-            best_said = best_said or told
+            said = said or text
         if best.confidence >= SURE:
             break
-    return best, best_said
+    return best, said
 
 
 def _retold(report: Report, by_words: Verdict, told: str) -> Verdict:
     """What the server's words and those of the text for humans mean together."""
-    code = by_words.reply_code or reply_code_in(told)
     return classify(
         f"{report.said} ; {told}" if report.said else told,
-        reply_code=code,
+        reply_code=by_words.reply_code or reply_code_in(told),
         status_code=by_words.status_code,
         said_by=report.said_by,
     )

@@ -78,7 +78,7 @@ class Group:
 
 def read(mail: ParsedMail) -> list[Report]:
     """A report for each recipient in the order of the mail; empty where the mail is no DSN."""
-    texts = [part.long_text for part in mail.parts if part.type in STATUS_TYPES]
+    texts = [part.long_text(mail.charset) for part in mail.parts if part.type in STATUS_TYPES]
     if not any(map(NAMES_RECIPIENT.search, texts)):
         texts.extend(_mistyped(mail))
     groups = [group for text in texts for group in _groups(text)]
@@ -98,7 +98,7 @@ def _mistyped(mail: ParsedMail) -> Iterator[str]:
         return
     for part in mail.parts:
         if part.type.startswith(("text/", "message/", "application/octet-stream")) and not is_enclosed_mail(part.type):
-            text = part.long_text
+            text = part.long_text(mail.charset)
             if NAMES_RECIPIENT.search(text) and TELLS_FATE.search(text):
                 yield text
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from messaging.bounces.mail.parsed import LINE_ENDS
+from messaging.bounces.mail.parsed import with_lf
 
 CHUNK: Final = 1 << 20
 # RFC 4155: the line between the mails of an mbox. A line of prose may begin with "From ", too, but not go on so.
@@ -61,7 +61,7 @@ def _lines(begin: bytes, stream: IO[bytes]) -> Iterator[bytes]:
         rest += chunk
         # A carriage return at the end may be the first half of a line end.
         ready = len(rest.rstrip(b"\r"))
-        *lines, last = LINE_ENDS.sub(b"\n", rest[:ready]).split(b"\n")
+        *lines, last = with_lf(rest[:ready]).split(b"\n")
         yield from lines
         rest = last + rest[ready:]
-    yield from LINE_ENDS.sub(b"\n", rest).split(b"\n")
+    yield from with_lf(rest).split(b"\n")

@@ -21,10 +21,22 @@ LONGEST_TEXT: Final = 200_000
 LONGEST_LIST: Final = 5_000_000
 LONGEST_HEADERS: Final = 200_000
 
-LINE_ENDS: Final = re.compile(rb"\r*\n|\r")
+# Carriage returns that are not half of a CRLF: some servers write CR CR LF, others CR alone.
+ODD_LINE_ENDS: Final = re.compile(rb"\r+\n?")
 # RFC 5322 section 2.2: a name of visible letters, a colon, and what follows on lines that begin with a blank.
 FIELD: Final = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
 FIELDS: Final = re.compile(rb"(?:[!-9;-~]++[ \t]*+:[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z))*+")
+ENCLOSED: Final = frozenset(
+    {
+        "message/rfc822",
+        "message/global",
+        "text/rfc822-headers",
+        "message/global-headers",
+        "message/rfc822-headers",
+        "text/rfc822",
+        "text/rfc822-header",
+    }
+)
 MBOX_LINE: Final = re.compile(rb">?From [^\n]*+\n")
 PARAMETER: Final = re.compile(r';\s*([\w\-]+)(\*\d+)?(\*)?\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*)')
 # The delimiter of a multipart whose header does not name it, or names another one.
@@ -49,25 +61,30 @@ TRACE: Final = re.compile(
 class Headers:
     """The header fields of a mail or a part, by name without regard to case."""
 
-    __slots__ = ("_fields", "raw")
+    __slots__ = ("_fields", "_first", "raw")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self._fields: dict[str, list[bytes]] | None = None
+        self._first: dict[str, str] = {}
 
     @property
     def fields(self) -> dict[str, list[bytes]]:
         """Lower-cased name -> the raw values in order."""
         if self._fields is None:
-            self._fields = {}
+            fields: dict[str, list[bytes]] = {}
+            self._fields = fields
             for name, value in FIELD.findall(self.raw):
-                self._fields.setdefault(name.decode("ascii").lower(), []).append(value)
+                fields.setdefault(name.decode("ascii").lower(), []).append(value)
         return self._fields
 
     def get(self, name: str) -> str:
         """The first field of this (lower-case) name, unfolded and decoded; empty where there is none."""
-        values = self.fields.get(name)
-        return _unfolded(values[0]) if values else ""
+        known = self._first.get(name)
+        if known is None:
+            values = self.fields.get(name)
+            known = self._first[name] = _unfolded(values[0]) if values else ""
+        return known
 
     def all(self, name: str) -> list[str]:
         """Every field of this (lower-case) name."""
@@ -114,22 +131,17 @@ class Part:
         """The content as text, cut where it is too long; HTML still has its tags."""
         return self._text(LONGEST_TEXT)
 
-    @property
-    def long_text(self) -> str:
-        """The same of a part that may list thousands of recipients."""
-        return self._text(LONGEST_LIST)
+    def long_text(self, charset: str = "") -> str:
+        """The same of a part that may list thousands of recipients; `charset` is for one that names none."""
+        return self._text(LONGEST_LIST, charset)
 
-    def _text(self, most: int) -> str:
-        text = words.text_of(self._content(most), self.parameters.get("charset", ""))
+    def _text(self, most: int, charset: str = "") -> str:
+        text = words.text_of(self._content(most), self.parameters.get("charset") or charset)
         return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 class ParsedMail:
-    """A mail with its headers and parts.
-
-    `parts` are the leaves in order; an enclosed mail (message/rfc822 and the headers-only forms) is a leaf, too.
-    `enclosed` are those mails, themselves parsed when they are asked for.
-    """
+    """A mail: its headers, and whatever is asked for of its parts and text."""
 
     def __init__(self, source: bytes, start: int = 0, end: int | None = None, depth: int = 0) -> None:
         """The mail between `start` and `end` of `source`, which has LF line ends (see `parsed`)."""
@@ -138,33 +150,42 @@ class ParsedMail:
         body = _end_of_headers(source, start, end)
         self.headers = Headers(source[start : min(body, start + LONGEST_HEADERS)])
         self.depth = depth
-        self.parts: list[Part] = []
-        self._enclosed: list[Part] = []
-        self.root = _part(source, _after_blank_line(source, body, end), end, self.headers, depth)
-        self._walk(self.root)
+        self._body = (source, _after_blank_line(source, body, end), end)
 
-    def _walk(self, root: Part) -> None:
-        waiting, seen = [root], 0
+    @cached_property
+    def root(self) -> Part:
+        """The mail itself as a part."""
+        return _part(*self._body, self.headers, self.depth)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The leaves in order; an enclosed mail (message/rfc822 and the headers-only forms) is a leaf, too."""
+        leaves: list[Part] = []
+        waiting, seen = [self.root], 0
         while waiting and seen < MOST_PARTS:
             part = waiting.pop()
             seen += 1
-            children = (
-                _children(part) if part.type.startswith("multipart/") and part.depth < self.depth + DEEPEST else []
-            )
-            if children:
+            is_branch = part.type.startswith("multipart/") and part.depth < self.depth + DEEPEST
+            if children := _children(part) if is_branch else []:
                 waiting.extend(reversed(children))
-                continue
-            self.parts.append(part)
-            if is_enclosed_mail(part.type):
-                self._enclosed.append(part)
+            else:
+                leaves.append(part)
+        return leaves
 
     @cached_property
     def enclosed(self) -> "list[ParsedMail]":
         """The enclosed mails, most often the returned one."""
-        return [_enclosed(part) for part in self._enclosed] if self.depth < DEEPEST else []
+        if self.depth >= DEEPEST:
+            return []
+        return [_enclosed(part) for part in self.parts if is_enclosed_mail(part.type)]
 
     def of_type(self, *types: str) -> Iterator[Part]:
         return (part for part in self.parts if part.type in types)
+
+    @cached_property
+    def charset(self) -> str:
+        """The first character set that a part names: that of the server, for parts that name none."""
+        return next((name for part in self.parts if (name := part.parameters.get("charset", ""))), "")
 
     @cached_property
     def subject(self) -> str:
@@ -211,12 +232,26 @@ class ParsedMail:
 
 def parsed(raw: bytes) -> ParsedMail:
     """The mail in these bytes, whatever their line ends are."""
-    return ParsedMail(LINE_ENDS.sub(b"\n", raw) if b"\r" in raw else raw)
+    return ParsedMail(with_lf(raw))
+
+
+def with_lf(raw: bytes) -> bytes:
+    """The same lines with LF at the end of each."""
+    if b"\r" not in raw:
+        return raw
+    if b"\n" not in raw:
+        return raw.replace(b"\r", b"\n")
+    lines = raw.replace(b"\r\n", b"\n")
+    return ODD_LINE_ENDS.sub(_line_ends, lines) if b"\r" in lines else lines
+
+
+def _line_ends(odd: re.Match[bytes]) -> bytes:
+    return b"\n" if odd[0].endswith(b"\n") else b"\n" * len(odd[0])
 
 
 def _enclosed(part: Part) -> ParsedMail:
     if "content-transfer-encoding" in part.headers and part.headers.get("content-transfer-encoding")[:1] in "bBqQ":
-        return ParsedMail(LINE_ENDS.sub(b"\n", part.content), depth=part.depth + 1)
+        return ParsedMail(with_lf(part.content), depth=part.depth + 1)
     return ParsedMail(part.source, part.start, part.end, part.depth + 1)
 
 
@@ -317,10 +352,7 @@ def _delimiters(source: bytes, start: int, end: int, boundary: bytes) -> Iterato
 
 
 def is_enclosed_mail(kind: str) -> bool:
-    return kind in {
-        "message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers", "message/rfc822-headers",
-        "text/rfc822", "text/rfc822-header",
-    }  # fmt: skip
+    return kind in ENCLOSED
 
 
 def _is_attached(part: Part) -> bool:

@@ -1,7 +1,8 @@
 """What a bounce tells a human: it often says more than its machine-readable part, and about which recipient."""
 
 import re
-from bisect import bisect_right, insort
+from bisect import bisect_right
+from functools import cached_property
 from typing import Final
 
 from messaging.bounces.mail.parsed import ADDRESS, ParsedMail
@@ -39,24 +40,32 @@ class Prose:
     """The text for humans of one mail, and who is spoken of where."""
 
     def __init__(self, mail: ParsedMail, recipients: list[str]) -> None:
-        self.text = OPINION.sub(r"\1", mail.text) if "\n<<< " in mail.text else mail.text
-        self._others: list[int] = []
-        self._first: dict[str, int] = {}
-        wanted = {recipient.lower() for recipient in recipients}
+        self._mail, self._recipients = mail, recipients
+
+    @cached_property
+    def text(self) -> str:
+        text = self._mail.text
+        return OPINION.sub(r"\1", text) if "\n<<< " in text else text
+
+    @cached_property
+    def _first(self) -> dict[str, int]:
+        """Where each recipient, in lower case, is named first."""
+        first: dict[str, int] = {}
+        wanted = {recipient.lower() for recipient in self._recipients}
         for match in ADDRESS.finditer(self.text):
             address = match[0].lower().strip("'`*")
-            if address in wanted and address not in self._first:
-                self._first[address] = match.start()
-                self._others.append(match.start())
-        missing = [address for address in wanted - self._first.keys() if len(address) >= SHORTEST_NAME]
-        if not missing or len(missing) > MOST_MISSING:
-            return
-        lowered = self.text.lower()
-        for address in missing:
+            if address in wanted and address not in first:
+                first[address] = match.start()
+        missing = [address for address in wanted - first.keys() if len(address) >= SHORTEST_NAME]
+        if 0 < len(missing) <= MOST_MISSING:
             # What no pattern takes for an address: someone@[192.0.2.1], a quoted local part, a local alias.
-            if (at := lowered.find(address)) >= 0:
-                self._first[address] = at
-                insort(self._others, at)
+            lowered = self.text.lower()
+            first |= {address: at for address in missing if (at := lowered.find(address)) >= 0}
+        return first
+
+    @cached_property
+    def _others(self) -> list[int]:
+        return sorted(self._first.values())
 
     def nearest(self, recipient: str) -> str:
         """What stands behind the recipient, up to a blank line or the next one; empty where it is hardly a word.

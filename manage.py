@@ -10,7 +10,7 @@ BARE = {"classify"}
 
 def main() -> None:
     if BARE.intersection(sys.argv[1:2]):
-        os.environ["DJANGO_SETTINGS_MODULE"] = "engage.bare"
+        os.environ["DJANGO_SETTINGS_MODULE"] = "messaging.bounces.bare"
         execute()
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Final
 
 from messaging.bounces.mail.parsed import with_lf
@@ -14,24 +13,27 @@ FROM_LINE: Final = re.compile(rb"From \S*.{0,80}\b\d{1,2}:\d\d(:\d\d)?\b.{0,40}\
 HEADER: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
 
 
-def mail_files(path: Path) -> Iterator[Path]:
+def mail_files(path: str) -> Iterator[str]:
     """The files at `path`: itself, or those in the folder and the folders below it, in the order of their names.
 
     Of a Maildir only the mails; hidden files are left out. A path that does not exist comes back as it is.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):
         yield path
         return
-    for folder, folders, names in os.walk(path):
-        if {"cur", "new"} <= set(folders):
-            # Maildir++: its own folders begin with a point.
-            folders[:] = [name for name in folders if name in {"cur", "new"} or name.startswith(".")]
-            continue
-        folders.sort()
-        for name in sorted(names):
-            file = Path(folder, name)
-            if not name.startswith(".") and file.is_file():
-                yield file
+    with os.scandir(path) as scan:
+        entries = sorted(scan, key=lambda entry: entry.name)
+    folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+    if {"cur", "new"} <= {folder.name for folder in folders}:
+        # Maildir++: its own folders begin with a point.
+        entries = [folder for folder in folders if folder.name in {"cur", "new"} or folder.name.startswith(".")]
+    else:
+        entries = [entry for entry in entries if not entry.name.startswith(".")]
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from mail_files(entry.path)
+        elif entry.is_file():
+            yield entry.path
 
 
 def mails_in(stream: IO[bytes]) -> Iterator[bytes]:

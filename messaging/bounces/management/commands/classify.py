@@ -5,7 +5,6 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import nullcontext
-from pathlib import Path
 from typing import IO, Any, Final
 
 from django.core.management.base import BaseCommand
@@ -15,6 +14,7 @@ from messaging.bounces.mail import Finding, read_mail
 from messaging.bounces.mail.files import mail_files, mails_in
 
 STDIN: Final = "-"
+ENCODE: Final = json.JSONEncoder(ensure_ascii=False).encode
 Row = dict[str, Any]
 
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         read = rows_of_replies if text else rows_of_mails
         has_failed = False
         for path in paths:
-            for name in [STDIN] if path == STDIN else map(str, mail_files(Path(path))):
+            for name in [STDIN] if path == STDIN else mail_files(path):
                 try:
                     with opened(name) as stream:
                         for row in read(stream):
@@ -47,13 +47,16 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _print(self, row: Row) -> None:
-        # The name of a file may hold bytes that are no text: JSON has a way to write them.
-        line = json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
-        self.stdout.write(line)
+        line = ENCODE(row)
+        try:
+            self.stdout.write(line)
+        except UnicodeEncodeError:
+            # A file name that is no text, or letters that this terminal has not: JSON has a way to write them.
+            self.stdout.write(json.dumps(row))
 
 
 def opened(name: str) -> Any:
-    return nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb")
+    return nullcontext(sys.stdin.buffer) if name == STDIN else open(name, "rb")
 
 
 def rows_of_mails(stream: IO[bytes]) -> Iterator[Row]:

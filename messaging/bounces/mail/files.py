@@ -18,7 +18,7 @@ def mail_files(path: str) -> Iterator[str]:
 
     Of a Maildir only the mails; hidden files are left out. A path that does not exist comes back as it is.
     """
-    if not os.path.isdir(path):
+    if not os.path.isdir(path):  # noqa: PTH112 -- classify starts faster without pathlib
         yield path
         return
     with os.scandir(path) as scan:

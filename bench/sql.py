@@ -104,3 +104,27 @@ UPDATE messaging_message SET
   rank = (3::bigint << 55 | (extract(epoch FROM due_at) * 1000000)::bigint) << 3 | 1, due_at = NULL
 WHERE {_DUE}
 """
+
+# Of a hundred contacts two have no email, three opted out, five have a blocked one, two share one.
+FATES: Final = """
+UPDATE contacts_contact SET email_address_id = NULL WHERE id % 50 = 1;
+UPDATE contacts_contact SET accepts_email = false WHERE id % 33 = 2;
+UPDATE contacts_contact SET email_address_id = id - 1 WHERE id % 50 = 13;
+INSERT INTO contacts_block (address_id, started_at, cause, reason, code, diagnostic, end_reason)
+SELECT id, now(), 'bench', 'user_unknown', '', '', '' FROM contacts_address WHERE channel = 'email' AND id % 20 = 5;
+ANALYZE
+"""
+KEEP_ROWS: Final = """
+CREATE TABLE bench_rows AS
+SELECT channel, send_out_id, contact_id, address_id, content_id, status FROM messaging_message ORDER BY contact_id
+"""
+UNMAKE_ROWS: Final = """
+TRUNCATE messaging_message, messaging_leftout, messaging_batch, messaging_movement, messaging_total,
+  messaging_progress, messaging_sendoutchange CASCADE;
+UPDATE messaging_sendout SET state = 'draft'
+"""
+# The least that could be done: what becomes of whom is known already.
+INSERT_ROWS: Final = """
+INSERT INTO messaging_message (channel, send_out_id, contact_id, address_id, content_id, subject, provider, status)
+SELECT channel, send_out_id, contact_id, address_id, content_id, '', '', status FROM bench_rows
+"""

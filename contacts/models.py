@@ -16,7 +16,7 @@ from contacts.blocklist.records import BlockImport, BulkLift, ImportPart, Import
 
 __all__ = [
     "Address", "Block", "BlockImport", "BulkLift", "Cause", "Change", "Channel", "Contact", "ImportPart", "ImportRow",
-    "Life", "Outage",
+    "Label", "Labelled", "Life", "Outage",
 ]  # fmt: skip
 
 
@@ -52,6 +52,21 @@ def searchable() -> models.Func:
     return Lower(joined)
 
 
+class Label(models.Model):
+    """A word that marketers put on contacts, to find them again and to send to them."""
+
+    name = models.CharField(_("name"), max_length=60)
+
+    class Meta:
+        verbose_name = _("label")
+        verbose_name_plural = _("labels")
+        ordering: ClassVar = [Lower("name")]
+        constraints: ClassVar = [models.UniqueConstraint(Lower("name"), name="label_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Contact(models.Model):
     """A person, with at most one email and one mobile number."""
 
@@ -75,6 +90,9 @@ class Contact(models.Model):
     # When the consent was last given or taken back: a report about an earlier time changes nothing.
     email_consent_at = models.DateTimeField(null=True, blank=True, editable=False)
     sms_consent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    labels = models.ManyToManyField(
+        Label, through="Labelled", related_name="contacts", verbose_name=_("labels"), editable=False
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     changed_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
     search = models.GeneratedField(expression=searchable(), output_field=models.TextField(), db_persist=True)
@@ -83,7 +101,10 @@ class Contact(models.Model):
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         indexes: ClassVar = [GinIndex(OpClass("search", name="gin_trgm_ops"), name="contact_search")]
-        permissions: ClassVar = [("lift_block", _("Can remove the block of an address"))]
+        permissions: ClassVar = [
+            ("lift_block", _("Can remove the block of an address")),
+            ("label_contact", _("Can put labels on contacts")),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -94,6 +115,21 @@ class Contact(models.Model):
     @property
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email or self.mobile or str(_("No name"))
+
+
+class Labelled(models.Model):
+    """That a contact has a label."""
+
+    label = models.ForeignKey(Label, models.CASCADE, db_index=False)
+    contact = models.ForeignKey(Contact, models.CASCADE)
+
+    class Meta:
+        verbose_name = _("label of a contact")
+        verbose_name_plural = _("labels of contacts")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["label", "contact"], name="labelled_once")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} {self.label_id}"
 
 
 class Life(models.TextChoices):

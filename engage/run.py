@@ -5,6 +5,7 @@ import http.client
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ from engage.embedded import StartError
 
 START_SECONDS = 60
 STOP_SECONDS = 15
+# The beginning of an EMAIL_ROUTE to a receiver on this machine (messaging/demo/receiver.py).
+TRY_OUT = "mx://127.0.0.1:"
 WORKER_NICENESS = 10
 LOG_INS = "marketer, administrator, support"
 # The commands that bring reports in otherwise than by webhook, and the setting that asks for each.
@@ -146,6 +149,28 @@ def fill_environment(var: Path) -> None:
     os.environ["VAR_DIR"] = str(var)
     os.environ.setdefault("PUBLIC_URL", address())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
+    fill_in_the_world()
+
+
+def fill_in_the_world() -> None:
+    """Where nobody has said how emails leave: a receiver of ours stands in for everybody's, and its bounces come home.
+
+    docs/marketers.md, Trying it out.
+    """
+    if os.environ.get("EMAIL_ROUTE") or os.environ.get("BOUNCE_LISTEN"):
+        return
+    receiver, bounces = free_ports(2)
+    os.environ["EMAIL_ROUTE"] = f"{TRY_OUT}{receiver}"
+    os.environ["BOUNCE_LISTEN"] = f"smtp://127.0.0.1:{bounces}"
+    os.environ.setdefault("BOUNCE_DOMAIN", "bounces.localhost")
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as open_ones:
+        found = [open_ones.enter_context(socket.socket()) for _ in range(count)]
+        for each in found:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in found]
 
 
 def manage(var: Path, *commands: list[str]) -> None:
@@ -207,7 +232,8 @@ def processes() -> list[tuple[str, list[str]]]:
     """What runs, by name; what brings reports in only where somebody has said from where."""
     wanted = [name for name, setting in CARRIERS.items() if os.environ.get(setting, "").strip(" ,")]
     carriers = [(name, ["manage.py", name]) for name in wanted]
-    return [("worker", worker()), ("web", web()), ("beat", beat()), *carriers]
+    world = [("tryout", ["manage.py", "tryout_receiver"])] if os.environ["EMAIL_ROUTE"].startswith(TRY_OUT) else []
+    return [("worker", worker()), ("web", web()), ("beat", beat()), *carriers, *world]
 
 
 def web() -> list[str]:

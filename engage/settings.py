@@ -5,6 +5,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -12,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
+from messaging.sendouts.handover.routes import route_of
 from messaging.smpp.connections import connections_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -36,6 +38,17 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 if not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"PUBLIC_URL must start with http:// or https://, not {PUBLIC_URL!r}.")
+
+# By which way emails leave (messaging/sendouts/handover/routes.py); without one none do, and send-outs wait.
+EMAIL_ROUTE = route_of(env.str("EMAIL_ROUTE", default=""))
+# What our mail client calls itself to other servers (RFC 5321 4.1.1.1): the name that our address has in the DNS.
+MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
+# Where links and the pixel in our mails lead: a domain of its own, if you like, that reaches this same server.
+TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
+if not TRACKING_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured(f"TRACKING_URL must start with http:// or https://, not {TRACKING_URL!r}.")
+# What stands behind the @ in the Message-ID of our mails.
+MESSAGE_ID_DOMAIN = env.str("MESSAGE_ID_DOMAIN", default=urlsplit(PUBLIC_URL).hostname or "localhost")
 
 INSTALLED_APPS = [
     "engage.apps.AdminConfig",
@@ -118,6 +131,8 @@ CELERY_BEAT_SCHEDULE = {
     "tell-that-we-are-here": {"task": "messaging.tasks.heartbeat", "schedule": 15.0, "options": {"expires": 15}},
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
+    "tend-the-send-outs": {"task": "messaging.tasks.tend_send_outs", "schedule": 5.0, "options": {"expires": 5}},
+    "try-again-what-was-put-off": {"task": "messaging.tasks.try_again", "schedule": 15.0, "options": {"expires": 15}},
     "look-after-the-blocks": {
         "task": "messaging.tasks.look_after_blocks",
         "schedule": 60.0,
@@ -205,6 +220,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
+        "frame-src": [SELF],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],

@@ -11,27 +11,32 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Address, Channel, Contact
+from messaging.sendouts.models import (
+    AddressList,
+    Batch,
+    Content,
+    LeftOut,
+    ListedAddress,
+    MasterControl,
+    Movement,
+    Progress,
+    SendOut,
+    SendOutChange,
+    Total,
+)
+from messaging.sendouts.tags import plainly
 from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
 
-
-class SendOut(models.Model):
-    """One dispatch of one content to an audience over one channel."""
-
-    name = models.CharField(_("name"), max_length=200)
-    channel = models.CharField(_("channel"), max_length=5, choices=Channel)
-    subject = models.CharField(_("subject"), max_length=250, blank=True)
-    created_at = models.DateTimeField(_("created"), db_default=Now())
-
-    class Meta:
-        verbose_name = _("send-out")
-        verbose_name_plural = _("send-outs")
-
-    def __str__(self) -> str:
-        return self.name
+__all__ = [
+    "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "LeftOut", "ListedAddress", "MasterControl", "Message",
+    "Movement", "Part", "Progress", "Report", "SendOut", "SendOutChange", "Tally", "Total", "UnlistedCode",
+]  # fmt: skip
 
 
 class Message(models.Model):
     """One email or SMS to one contact at one address. `status` is written by messaging/apply.py alone.
+
+    A new row is Waiting, or Control group where sendouts/making.py makes it; from then on only apply.py moves it.
 
     No index may contain the status, nor anything else that a report changes as a rule: PostgreSQL can then rewrite
     the row in its own page (HOT). That is why `due_at` stays until it has passed, even when the message is final.
@@ -45,11 +50,21 @@ class Message(models.Model):
     contact = models.ForeignKey(Contact, models.SET_NULL, null=True, blank=True, db_index=False)
     address = models.ForeignKey(Address, models.PROTECT, db_index=False)
     subject = models.CharField(_("subject"), max_length=250, blank=True, help_text=_("Empty: the send-out's"))
+    # What it says; empty for what was not made here. Set when the row is made; hand-over sets it anew where it uses a
+    # later version. No constraint: a check per row, and contents are never deleted.
+    content = models.ForeignKey(
+        Content, models.DO_NOTHING, null=True, blank=True, verbose_name=_("content"), db_constraint=False,
+        db_index=False,
+    )  # fmt: skip
     provider = models.CharField(_("provider"), max_length=30, blank=True)
     provider_message_id = models.CharField(_("provider's message id"), max_length=255, null=True, blank=True)  # noqa: DJ001 -- null keeps the index small
     created_at = models.DateTimeField(_("created"), db_default=Now())
     sent_at = models.DateTimeField(_("handed over"), null=True, blank=True)
     due_at = models.DateTimeField(_("gives up on"), null=True, blank=True)
+    # How often hand-over was tried, and when it is tried again; empty where no further attempt is planned. The first
+    # one has no time here: it comes with the message's Batch.
+    attempts = models.SmallIntegerField(_("attempts"), default=0, db_default=0, editable=False)
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True, blank=True, editable=False)
     status = models.CharField(_("status"), max_length=13, choices=Status, default=Status.WAITING, db_default="waiting")
     # The place of the winning event in the order of statuses.rank_of, and its key.
     rank = models.BigIntegerField(default=0, db_default=0, editable=False)
@@ -74,6 +89,7 @@ class Message(models.Model):
         indexes: ClassVar = [
             models.Index("contact", F("id").desc(), name="message_of_contact"),
             models.Index("due_at", "id", condition=Q(due_at__isnull=False), name="message_due"),
+            models.Index("next_attempt_at", "id", condition=Q(next_attempt_at__isnull=False), name="message_retry"),
             models.Index(
                 "provider_message_id",
                 "provider",
@@ -92,7 +108,9 @@ class Message(models.Model):
     @property
     def title(self) -> str:
         """What a marketer knows the message by."""
-        return self.subject or (self.send_out.subject or self.send_out.name if self.send_out else str(_("No subject")))
+        if self.subject or self.send_out is None:
+            return self.subject or str(_("No subject"))
+        return plainly(self.send_out.subject) or self.send_out.name
 
     @property
     def look(self) -> Look:

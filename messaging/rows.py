@@ -43,8 +43,8 @@ def version_of(message: Message) -> str:
 class Row(TypedDict):
     """A message as the card lists it, all said; a template that asked for each word by itself would take twice as long.
 
-    A dictionary, since that is where Django's templates look first. `why` names the information icon, `news` is where
-    a live row asks for news; empty where there is none.
+    A dictionary, since that is where Django's templates look first. `why` names the information icon, `content` is
+    where its words are, `news` is where a live row asks for news; empty where there is none.
     """
 
     pk: str
@@ -57,6 +57,7 @@ class Row(TypedDict):
     hint: str
     why: str
     details: str
+    content: str
     news: str
     sent: SafeString
 
@@ -79,6 +80,7 @@ def row_of(message: Message, now: datetime) -> Row:
         hint=explain.hint(message, now),
         why=f"{explain.dialog_name(message.status)}: {title}" if message.status in explain.NEED_WORDS else "",
         details=details,
+        content=f"{details}content/" if message.content_id else "",
         news=f"{details}row/?seen={version_of(message)}" if is_live(message, now) else "",
         sent=moment(message.sent_at),
     )

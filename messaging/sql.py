@@ -79,7 +79,8 @@ WHERE m.id = ANY(%s::bigint[])
 
 # What is new rises to its message; of what is new, certain kinds are returned. One statement compares and moves: the
 # winner's facts replace the old ones, being opened is only ever added, arrived parts are counted. Events go in by key
-# and messages are locked by id, so that two workers wait for each other instead of dead-locking.
+# and messages are locked by id, so that two workers wait for each other instead of dead-locking. What moved is appended
+# for the totals of the send-outs (sendouts/totals.py), where nobody waits for anybody.
 RECORD_EVENTS: Final = """
 WITH said AS (
   SELECT * FROM unnest(
@@ -107,7 +108,8 @@ WITH said AS (
   FROM said s WHERE rank > 0 AND key IN (SELECT key FROM fresh)
   ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
-  SELECT b.*, (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AS wins,
+  SELECT b.*, m.send_out_id, m.status AS was,
+    (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AS wins,
     b.arrived > 0 AND m.parts_arrived + b.arrived >= m.parts AND greatest(m.rank, b.rank) < %s AS is_whole
   FROM messaging_message m JOIN best b ON m.id = b.message_id
   WHERE (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL
@@ -137,6 +139,11 @@ WITH said AS (
     diagnostic = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.diagnostic ELSE m.diagnostic END,
     said_by = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.said_by ELSE m.said_by END
   FROM raising r WHERE m.id = r.message_id
+  RETURNING r.send_out_id, r.was, m.status
+), moved AS (
+  INSERT INTO messaging_movement (send_out_id, figure, delta)
+  SELECT send_out_id, figure, sum(delta) FROM raised, LATERAL (VALUES (was, -1), (status, 1)) AS d(figure, delta)
+  WHERE send_out_id IS NOT NULL AND status <> was GROUP BY send_out_id, figure HAVING sum(delta) <> 0
 )
 SELECT replace(key::text, '-', '') FROM fresh WHERE kind = ANY(%s)
 """
@@ -146,7 +153,7 @@ SELECT replace(key::text, '-', '') FROM fresh WHERE kind = ANY(%s)
 # message that is still waited for has no event as great as this one (statuses.MEANING), so there is nothing to compare.
 GIVE_UP: Final = """
 WITH due AS (
-  SELECT m.id, due_at, diagnostic, said_by, w.given_up, w.given_up IS NOT NULL AS is_late,
+  SELECT m.id, m.send_out_id, m.status, due_at, diagnostic, said_by, w.given_up, w.given_up IS NOT NULL AS is_late,
     (%s + (extract(epoch FROM due_at) * 1000000)::bigint * %s) AS rank,
     encode(substring(sha256(convert_to(%s || m.id, 'UTF8')) FOR 16), 'hex')::uuid AS key
   FROM messaging_message m
@@ -167,6 +174,10 @@ WITH due AS (
     reason = CASE WHEN is_late THEN %s ELSE m.reason END,
     code = CASE WHEN is_late THEN '' ELSE m.code END
   FROM due d WHERE m.id = d.id
+), moved AS (
+  INSERT INTO messaging_movement (send_out_id, figure, delta)
+  SELECT send_out_id, figure, sum(delta) FROM due, LATERAL (VALUES (status, -1), (given_up, 1)) AS d(figure, delta)
+  WHERE send_out_id IS NOT NULL AND is_late GROUP BY send_out_id, figure
 )
 SELECT count(*), count(*) FILTER (WHERE is_late) FROM due
 """

@@ -54,10 +54,11 @@ class Kind(TextChoices):
 
 
 class Caveat(TextChoices):
-    """What to bear in mind about an event that came by mail."""
+    """What to bear in mind about an event."""
 
     GUESSED = "guessed", _("The message was guessed by address and time")
     PASSED_ON = "passed_on", _("About an address to which it was passed on")
+    IN_DOUBT = "in_doubt", _("Nobody heard whether it was taken, so it is not sent again by itself")
 
 
 class Meaning(NamedTuple):

@@ -5,6 +5,8 @@ from celery import shared_task
 from contacts.blocklist import importing
 from messaging import alarms, health, life, outages, reports, retention, rule_change, sweep
 from messaging.block_lists import reason_from
+from messaging.sendouts import making, tending
+from messaging.sendouts.handover import work
 
 
 @shared_task
@@ -45,6 +47,28 @@ def look_after_blocks() -> dict[str, int]:
 @shared_task
 def watch_providers() -> int:
     return alarms.watch()
+
+
+@shared_task
+def make_rows(send_out_id: int) -> None:
+    if making.make_rows(send_out_id):
+        making.nudge(send_out_id)
+
+
+@shared_task
+def tend_send_outs() -> int:
+    return tending.tend()
+
+
+@shared_task
+def hand_over(send_out_id: int) -> None:
+    if work.hand_over(send_out_id):
+        work.nudge(send_out_id)
+
+
+@shared_task
+def try_again() -> int:
+    return work.try_again()
 
 
 @shared_task

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from messaging import block_list_views, block_views, metrics, monitoring, provider_views, views, webhooks
+from messaging import block_list_views, block_views, metrics, monitoring, provider_views, tracking, views, webhooks
+from messaging.sendouts import steps
+from messaging.sendouts import views as send_out_views
 
 app_name = "messaging"
 urlpatterns = [
@@ -23,5 +25,24 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("healthz", monitoring.healthz),
     path("readyz", monitoring.readyz),
+    path("messages/<int:pk>/content/", send_out_views.message_content, name="message_content"),
+    path("messages/<int:pk>/content/frame/", send_out_views.message_frame, name="message_frame"),
+    path("send-outs/", send_out_views.send_outs, name="send_outs"),
+    path("send-outs/new/", steps.new, name="send_out_new"),
+    path("send-outs/<int:pk>/", send_out_views.send_out, name="send_out"),
+    path("send-outs/<int:pk>/audience/", steps.audience, name="send_out_audience"),
+    path("send-outs/<int:pk>/count/", steps.count, name="send_out_count"),
+    path("send-outs/<int:pk>/content/", steps.content, name="send_out_content"),
+    path("send-outs/<int:pk>/preview/", send_out_views.preview, name="send_out_preview"),
+    path("send-outs/<int:pk>/preview/<uuid:guid>/", send_out_views.preview_frame, name="send_out_preview_frame"),
+    path("send-outs/<int:pk>/control-group/", steps.setting, name="send_out_setting"),
+    path("send-outs/<int:pk>/start/", steps.final, name="send_out_final"),
+    path("send-outs/<int:pk>/members/<slug:outcome>/", steps.members, name="send_out_members"),
+    path("send-outs/<int:pk>/messages/<slug:status>/", send_out_views.send_out_messages, name="send_out_messages"),
+    path("send-outs/<int:pk>/<slug:action>/", send_out_views.move, name="send_out_move"),
+    # What mails lead to: short, since they stand in SMS as well (sendouts/contents.py).
+    path("o/<str:token>.gif", tracking.opened),
+    path("c/<str:token>/<int:number>/", tracking.clicked),
+    path("u/<str:token>/", tracking.leave),
     path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
 ]

@@ -87,6 +87,16 @@ def life_words(block: Block) -> str:
 
 
 @register.filter
+def shortly(left: timedelta) -> str:
+    """A span of time in one unit: 40 s, 12 min, 3 h."""
+    if left < MINUTE:
+        return gettext("%(n)d s") % {"n": left // timedelta(seconds=1)}
+    if left < 2 * HOUR:
+        return gettext("%(n)d min") % {"n": left // MINUTE}
+    return gettext("%(n)d h") % {"n": left // HOUR}
+
+
+@register.filter
 def exact(at: datetime) -> str:
     local = timezone.localtime(at)
     return f"{day(local.date(), 'j M Y', get_language())}, {local:%H:%M} {local.tzname()}"

@@ -10,9 +10,10 @@ STATUS: Final = re.compile(r"[245]\.[0-7]\.\d{1,3}(?![\d]|\.\d)")
 # RFC 5321 4.2.1: three digits, in front of a status code, or after what announces them.
 REPLY: Final = re.compile(r"[245](?<![\w.@/%-].)[0-7]\d(?![\w%]|\.\d|-\d\d)")
 BEFORE_STATUS: Final = re.compile(r"(?<![\w.])([245][0-7]\d)[ \-_][\s(\[#'\"]*$")
+# Exchange 5.5 puts its own code before: "MSEXCH:IMS:ORG:SITE:SERVER 3550 (000B09B6) 552 Mailbox full".
 ANNOUNCED: Final = re.compile(
     r"(?:^|[\n\r;:<>\"'=\[|{]|\b(?:said|code|error|reply|replied|response|responded|status|returned|smtp|failed|host|with|and|was|got))"
-    r"[\s\"'(<#:\[]*$",
+    r"[\s\"'(<#:\[]*$|\(0[0-9A-F]{7}\) $",
     re.IGNORECASE,
 )
 # A number with what it counts is no reply.

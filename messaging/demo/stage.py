@@ -21,6 +21,7 @@ from messaging.apply import Said, apply
 from messaging.demo import cast, sendgrid, twilio
 from messaging.demo.script import Card, Meanwhile, Plan, Scene
 from messaging.models import DeliveryEvent, Message, SendOut
+from messaging.sendouts.models import State
 from messaging.statuses import GIVES_UP_AFTER, Event, Kind, Status
 
 # A report comes so soon after what it tells of.
@@ -42,6 +43,9 @@ def make_send_outs(plans: Iterable[Plan], now: datetime) -> dict[str, SendOut]:
             channel=plan.channel,
             subject=plan.subject,
             created_at=plan.sent_at(now) - timedelta(hours=1),
+            started_at=plan.sent_at(now),
+            state=State.DONE,
+            state_at=plan.sent_at(now),
         )
         for plan in plans
     }

@@ -7,11 +7,16 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Final
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from messaging.providers.base import Provider
 from messaging.providers.generic import gateways
+
+# What is no provider: ourselves, and our own ways out (sendouts/handover/routes.py).
+OURS: Final = {"engage": "Engage", "relay": _("our mail relay"), "mx": _("the receiving mail server")}
 
 
 @cache
@@ -25,7 +30,7 @@ def providers() -> dict[str, Provider]:
 
 def label_of(slug: str) -> str:
     """The provider's name as it writes itself; "Engage" for what we found out ourselves."""
-    if slug == "engage":
-        return "Engage"
+    if slug in OURS:
+        return str(OURS[slug])
     provider = providers().get(slug)
     return provider.label if provider else slug

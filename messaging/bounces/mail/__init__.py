@@ -131,8 +131,8 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     if report.action not in BOUNCES or (by_words.confidence >= SURE and by_words.status_code):
         return by_words, report.said
     if by_words.confidence >= SURE:
-        told = prose.about(report.recipient) if STATUS.search(prose.text) else ""
-        return _with_codes(report, by_words, told), report.said
+        around = report.prose or (prose.about(report.recipient) if STATUS.search(prose.text) else "")
+        return _with_codes(report, by_words, around), report.said
     near = report.prose or prose.nearest(report.recipient)
     told = [near, *([] if report.prose or _is_likely(by_words) else [prose.about(report.recipient)])]
     return _better(report, by_words, [" ".join(text.split()) for text in told if text])

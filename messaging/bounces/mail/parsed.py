@@ -73,9 +73,11 @@ class Headers:
     def fields(self) -> dict[str, list[bytes]]:
         """Lower-cased name -> the raw values in order."""
         if self._fields is None:
-            self._fields = fields = {}
+            fields: dict[str, list[bytes]] = {}
+            self._fields = fields
             for name, value in FIELD.findall(self.raw):
                 fields.setdefault(name.decode("ascii").lower(), []).append(value)
+            self._fields = fields
         return self._fields
 
     def get(self, name: str) -> str:

@@ -34,6 +34,7 @@ HIDDEN: Final = re.compile(r"<(style|script|head|!--)", re.IGNORECASE)
 LINE_BREAKS: Final = re.compile(
     r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d|/?table|/?ul|/?ol|hr|/?blockquote|/?pre|/?dd|/?dt)\b[^<>]*>", re.IGNORECASE
 )
+CELL: Final = re.compile(r"</?t[dh]\b[^<>]*>", re.IGNORECASE)
 TAG: Final = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 HAS_TAGS: Final = re.compile(r"<(html|body|p|br|div|table|span)\b", re.IGNORECASE)
 BLANKS: Final = re.compile(r"[ \t\xa0]+")
@@ -109,7 +110,7 @@ def _word(match: re.Match[str]) -> str:
 
 def without_tags(markup: str) -> str:
     """The words of an HTML text, a line for each block."""
-    text = html.unescape(TAG.sub("", LINE_BREAKS.sub("\n", _without_hidden(markup).replace("\n", " "))))
+    text = html.unescape(TAG.sub("", CELL.sub(" ", LINE_BREAKS.sub("\n", _without_hidden(markup).replace("\n", " ")))))
     return "\n".join(BLANKS.sub(" ", line).strip() for line in text.split("\n"))
 
 

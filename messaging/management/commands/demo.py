@@ -10,11 +10,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
 from contacts.models import Contact
-from messaging.demo import cast, outcome, preconditions
+from messaging.demo import cast, outcome, preconditions, tryout
 from messaging.demo.play import DemoError, Play
 from messaging.demo.post import Providers
 from messaging.demo.script import Card, story
 from messaging.models import Message
+from messaging.sendouts import totals
 
 TABS: Final = {"messages": "messaging:tab", "history": "contacts:history"}
 
@@ -63,6 +64,9 @@ class Command(BaseCommand):
         self.say(f"  Log-ins: {', '.join(cast.LOG_INS)}")
         play = Play(providers, say=self.say, show=self.show)
         play.run()
+        totals.recount_all()  # the play sets times back, and makes messages past the send-outs' own way
+        tryout.make()
+        self.say(f"  Contacts to send to, under the label {tryout.LABEL!r}: {len(tryout.PEOPLE)}")
         return play
 
     def say(self, line: str) -> None:

@@ -24,6 +24,13 @@ CONCLUSION: Final = re.compile(
 )
 
 
+SESSION: Final = re.compile(r"-- ?transcript of session follows", re.IGNORECASE)
+MAY_BE_ONE: Final = re.compile(r"\.\.\.|rcpt to|^\W*(?:[A-Za-z ]{1,40}:\s*)?[45][0-5]\d", re.IGNORECASE)
+# Sendmail's words for what it leaves to the lines before.
+VAGUE: Final = re.compile(r"service unavailable|mailer error|^\s*$", re.IGNORECASE)
+LONGEST: Final = 500
+
+
 @dataclass(slots=True)
 class Dialogue:
     """Answers by lower-cased recipient, and the last that was about none in particular."""
@@ -43,6 +50,9 @@ class Dialogue:
 def dialogue_in(lines: list[str]) -> Dialogue:
     """What the lines hold of an SMTP dialogue."""
     said = Dialogue()
+    if not any(MAY_BE_ONE.search(line) for line in lines):
+        return said
+    in_session, before = False, ""  # what was said since the last command, about nobody in particular
     asked = ""  # the recipient whom the last command named
     open_answer = ""  # whose answer the next line may continue; "*" for none in particular
     for line in lines:
@@ -50,14 +60,21 @@ def dialogue_in(lines: list[str]) -> Dialogue:
         may_command = ">" in line or ":" in line or "<" in line
         if command := (COMMAND.match(line) or BARE_COMMAND.match(line)) if may_command else None:
             found = addresses_in(line) if command[1].upper() == "RCPT TO" else []
-            asked, open_answer = (found[0][2] if found else ""), ""
+            asked, open_answer, before = (found[0][2] if found else ""), "", ""
         elif conclusion := CONCLUSION.match(line) if "..." in line else None:
             code, name, words = conclusion.groups()
             if not name[0].isdigit() or "@" in name:
-                said.keep(name, f"{code}<{name}>... {words}" if "@" in name else f"{code}{name}... {words}")
-            open_answer = ""
+                whole = f"{code}<{name}>... {words}" if "@" in name else f"{code}{name}... {words}"
+                said.keep(name, f"{before} {whole}".strip() if VAGUE.search(words) else whole)
+            open_answer, before = "", ""
         elif answer := ANSWER.match(line) if "4" in line or "5" in line else None:
-            open_answer = _keep_answer(said, asked, answer[1], open_answer)
+            whole = answer[1] if asked or open_answer else f"{before} {answer[1]}".strip()
+            open_answer = _keep_answer(said, asked, whole, open_answer)
+            before = said.general if open_answer == "*" else ""
+        elif in_session and line.strip() and not line.startswith(("...", "-->", "<--")):
+            # What a program wrote that should have taken the mail.
+            before = f"{before} {line.strip()}"[-LONGEST:].strip()
+        in_session = in_session or bool(SESSION.search(line))
     return said
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from messaging.bounces.codes import codes_in
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.forms import returned
-from messaging.bounces.mail.forms.codes import codes_in
 from messaging.bounces.mail.forms.dialogue import Dialogue, dialogue_in
 from messaging.bounces.mail.forms.mentions import ADDRESS, SUMMARY, Mention, Strength, addresses_in, mentions_in
 from messaging.bounces.mail.forms.story import Story, is_told_by_server, story_of
@@ -49,6 +49,8 @@ SECTIONS: Final = (
 # The recipient's name alone, where a heading says that recipients follow: "screenname", "userx    No matches".
 FOLLOWS: Final = re.compile(r"(?:following|recipients?|address(?:es|\(es\))?)\b[^\n]*:\s*$", re.IGNORECASE)
 NAME: Final = re.compile(r"\s*([A-Za-z0-9][\w.\-+]{1,63})(?:\s*$|\s+\((.{1,200})\)\s*$|\s{3,}(\S.*)$)")
+MAY_HOLD_CODE: Final = re.compile(r"[45]\.\d\.\d")
+BEGINS_WITH_STATUS: Final = re.compile(r"\W*[45]\.\d\.\d{1,3}\s+\S")
 LABEL: Final = re.compile(r"^[^:：]{1,60}[:：]")
 
 
@@ -114,11 +116,13 @@ def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
     """Those whom the mail names most surely."""
     mentions = list(mentions_in(story.lines))
     if failed := story.failed:
-        wanted = {address.lower() for address in failed}
         known = _gathered([m for m in mentions if m.strength >= Strength.ALONE], story.lines)
         by_address = {each.address.lower(): each for each in known}
-        others = [each for each in known if each.original.lower() in wanted]
-        return [by_address.get(address.lower()) or _first_with(others, address) for address in dict.fromkeys(failed)]
+        by_origin = {each.original.lower(): each for each in reversed(known) if each.original}
+        return [
+            by_address.get(address.lower()) or _under(address, by_origin.get(address.lower()))
+            for address in dict.fromkeys(failed)
+        ]
     sure = [mention for mention in mentions if mention.strength >= Strength.ALONE]
     if found := _gathered(sure, story.lines):
         return found
@@ -135,9 +139,9 @@ def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
     return []
 
 
-def _first_with(known: list[Recipient], address: str) -> Recipient:
-    found = next((each for each in known if each.original.lower() == address.lower()), None)
-    return Recipient(address, Strength.NAMED, blocks=found.blocks if found else [])
+def _under(address: str, known: Recipient | None) -> Recipient:
+    """The recipient under the address that the header gives it."""
+    return Recipient(address, Strength.NAMED, blocks=known.blocks if known else [])
 
 
 def _without_sender(found: list[Recipient], mail: ParsedMail) -> list[Recipient]:
@@ -165,7 +169,7 @@ def _gathered(mentions: list[Mention], lines: list[str]) -> list[Recipient]:
             begin = kept[at - 1].line + 1 if at else 0
             block = _joined(line for line in lines[begin : mention.line] if not HEADING.match(line))
         else:
-            block = _block(mention, lines, end)
+            block = "" if end == mention.line else _block(mention, lines, end)
         recipient.action = recipient.action or _section(lines, mention)
         if origin := ORIGIN.search(block):
             recipient.original = recipient.original or origin[1]
@@ -206,6 +210,8 @@ def _block(mention: Mention, lines: list[str], end: int) -> str:
         if not line:
             ends_paragraph = True
             continue
+        if SUMMARY.match(line):
+            continue
         if RULER.match(line):
             if parts:
                 break
@@ -216,7 +222,7 @@ def _block(mention: Mention, lines: list[str], end: int) -> str:
         is_deep = is_deep or depth > mention.indent
         if HEADING.match(line) and (parts or SESSION.search(line)):
             break
-        if closing.match(line):
+        if closing.begin(line):
             if ends_paragraph:
                 break
             if not parts:
@@ -228,7 +234,7 @@ def _block(mention: Mention, lines: list[str], end: int) -> str:
 
 def _without_label(line: str) -> str:
     label = LABEL.match(line)
-    if label and vocabulary().reason.match(label[0][:-1].strip()):
+    if label and vocabulary().reason.begin(label[0][:-1].strip()):
         return line[label.end() :].strip()
     return line
 
@@ -250,7 +256,10 @@ def _said(recipient: Recipient, dialogue: Dialogue) -> str:
 
 def _coded_line(story: Story) -> str:
     """A line anywhere in the story that gives a server's answer with its codes; empty where there is none."""
-    return next((line.strip() for line in story.lines[:400] if all(codes_in(line)) and not SUMMARY.match(line)), "")
+    lines = [line.strip() for line in story.lines[:400] if MAY_HOLD_CODE.search(line) and not SUMMARY.match(line)]
+    return next((line for line in lines if all(codes_in(line))), "") or next(
+        (line for line in lines if BEGINS_WITH_STATUS.match(line)), ""
+    )
 
 
 def _lead(story: Story, recipients: list[Recipient]) -> str:
@@ -284,7 +293,7 @@ def _action_of(story: Story) -> str:
     """Failed, or delayed where a warning says that the server goes on trying."""
     words = vocabulary()
     text = " ".join([story.mail.subject, *(line.strip() for line in story.lines[: 2 * MOST_LINES])])[:6_000]
-    if words.delayed.search(text) and not words.gave_up.search(text):
+    if words.delayed.within(text) and not words.gave_up.within(text):
         return "delayed"
     return "failed"
 

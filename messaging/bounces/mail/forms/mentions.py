@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 from messaging.bounces.mail.forms.vocabulary import vocabulary
@@ -26,7 +27,8 @@ BULLET: Final = re.compile(r"(?:(?:[>*•·○●・※|+#\-]{1,8}|\d{1,3}[.)]|&
 # What may stand around an address without being a word.
 OPEN: Final = " \t\"'<([{:=：“‘「『【（＜«`*"
 CLOSE: Final = "\"'>)]}”’」』】）＞»`*"
-AFTER: Final = re.compile(r"[:;,.(\[\-–—：，、。…|]|on \w{3}|\S{0,8} ?\d{1,4}[./\-年]\d|<mailto")
+LISTED: Final = re.compile(r"[\s\"'<>\[\]]*(?:[,;、，&]|and|und|et|y|e|og|och|en|i|и)[\s\"'<>\[\]]*", re.IGNORECASE)
+AFTER: Final = re.compile(r"[45]\d\d\b|[:;,.(\[\-–—：，、。…|]|on \w{3}|\S{0,8} ?\d{1,4}[./\-年]\d|<mailto")
 # What a mail program prints of the header of a mail.
 SUMMARY: Final = re.compile(
     r"\W{0,3}(?:from|sender(?: address)?|reply-to|return-path|message-?id|mail from|date|sent|subject|absender|von|betreff|gesendet|x-[\w-]+|received|"
@@ -38,6 +40,8 @@ TO: Final = re.compile(
     r"\W{0,3}(?:to|cc|bcc|an|kopie|à|para|til|naar|aan|do|кому|宛先|收件人|收件者|받는 ?사람)\s*[:：]", re.IGNORECASE
 )
 REPLY: Final = re.compile(r"\s*(?:<<<|<-+|<<-|->>|received >>>|s:)?\s*[45][0-5]\d[ \-]", re.IGNORECASE)
+# "RCPT To:<anna@example.org>", behind ">>>" or a time; also in a list of a mail's recipients, which is no command.
+COMMAND: Final = re.compile(r"[^<]{0,60}(?:>>>|-->|->|sent:|command:)?\s*(?:rcpt to|mail from):<", re.IGNORECASE)
 GENERATED: Final = re.compile(r"\(?(?:ultimately )?(?:generated (?:from|by)|expanded from:?)$", re.IGNORECASE)
 NOBODY: Final = re.compile(r"(?:post.?master|mailer-?daemon|abuse|hostmaster)@", re.IGNORECASE)
 SENTENCE: Final = re.compile(r"[.!?。！？](?=\s+[^\s\d]|$)|\)\.")
@@ -73,14 +77,14 @@ def addresses_in(text: str) -> list[tuple[int, int, str]]:
         return []
     if ("=" in text or "MTP:" in text) and (match := X400.search(text)):
         return [(match.start(), match.end(), match[1].replace("(a)", "@").rstrip(".,"))]
-    found = [_trimmed(match.start(), match.end(), match[0]) for match in ADDRESS.finditer(text)]
+    found = [_trimmed(match.end(), match[0]) for match in ADDRESS.finditer(text)]
     if not text.isascii():
         whole = [(match.start(1), match.end(1), match[1]) for match in BRACKETED.finditer(text)]
         return whole if whole and len(whole) >= len(found) else found
     return found
 
 
-def _trimmed(start: int, end: int, address: str) -> tuple[int, int, str]:
+def _trimmed(end: int, address: str) -> tuple[int, int, str]:
     lean = LABEL_IN_ADDRESS.sub("", address, count=1).lstrip("'`*={|}/!?#&-.")
     return end - len(lean), end, lean
 
@@ -102,13 +106,23 @@ def _mentions(number: int, found: list[tuple[int, int, str]], lines: list[str]) 
             yield Mention(number, address, Strength.ALONE, "", indent)
         return
     for at, (start, end, address) in enumerate(found):
-        lead, rest = _lead(line[:start]), line[end:].lstrip(CLOSE).strip()
+        lead, rest = _lead(line[:start]), _rest(line[end:])
         strength = _strength(lead, rest, found[0], number, lines) if at == 0 else _spoken(lead, address, number, lines)
         if strength and not (strength <= Strength.SPOKEN and NOBODY.match(address)):
-            tells = strength <= Strength.SPOKEN or (lead and vocabulary().failure.search(lead))
+            tells = strength <= Strength.SPOKEN or (lead and vocabulary().failure.within(lead))
             yield Mention(number, address, strength, line.strip() if tells else _plain(rest), indent)
         if strength and strength > Strength.SPOKEN:
+            for _, _, further in _listed_after(line, found[at:]):
+                yield Mention(number, further, strength, "", indent)
             return
+
+
+def _listed_after(line: str, found: list[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
+    """The addresses that go on a list which the first of them begins: "anna@example.org, bert@example.org"."""
+    for before, after in pairwise(found):
+        if not LISTED.fullmatch(line[before[1] : after[0]]):
+            return
+        yield after
 
 
 def _lead(text: str) -> str:
@@ -116,6 +130,12 @@ def _lead(text: str) -> str:
     text = text.rstrip(OPEN).removesuffix("mailto").rstrip(OPEN).lstrip()
     bullet = BULLET.match(text + " ")
     return text[bullet.end() :].strip() if bullet else text.lstrip("[(\"'<").strip()
+
+
+def _rest(text: str) -> str:
+    """What stands after the address, without brackets, arrows and quotation marks."""
+    rest = text.lstrip(CLOSE).strip()
+    return rest if rest.startswith("<mailto") else rest.lstrip("<＜").lstrip()
 
 
 def _plain(rest: str) -> str:
@@ -140,20 +160,20 @@ def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, li
         if AFTER.match(rest):
             return Strength.ALONE
         # A wrapped sentence may break before an address, but a paragraph begins with one only to tell of it.
-        if words.failure.search(rest) and (
+        if words.failure.within(rest) and (
             not number or not lines[number - 1].strip() or lines[number - 1].rstrip().endswith(":")
         ):
             return Strength.ALONE
         return _spoken("", address, number, lines)
-    if REPLY.match(line):
+    if REPLY.match(line) or COMMAND.match(line):
         return Strength.ANSWERED
     if GENERATED.match(lead):
         return Strength.ALONE
     if TO.match(line):
         return Strength.ADDRESSED
-    if words.field.match(lead) and (":" in line[:start] or "：" in line[:start]):
+    if words.field.begin(lead) and (":" in line[:start] or "：" in line[:start]):
         return Strength.NAMED
-    if len(lead) < 60 and words.recipient.search(lead) and not _is_contact(lead, number, lines):
+    if len(lead) < 60 and words.recipient.within(lead) and not _is_contact(lead, number, lines):
         return Strength.NAMED
     if (
         line[start - 1 : start] in "<("
@@ -180,9 +200,9 @@ def _spoken(lead: str, address: str, number: int, lines: list[str]) -> Strength 
         + " x "
         + SENTENCE.split(f"{line[at + len(address) :]} {after}", maxsplit=1)[0]
     )
-    if failure.search(sentence):
+    if failure.within(sentence):
         return Strength.SPOKEN
-    return Strength.NEAR if failure.search(f"{before} {line} {after}") else None
+    return Strength.NEAR if failure.within(f"{before} {line} {after}") else None
 
 
 def _is_name(lead: str) -> bool:
@@ -195,7 +215,7 @@ def _is_contact(lead: str, number: int, lines: list[str]) -> bool:
     if len(lead) < 12 and number:
         lead = f"{lines[number - 1].strip()[-60:]} {lead}"
     lead = lead[-60:].strip()
-    return words.not_recipient.search(lead) or words.contact.search(lead)
+    return words.not_recipient.within(lead) or words.contact.within(lead)
 
 
 def _asks_to_write_to(number: int, lines: list[str]) -> bool:
@@ -203,7 +223,7 @@ def _asks_to_write_to(number: int, lines: list[str]) -> bool:
     words = vocabulary()
     above = next((lines[i].strip() for i in range(number - 1, max(number - 4, -1), -1) if lines[i].strip()), "")[-40:]
     last = above.rstrip(": ,").rpartition(" ")[2]
-    return words.not_recipient.search(above) or (number > 0 and words.contact.search(last))
+    return words.not_recipient.within(above) or (number > 0 and words.contact.within(last))
 
 
 def _around(number: int, lines: list[str]) -> tuple[str, str]:

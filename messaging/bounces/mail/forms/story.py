@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from messaging.bounces.codes import codes_in
 from messaging.bounces.mail.forms.vocabulary import vocabulary
 from messaging.bounces.mail.parsed import ParsedMail
 
@@ -16,6 +17,9 @@ VERY_FIRST_LINES: Final = 5
 ANSWER: Final = re.compile(
     r"\s*(re|aw|sv|antw|vs|odp|fwd?|wg|tr|rv|enc|回复|答复|回覆|转发)(\[\d+\])?\s?[:：]", re.IGNORECASE
 )
+FORWARDED: Final = re.compile(
+    r"forward|weitergeleitet|transf|reenvi|inoltrat|doorgestuurd|пересыла|转发|轉寄|転送|전달", re.IGNORECASE
+)
 QUOTED: Final = re.compile(r"\s*[>|]\s*[^\s<]+\s+\S")
 # Without a copy of what failed, only this tells a bounce from talk about one.
 TO_SENDER: Final = re.compile(
@@ -24,6 +28,7 @@ TO_SENDER: Final = re.compile(
     r"ваш[ею]? (?:письмо|сообщение)|twoja wiadomo|您的|你的|お客様|メール|邮件|郵件|메일",
     re.IGNORECASE,
 )
+MAY_HOLD_CODE: Final = re.compile(r"[45]\d\d[ \-]+#?[45]\.\d\.\d")
 HAS_WORDS: Final = re.compile(r"[^\W\d_]{2}")
 # A bounce to the owner of a list has the list's own fields; a newsletter has List-Unsubscribe without them.
 FROM_LISTS: Final = ("list-id", "list-post", "x-mailman-version", "newsgroups")
@@ -46,15 +51,12 @@ class Story:
 
 def story_of(mail: ParsedMail) -> Story:
     """The lines that say what happened: without the copy of the mail that came back."""
-    words = vocabulary()
-    lines: list[str] = []
-    for line in mail.lines[:MOST_LINES]:
-        text = line[:LONGEST_LINE].replace("\xa0", " ").rstrip()
-        bare = text.lstrip()
-        if bare and words.copy.match(bare):
-            break
-        lines.append(text)
-    return Story(mail, lines)
+    lines = [line[:LONGEST_LINE].replace("\xa0", " ").rstrip() for line in mail.lines[:MOST_LINES]]
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    # A heading of the very first line is that of a summary, unless a person forwards.
+    begin = first if lines and FORWARDED.search(lines[first]) else first + 1
+    end = vocabulary().copy.first_line("\n".join(lines[begin:]))
+    return Story(mail, lines if end < 0 else lines[: begin + end])
 
 
 def is_told_by_server(story: Story) -> bool:
@@ -68,20 +70,20 @@ def is_told_by_server(story: Story) -> bool:
         return False
     subject = mail.subject
     opening = _opens_at(story.lines)
-    is_daemon = words.daemon.search(headers.get("from") or "<>")
+    is_daemon = words.daemon.within(headers.get("from") or "<>")
     is_pathless = headers.get("return-path") == "<>" or "mailer-daemon" in headers.get("return-path").lower()
-    speaks_of_failure = words.subject.search(subject)
-    if words.not_a_bounce.match(subject.lstrip("[( ")) and not speaks_of_failure:
+    speaks_of_failure = words.subject.within(subject)
+    if words.not_a_bounce.begin(subject.lstrip("[( ")) and not speaks_of_failure:
         return bool(opening) and is_daemon
     is_from_list = any(name in headers for name in FROM_LISTS)
     if (("list-unsubscribe" in headers and not is_from_list) or "feedback-id" in headers) and not is_daemon:
         return False
     if is_from_list and not is_daemon:
-        return words.subject.match(subject) and opening == 1
+        return words.subject.begin(subject) and opening == 1
     if "x-failed-recipients" in headers:
         return True
     if is_daemon or is_pathless:
-        return bool(opening) or speaks_of_failure
+        return bool(opening) or speaks_of_failure or (is_daemon and _holds_answer(story.lines))
     if ANSWER.match(subject) and not speaks_of_failure:
         return False
     if not speaks_of_failure or ("in-reply-to" in headers and ANSWER.match(subject)):
@@ -92,6 +94,11 @@ def is_told_by_server(story: Story) -> bool:
     return opening == 1 and any(TO_SENDER.search(line) for line in story.lines[:VERY_FIRST_LINES])
 
 
+def _holds_answer(lines: list[str]) -> bool:
+    """Whether one of the first lines gives a server's refusal with both codes."""
+    return any(MAY_HOLD_CODE.search(line) and all(codes_in(line)) for line in lines[:60])
+
+
 def _opens_at(lines: list[str]) -> int:
     """The number of the line that tells of a failure, among the first that say anything; 0 where none does."""
     opening = vocabulary().opening
@@ -99,7 +106,7 @@ def _opens_at(lines: list[str]) -> int:
     # What is told is wrapped anywhere, so that each line is read together with the next.
     for number, line in enumerate(first, 1):
         following = first[number] if number < len(first) else ""
-        place = -1 if QUOTED.match(line) else opening.place_in(f"{line} {following}")
+        place = -1 if QUOTED.match(line) else opening.place(f"{line} {following}")
         if place >= 0:
-            return number + (place > len(line))
+            return number + (place >= len(line))
     return 0

@@ -1,6 +1,5 @@
 """The words of bounces in words.toml, compiled."""
 
-import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -10,51 +9,62 @@ from typing import Final
 import re2
 
 FILE: Final = Path(__file__).with_name("words.toml")
+# Octets for one automaton; a list with many gaps (".{0,60}") takes more than re2's 8 MB.
+MEMORY: Final = 64 << 20
 
 
 class Words:
-    """One list of words.toml. Entries of other scripts are only looked for where there are other letters than ASCII.
+    """One list of words.toml as an automaton: its time does not depend on the number of entries.
 
-    A word is found at its begin only: "full" in "is full", not in "useful".
+    A Latin word is found at its begin only: "full" in "is full", not in "useful".
     """
 
-    __slots__ = ("_anywhere", "_first", "_other", "_place")
+    __slots__ = ("_anywhere", "_first", "_line", "_place")
 
     def __init__(self, entries: list[str], *, ends: bool) -> None:
-        end = r"\W{0,3}$" if ends else ""
+        """`ends`: the word must end the text, but for up to three marks."""
+        end = r"[^\pL\pN]{0,3}$" if ends else ""
         latin = "|".join(entry for entry in entries if entry.isascii())
         other = "|".join(entry for entry in entries if not entry.isascii())
-        self._anywhere = _automaton(rf"(?:^|[^a-zA-Z])(?:{latin}){end}")
-        self._first = _automaton(rf"^(?:{latin}){end}")
-        self._place = re.compile(rf"(?<![a-z])(?:{latin}){end}", re.IGNORECASE)
-        self._other = re.compile(rf"(?:{other}){end}", re.IGNORECASE) if other else None
+        both = f"(?:{latin}|{other})" if other else f"(?:{latin})"
+        anywhere = f"(?:^|[^a-z]){both}{end}" + (f"|(?:{other}){end}" if other else "")
+        self._first = _yes_or_no(f"^{both}{end}")
+        self._anywhere = _yes_or_no(anywhere)
+        self._line = re2.compile(f"(?m)^[ \\t]*{both}{end}", _options())
+        self._place = re2.compile(anywhere, _options())
 
-    def search(self, text: str) -> bool:
+    def within(self, text: str) -> bool:
         """Whether one of these words is in the text."""
-        if self._anywhere.Match(text.encode("utf-8", "replace")):
-            return True
-        return bool(self._other and not text.isascii() and self._other.search(text))
+        return bool(self._anywhere.Match(text.encode("utf-8", "replace")))
 
-    def match(self, text: str) -> bool:
+    def begin(self, text: str) -> bool:
         """Whether the text begins with one of these words."""
-        if self._first.Match(text.encode("utf-8", "replace")):
-            return True
-        return bool(self._other and not text.isascii() and self._other.match(text))
+        return bool(self._first.Match(text.encode("utf-8", "replace")))
 
-    def place_in(self, text: str) -> int:
-        """Where the first of these words begins in the text; -1 where none is."""
-        if not self.search(text):
-            return -1
-        found = self._place.search(text) or (self._other.search(text) if self._other else None)
-        return found.start() if found else -1
+    def first_line(self, text: str) -> int:
+        """The number of the first line that begins with one of these words; -1 where none does."""
+        octets = text.encode("utf-8", "replace")
+        found = self._line.search(octets)
+        return octets.count(b"\n", 0, found.start()) if found else -1
+
+    def place(self, text: str) -> int:
+        """Where the first of these words begins in the text, or the mark before it; -1 where there is none."""
+        octets = text.encode("utf-8", "replace")
+        found = self._place.search(octets)
+        return len(octets[: found.start()].decode("utf-8", "ignore")) if found else -1
 
 
-def _automaton(pattern: str) -> re2.Set:
-    """One for all of a list: Python's own patterns try one word after the other at each letter."""
+def _options() -> re2.Options:
     options = re2.Options()
     options.case_sensitive = False
     options.never_capture = True
-    automaton = re2.Set.SearchSet(options)
+    options.max_mem = MEMORY
+    return options
+
+
+def _yes_or_no(pattern: str) -> re2.Set:
+    """A set of one: it says only whether, and so needs no object for a match."""
+    automaton = re2.Set.SearchSet(_options())
     automaton.Add(pattern)
     automaton.Compile()
     return automaton

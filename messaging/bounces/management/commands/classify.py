@@ -6,11 +6,12 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import IO, Any, Final
 
 from django.core.management.base import BaseCommand
 
-from messaging.bounces.classify import classify
+from messaging.bounces.classify import Verdict, classify
 from messaging.bounces.mail import Finding, read_mail
 from messaging.bounces.mail.files import mail_files, mails_in
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         names = (name for path in paths for name in ([STDIN] if path == STDIN else mail_files(path)))
         try:
             # A list, since every file is to be read whatever became of those before.
-            if not all([self._is_read(name, read) for name in names]):
+            if not all([self._is_read(name, read) for name in names]):  # noqa: C419
                 sys.exit(1)
             sys.stdout.flush()
         except BrokenPipeError:
@@ -73,7 +74,7 @@ def is_printable(line: str, encoding: str | None) -> bool:
 
 
 def opened(name: str) -> Any:
-    return nullcontext(sys.stdin.buffer) if name == STDIN else open(name, "rb")
+    return nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb")
 
 
 def rows_of_mails(stream: IO[bytes]) -> Iterator[Row]:
@@ -83,11 +84,12 @@ def rows_of_mails(stream: IO[bytes]) -> Iterator[Row]:
 
 
 def rows_of_replies(stream: IO[bytes]) -> Iterator[Row]:
-    """What each line means as a server's reply; it names no recipient and no action."""
+    """What each line means as a server's reply; it names no recipient."""
     for line in stream:
         said = line.decode("utf-8", "replace").rstrip("\r\n")
         verdict = classify(said)
         yield NO_BOUNCE | {
+            "action": action_of(verdict),
             "bounce": verdict.bounce,
             "reason": verdict.reason,
             "reply_code": verdict.reply_code,
@@ -96,6 +98,13 @@ def rows_of_replies(stream: IO[bytes]) -> Iterator[Row]:
             "rule": verdict.rule,
             "confidence": verdict.confidence,
         }
+
+
+def action_of(verdict: Verdict) -> str:
+    """What a mail would call it (RFC 3464 2.3.3), by the class of the code; without one it failed."""
+    if verdict.reason == "delivered":
+        return "delivered"
+    return "delayed" if (verdict.status_code or verdict.reply_code).startswith("4") else "failed"
 
 
 def row_of(finding: Finding) -> Row:

@@ -74,6 +74,7 @@ def test_bare_replies_are_read_line_by_line() -> None:
     )
 
     assert code == 0
+    assert [row["action"] for row in rows] == ["failed", "delayed", "delivered", "failed"]
     assert [row["bounce"] for row in rows] == ["hard", "soft", None, "soft"]
     assert [row["reason"] for row in rows] == ["user_unknown", "mailbox_full", "delivered", "unknown"]
     assert rows[0]["diagnostic"] == "550 5.1.1 <a@example.org> user unknown"

@@ -1,0 +1,53 @@
+"""Contacts at the addresses to which the try-out receiver (receiver.py) answers in every way there is, under one label.
+
+A send-out to that label meets every fate. They are made once, and stay as they are: they may have messages by then.
+"""
+
+from typing import Final
+from uuid import NAMESPACE_DNS, UUID, uuid5
+
+from contacts.history import save_contact
+from contacts.models import Contact, Label, Labelled
+
+LABEL: Final = "Try it out"
+DOMAIN: Final = "tryout.example"
+# What stands before the @, and the name of who stands for it.
+PEOPLE: Final = {
+    "arrives": "Arrives",
+    "open": "Opens",
+    "apple": "Opens by machine",
+    "click": "Clicks",
+    "unsubscribe": "Unsubscribes",
+    "complaint": "Complains",
+    "vacation": "Is on holiday",
+    "defer": "Is deferred",
+    "defer+once": "Is deferred once",
+    "full": "Has a full mailbox",
+    "bounce+disabled": "Has a disabled mailbox",
+    "bounce+user-unknown": "Does not exist",
+    "bounce+no-mail": "Takes no mail",
+    "late-dsn": "Bounces later",
+    "bounce+spam": "Takes it for spam",
+    "bounce+blocklist": "Asks a block list",
+    "bounce+dmarc": "Wants DMARC",
+}
+
+
+def guids() -> list[UUID]:
+    return [_guid(local) for local in PEOPLE]
+
+
+def make() -> None:
+    """Those who are not there yet."""
+    label, _ = Label.objects.get_or_create(name=LABEL)
+    there = set(Contact.objects.filter(guid__in=guids()).values_list("guid", flat=True))
+    for local, name in PEOPLE.items():
+        if _guid(local) in there:
+            continue
+        contact = Contact(guid=_guid(local), first_name=name, email=f"{local}@{DOMAIN}")
+        save_contact(contact, actor_id=None, why=LABEL)
+        Labelled.objects.create(label=label, contact=contact)
+
+
+def _guid(local: str) -> UUID:
+    return uuid5(NAMESPACE_DNS, f"{local}.{DOMAIN}")

@@ -1,0 +1,51 @@
+"""What our own pages saw: an image that was loaded, a link that was followed, a wish not to be written to any more.
+
+messaging/tracking.py keeps them as reports like any other, as JSON: {"kind", "message", "link", "machine"}. No webhook:
+nothing may be posted here. Of who loaded it only the verdict is kept, never the address or the program.
+"""
+
+import json
+from datetime import datetime
+from typing import Final
+
+from django.http import HttpRequest
+
+from contacts.models import Channel
+from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.statuses import Event, Kind
+
+SLUG: Final = "tracking"
+KINDS: Final = {
+    "open": (Kind.OPENED, ""),
+    "click": (Kind.CLICKED, ""),
+    "unsubscribe": (Kind.UNSUBSCRIBED, "unsubscribe"),
+    "subscribe": (Kind.SUBSCRIBED, "resubscribe"),
+}
+
+
+def verify(_request: HttpRequest) -> None:
+    """Raises ForgedError: what we saw, we wrote down ourselves."""
+    raise ForgedError("Our own notes have no webhook.")
+
+
+def read(raw: Raw) -> Reading:
+    """The one event. Raises UnreadableError."""
+    try:
+        said = json.loads(raw.body)
+        kind, reason = KINDS[said["kind"]]
+        message, link, machine = int(said["message"]), str(said.get("link", "")), str(said.get("machine", ""))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise UnreadableError(f"Not a note of ours: {error}") from error
+    event = Event(
+        SLUG, kind, raw.received_at, f"{message} {kind} {link} {machine} {_within(raw.received_at, kind)}",
+        message_id=message, reason=reason, diagnostic=machine, is_automatic=bool(machine),
+    )  # fmt: skip
+    return Reading([event])
+
+
+def _within(moment: datetime, kind: Kind) -> str:
+    """Who scrolls up and down loads the image again and again: once an hour is enough. A wish counts each time."""
+    return moment.strftime("%Y%m%d%H") if kind in (Kind.OPENED, Kind.CLICKED) else moment.isoformat()
+
+
+provider = Provider(SLUG, "Engage", Channel.EMAIL, lambda: True, verify, read, methods=())

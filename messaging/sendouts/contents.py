@@ -1,0 +1,213 @@
+"""What a send-out says, as each contact gets it: checked, previewed, and made ready for hand-over.
+
+Links lead by way of us where clicks are to be noticed: the address holds the message's token and the number of the
+link, never where it leads, so nobody can make it lead elsewhere.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from secrets import token_hex
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from contacts.models import Channel, Contact
+from messaging.sendouts.letter import Letter, html_value, letter_of, mailbox, one_line
+from messaging.sendouts.models import Content, SendOut
+from messaging.sendouts.plain import text_of_html
+from messaging.sendouts.sms import Length, length_of
+from messaging.sendouts.tags import Tag, TagError, Text, Values, compiled
+
+# The value that our own places are filled with: the message's token (messaging/tokens.py).
+TOKEN: Final = "token"  # noqa: S105 -- a name
+UNSUBSCRIBE: Final = "unsubscribeUrl"
+OPENED, CLICKED, LEAVE = "o", "c", "u"
+# The address of an <a>, in double or single quotes.
+_HREF: Final = re.compile(r"""(<a\b[^<>]*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+# Stands for link number n while tags are read: from the private use area, which no email needs.
+_MARK: Final = re.compile("\ue000(\\d+)\ue001")
+# The pixel's number; there are never so many links.
+_PIXEL: Final = 10**9
+_END_OF_BODY: Final = re.compile(r"</body\s*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as one contact gets it; `html` is empty for an SMS and for an email without."""
+
+    subject: str
+    html: str
+    text: str
+    length: Length | None = None
+
+
+def problems(channel: str, *, subject: str, html: str, text: str) -> dict[str, list[str]]:
+    """What is wrong with a content, by field, in words that say what to do; empty where it can go out."""
+    found: dict[str, list[str]] = {}
+    for field, said in (("subject", subject), ("html", html), ("text", text)):
+        try:
+            compiled(said)
+        except TagError as error:
+            found[field] = error.problems
+    if channel == Channel.EMAIL:
+        if not subject.strip():
+            found.setdefault("subject", []).append(_("An email needs a subject."))
+        if not (html.strip() or text.strip()):
+            found.setdefault("html", []).append(_("There is nothing in the email yet."))
+    elif not text.strip():
+        found.setdefault("text", []).append(_("There is nothing in the SMS yet."))
+    return found
+
+
+def values_of(contact: Contact | None, token: str = "") -> Values:
+    """What tags are filled with for this contact; without a token, as in a preview, links of ours lead nowhere."""
+    of_us = {TOKEN: token, UNSUBSCRIBE: f"{tracking_url()}/{LEAVE}/{token}/"} if token else {UNSUBSCRIBE: "#"}
+    if contact is None:
+        return of_us
+    return of_us | {
+        "firstName": contact.first_name,
+        "lastName": contact.last_name,
+        "fullName": f"{contact.first_name} {contact.last_name}".strip(),
+        "email": contact.email,
+        "mobile": contact.mobile_digits or contact.mobile,
+        "country": contact.country.upper(),
+        "language": contact.language,
+    }
+
+
+def tracking_url() -> str:
+    return str(settings.TRACKING_URL)
+
+
+def shown(content: Content, channel: str, values: Values) -> Shown:
+    """For the eye: as the contact gets it, but for our own links and pixel. Raises TagError."""
+    text = compiled(content.text)
+    if channel == Channel.SMS:
+        said = text.fill(values)
+        return Shown("", "", said, length_of(said))
+    html = compiled(content.html)
+    return Shown(
+        one_line(compiled(content.subject).fill(values)),
+        html.fill(values, html_value),
+        (text if content.text.strip() else compiled(text_of_html(content.html))).fill(values),
+    )
+
+
+def letter_for(send_out: SendOut, content: Content) -> Letter:
+    """The template of a send-out's emails: made once for each version and setting. Raises TagError."""
+    return _letter(
+        Letterhead(
+            send_out.pk, send_out.sender_name, send_out.sender, content.subject, content.html, content.text,
+            send_out.tracks_opens, send_out.tracks_clicks, send_out.is_transactional,
+        )
+    )  # fmt: skip
+
+
+class Letterhead(NamedTuple):
+    """All that a template of emails depends on."""
+
+    send_out_id: int
+    sender_name: str
+    sender: str
+    subject: str
+    html: str
+    text: str
+    tracks_opens: bool
+    tracks_clicks: bool
+    is_transactional: bool
+
+
+@lru_cache(maxsize=64)
+def _letter(of: Letterhead) -> Letter:
+    html = of.html
+    plain = of.text if of.text.strip() else text_of_html(html)
+    if not of.is_transactional:
+        html, plain = _with_way_out(html, plain)
+    headers = {"From": mailbox(of.sender_name, of.sender), "Feedback-ID": f"{of.send_out_id}:sendout:engage"}
+    if not of.is_transactional:
+        # RFC 8058 3.1; Precedence keeps automatic replies away (RFC 3834 2).
+        headers |= {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click", "Precedence": "bulk"}
+    return letter_of(
+        subject=compiled(of.subject),
+        text=compiled(plain),
+        html=noticed(html, opens=of.tracks_opens, clicks=of.tracks_clicks) if html.strip() else None,
+        headers=headers,
+        boundary=f"=_{token_hex(16)}",
+    )
+
+
+def own_headers(to: str, token: str, date: str, *, is_transactional: bool) -> Mapping[str, str]:
+    """The headers of one mail alone. Our Message-ID carries the token, by which its bounces are known."""
+    headers = {"To": to, "Date": date, "Message-ID": f"<{token}@{settings.MESSAGE_ID_DOMAIN}>"}
+    if not is_transactional:
+        headers["List-Unsubscribe"] = f"<{tracking_url()}/{LEAVE}/{token}/>"
+    return headers
+
+
+def _with_way_out(html: str, text: str) -> tuple[str, str]:
+    """Every email that is not transactional says how to unsubscribe: where its author does not, at the end."""
+    if f"[[{UNSUBSCRIBE.lower()}" not in html.lower().replace(" ", "") and html.strip():
+        way_out = f'<p><a href="[[{UNSUBSCRIBE}]]">{_("Unsubscribe")}</a></p>'
+        html = _at_end(html, way_out)
+    if f"[[{UNSUBSCRIBE.lower()}" not in text.lower().replace(" ", ""):
+        text = f"{text.rstrip()}\n\n{_('Unsubscribe')}: [[{UNSUBSCRIBE}]]\n"
+    return html, text
+
+
+def _at_end(html: str, more: str) -> str:
+    """Within the body, where there is one."""
+    ends = list(_END_OF_BODY.finditer(html))
+    at = ends[-1].start() if ends else len(html)
+    return html[:at] + more + html[at:]
+
+
+def noticed(html: str, *, opens: bool, clicks: bool) -> Text:
+    """The HTML with our links and our pixel in it, compiled. Raises TagError."""
+    numbers = iter(range(html.count("<")))
+
+    def marked(found: re.Match[str]) -> str:
+        number, address = next(numbers), found.group(2) or found.group(3) or ""
+        return f'{found.group(1)}"\ue000{number}\ue001"' if is_ours_to_notice(address) else found.group()
+
+    marked_html = _HREF.sub(marked, html) if clicks else html
+    pieces: list[str | Tag] = []
+    for piece in compiled(_at_end(marked_html, f"\ue000{_PIXEL}\ue001") if opens else marked_html).pieces:
+        pieces += [piece] if isinstance(piece, Tag) else _ours_put_in(piece)
+    return Text.of(pieces)
+
+
+def _ours_put_in(text: str) -> list[str | Tag]:
+    pieces: list[str | Tag] = []
+    for number, piece in enumerate(_MARK.split(text)):
+        if number % 2 == 0:
+            pieces.append(piece)
+        elif int(piece) == _PIXEL:
+            pieces += (f'<img src="{tracking_url()}/{OPENED}/', Tag(TOKEN), '.gif" width="1" height="1" alt="">')
+        else:
+            pieces += (f"{tracking_url()}/{CLICKED}/", Tag(TOKEN), f"/{piece}/")
+    return pieces
+
+
+def is_ours_to_notice(address: str) -> bool:
+    """Web addresses, but for the one to unsubscribe: that one must work at a click, whatever becomes of us."""
+    return address.strip().lower().startswith(("http://", "https://"))
+
+
+def target(html: str, number: int, values: Values) -> str | None:
+    """Where link `number` of this HTML leads for this contact; None where there is no such link."""
+    found = next((each for n, each in enumerate(_HREF.finditer(html)) if n == number), None)
+    if found is None:
+        return None
+    address = unescape(found.group(2) or found.group(3) or "").strip()
+    if not is_ours_to_notice(address):
+        return None
+    try:
+        filled = compiled(address).fill(values, lambda value: quote(value, safe=""))
+    except TagError:
+        return None
+    return filled if urlsplit(filled).hostname else None

@@ -1,0 +1,307 @@
+"""What a marketer fills in for a send-out, step by step."""
+
+import io
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import RegexValidator, validate_email
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts.models import Channel, Label
+from messaging.sendouts import contents
+from messaging.sendouts.audience import (
+    Audience,
+    Condition,
+    Country,
+    Created,
+    Everybody,
+    Labelled,
+    Language,
+    Listed,
+    Opened,
+    Segment,
+    SentTo,
+)
+from messaging.sendouts.models import LARGEST_PERCENTAGE, AddressList, SendOut, State
+from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
+
+# So many earlier send-outs and lists are offered, the newest.
+OFFERED: Final = 50
+LONGEST_PASTE: Final = 2_000_000
+IS: Final = [("", gettext_lazy("is")), ("not", gettext_lazy("is not"))]
+HAS: Final = [("", gettext_lazy("has one of")), ("not", gettext_lazy("has none of"))]
+GOT: Final = [("", gettext_lazy("shows")), ("not", gettext_lazy("does not show"))]
+OPENED: Final = [("", gettext_lazy("was opened")), ("not", gettext_lazy("was sent, not opened"))]
+# 3GPP TS 23.040 9.1.2.5: an alphanumeric sender has at most eleven characters.
+SMS_SENDER: Final = RegexValidator(
+    r"\A(\+?[0-9]{3,15}|[A-Za-z0-9 ._-]{1,11})\Z",
+    gettext_lazy("Type a number such as +46701234567, or up to eleven letters and digits."),
+)
+
+
+class NameForm(forms.Form):
+    """A new send-out."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=200, help_text=gettext_lazy("For you and your colleagues only.")
+    )
+    channel = forms.ChoiceField(label=gettext_lazy("Channel"), choices=Channel, widget=forms.RadioSelect)
+
+
+class AudienceForm(forms.Form):
+    """Everybody, those of whom all filled-in conditions hold, or a list. What is left empty is no condition."""
+
+    kind = forms.ChoiceField(
+        choices=[
+            ("all", gettext_lazy("Everybody")),
+            ("segment", gettext_lazy("A segment")),
+            ("list", gettext_lazy("A list of addresses")),
+        ],
+        initial="all",
+        widget=forms.RadioSelect,
+    )
+    country_not = forms.ChoiceField(label=gettext_lazy("Country"), choices=IS, required=False)
+    country = forms.CharField(label=gettext_lazy("Countries, two letters each"), required=False, max_length=600)
+    language_not = forms.ChoiceField(label=gettext_lazy("Language"), choices=IS, required=False)
+    language = forms.CharField(label=gettext_lazy("Languages, codes such as sv"), required=False, max_length=600)
+    since = forms.DateField(label=gettext_lazy("Contact since, from"), required=False)
+    until = forms.DateField(label=gettext_lazy("Contact since, until"), required=False)
+    labels_not = forms.ChoiceField(label=gettext_lazy("Label"), choices=HAS, required=False)
+    labels = forms.TypedMultipleChoiceField(
+        label=gettext_lazy("Labels"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    sent_to = forms.TypedChoiceField(
+        label=gettext_lazy("Earlier send-out"), coerce=int, empty_value=None, required=False
+    )
+    statuses_not = forms.ChoiceField(label=gettext_lazy("Their message"), choices=GOT, required=False)
+    statuses = forms.MultipleChoiceField(
+        label=gettext_lazy("Statuses"), required=False, widget=forms.CheckboxSelectMultiple,
+        choices=[(status.value, status.label) for status in Status if status in {*EMAIL_STATUSES, *SMS_STATUSES}],
+    )  # fmt: skip
+    opened = forms.TypedChoiceField(
+        label=gettext_lazy("Opened or not: send-out"), coerce=int, empty_value=None, required=False
+    )
+    opened_not = forms.ChoiceField(label=gettext_lazy("It"), choices=OPENED, required=False)
+    listed = forms.TypedChoiceField(
+        label=gettext_lazy("A list from before"), coerce=int, empty_value=None, required=False
+    )
+    pasted = forms.CharField(
+        label=gettext_lazy("Paste addresses, one a line"), required=False, max_length=LONGEST_PASTE,
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )  # fmt: skip
+    upload = forms.FileField(label=gettext_lazy("Or upload a file: CSV, or one address a line"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        earlier = SendOut.objects.exclude(state__in=[State.DRAFT, State.SCHEDULED]).order_by("-pk")
+        chosen = self._chosen()
+        send_outs = _choices(earlier[:OFFERED], earlier.filter(pk__in=chosen))
+        lists = AddressList.objects.order_by("-pk")
+        self._choose("labels", [(label.pk, label.name) for label in Label.objects.all()])
+        self._choose("sent_to", [("", _("– none –")), *send_outs])
+        self._choose("opened", [("", _("– none –")), *send_outs])
+        self._choose("listed", [("", _("– none –")), *_choices(lists[:OFFERED], lists.filter(pk__in=chosen))])
+
+    def _choose(self, name: str, choices: Iterable[tuple[Any, Any]]) -> None:
+        cast("forms.ChoiceField", self.fields[name]).choices = [*choices]
+
+    def _chosen(self) -> list[int]:
+        """Old ones that the audience names already must stay choosable."""
+        return [pk for name in ("sent_to", "opened", "listed") if (pk := self.initial.get(name))]
+
+    def clean_country(self) -> tuple[str, ...]:
+        return _words(
+            self.cleaned_data["country"], 2, 2, str.upper, _("Type two letters for each country, such as SE, NO.")
+        )
+
+    def clean_language(self) -> tuple[str, ...]:
+        return _words(self.cleaned_data["language"], 2, 8, str.lower, _("Type codes such as sv, en."))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("The end lies before the beginning."))
+        if not self.errors and cleaned["kind"] == "segment" and not self._conditions(cleaned):
+            self.add_error(None, _("Fill in at least one condition, or choose Everybody."))
+        if not self.errors and cleaned["kind"] == "list" and not (cleaned["listed"] or self.has_new_list(cleaned)):
+            self.add_error(None, _("Paste addresses, upload a file, or choose a list."))
+        return cleaned
+
+    def has_new_list(self, cleaned: dict[str, Any]) -> bool:
+        return bool(cleaned.get("upload") or cleaned.get("pasted"))
+
+    def new_list(self) -> tuple[str, Iterable[bytes]] | None:
+        """The name and the lines of what was uploaded, or else pasted; None where neither was."""
+        if self.cleaned_data["kind"] != "list":
+            return None
+        upload: UploadedFile[Any] | None = self.cleaned_data["upload"]
+        if upload:
+            return upload.name or _("Uploaded"), upload
+        if pasted := self.cleaned_data["pasted"]:
+            return _("Pasted"), io.BytesIO(pasted.encode())
+        return None
+
+    def audience(self) -> Audience:
+        """What was filled in; not for a list that is still to be kept."""
+        cleaned = self.cleaned_data
+        if cleaned["kind"] == "segment":
+            return Segment(tuple(self._conditions(cleaned)))
+        return Listed(cleaned["listed"]) if cleaned["kind"] == "list" else Everybody()
+
+    def _conditions(self, cleaned: dict[str, Any]) -> list[Condition]:
+        found: list[Condition] = []
+        if cleaned["country"]:
+            found.append(Country(cleaned["country"], bool(cleaned["country_not"])))
+        if cleaned["language"]:
+            found.append(Language(cleaned["language"], bool(cleaned["language_not"])))
+        if cleaned["since"] or cleaned["until"]:
+            found.append(Created(cleaned["since"], cleaned["until"]))
+        if cleaned["labels"]:
+            found.append(Labelled(tuple(cleaned["labels"]), bool(cleaned["labels_not"])))
+        if cleaned["sent_to"]:
+            found.append(SentTo(cleaned["sent_to"], tuple(cleaned["statuses"]), bool(cleaned["statuses_not"])))
+        if cleaned["opened"]:
+            found.append(Opened(cleaned["opened"], bool(cleaned["opened_not"])))
+        return found
+
+
+def initial_of(audience: Audience) -> dict[str, Any]:
+    """What AudienceForm shows for an audience that it made."""
+    initial: dict[str, Any] = {"kind": audience.kind}
+    if isinstance(audience, Listed):
+        return initial | {"listed": audience.list}
+    for each in audience.conditions if isinstance(audience, Segment) else ():
+        initial |= _initial_of_condition(each)
+    return initial
+
+
+def _initial_of_condition(condition: Condition) -> dict[str, Any]:
+    match condition:
+        case Country(values, is_not):
+            return {"country": ", ".join(values), "country_not": "not" if is_not else ""}
+        case Language(values, is_not):
+            return {"language": ", ".join(values), "language_not": "not" if is_not else ""}
+        case Created(since, until):
+            return {"since": since, "until": until}
+        case Labelled(numbers, is_not):
+            return {"labels": [*numbers], "labels_not": "not" if is_not else ""}
+        case SentTo(send_out, statuses, is_not):
+            return {"sent_to": send_out, "statuses": [*statuses], "statuses_not": "not" if is_not else ""}
+        case Opened(send_out, is_not):
+            return {"opened": send_out, "opened_not": "not" if is_not else ""}
+    raise TypeError(condition)
+
+
+class EmailContentForm(forms.Form):
+    """What an email says, and from whom it comes."""
+
+    sender_name = forms.CharField(label=gettext_lazy("Sender's name"), max_length=100)
+    sender = forms.CharField(
+        label=gettext_lazy("Sender's email address"), max_length=320, validators=[validate_email],
+    )  # fmt: skip
+    subject = forms.CharField(label=gettext_lazy("Subject"), max_length=250)
+    html = forms.CharField(
+        label=gettext_lazy("HTML"), required=False, widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"})
+    )
+    text = forms.CharField(label=gettext_lazy("Plain text"), required=False, widget=forms.Textarea(attrs={"rows": 8}))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and not cleaned.get("html", "").strip() and not cleaned.get("text", "").strip():
+            self.add_error(None, _("Write the HTML or the plain text."))
+        _add_problems(self, Channel.EMAIL)
+        return cleaned
+
+
+class SmsContentForm(forms.Form):
+    """What an SMS says, and from whom it comes."""
+
+    sender = forms.CharField(
+        label=gettext_lazy("Sender"), max_length=16, validators=[SMS_SENDER],
+        help_text=gettext_lazy("A number, or up to eleven letters and digits."),
+    )  # fmt: skip
+    text = forms.CharField(label=gettext_lazy("Text"), max_length=1600, widget=forms.Textarea(attrs={"rows": 5}))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        _add_problems(self, Channel.SMS)
+        return cleaned
+
+
+def _add_problems(form: forms.Form, channel: Channel) -> None:
+    """Tags that are none, by field."""
+    said = {name: form.cleaned_data.get(name, "") for name in ("subject", "html", "text")}
+    if not form.errors:
+        for field, problems in contents.problems(channel, **said).items():
+            form.add_error(field, problems)
+
+
+class SettingForm(forms.Form):
+    """Control group, and what kind of send-out it is."""
+
+    control_percentage = forms.DecimalField(
+        label=gettext_lazy("Control group, per cent of those who would get it"),
+        min_value=Decimal(0), max_value=LARGEST_PERCENTAGE, max_digits=4, decimal_places=2, initial=Decimal(0),
+    )  # fmt: skip
+    is_transactional = forms.BooleanField(label=gettext_lazy("Transactional"), required=False)
+    tracks_opens = forms.BooleanField(label=gettext_lazy("Notice opens"), required=False)
+    tracks_clicks = forms.BooleanField(label=gettext_lazy("Notice clicks"), required=False)
+
+
+class StartForm(forms.Form):
+    """Now, or at a time to come."""
+
+    when = forms.ChoiceField(
+        choices=[("now", gettext_lazy("Now")), ("later", gettext_lazy("Later"))], initial="now",
+        widget=forms.RadioSelect,
+    )  # fmt: skip
+    at = forms.DateTimeField(label=gettext_lazy("Start at"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        at: datetime | None = cleaned.get("at")
+        if not self.errors and cleaned.get("when") == "later" and (at is None or at <= timezone.now()):
+            self.add_error("at", _("Choose a time to come."))
+        return cleaned
+
+
+class MasterForm(forms.Form):
+    """The contacts that all send-outs leave out."""
+
+    percentage = forms.DecimalField(
+        label=gettext_lazy("Per cent of all contacts"),
+        min_value=Decimal(0), max_value=LARGEST_PERCENTAGE, max_digits=4, decimal_places=2,
+    )  # fmt: skip
+    label = forms.ModelChoiceField(
+        label=gettext_lazy("And everybody with this label"), queryset=Label.objects.all(), required=False,
+        empty_label=gettext_lazy("– none –"),
+    )  # fmt: skip
+    draws_anew = forms.BooleanField(label=gettext_lazy("Draw other contacts than before"), required=False)
+
+
+def _choices(newest: Iterable[Any], chosen: Iterable[Any]) -> list[tuple[int, str]]:
+    rows = {row.pk: row for row in (*newest, *chosen)}
+    return [(pk, _described(row)) for pk, row in rows.items()]
+
+
+def _described(row: SendOut | AddressList) -> str:
+    day: date = timezone.localdate(row.created_at)
+    number = f" · {row.known}" if isinstance(row, AddressList) else ""
+    return f"{row.name} · {day:%Y-%m-%d}{number}"
+
+
+def _words(typed: str, shortest: int, longest: int, fold: Any, problem: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(fold(word) for word in re.split(r"[\s,;]+", typed) if word))
+    for word in words:
+        if not (shortest <= len(word) <= longest and re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", word)):
+            raise ValidationError(problem)
+    return words

@@ -1,0 +1,78 @@
+"""The rows of a send-out's messages, made set-based, chunk by chunk, in the order of the contacts' numbers.
+
+A chunk is one transaction: its rows, who is left out, its batch, its totals and how far it is. So a crash anywhere
+leaves whole chunks, and who goes on begins behind the last one; no contact gets two rows.
+"""
+
+import json
+import logging
+import time
+from typing import Final
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from messaging.sendouts import sql
+from messaging.sendouts.audience import Parameters
+from messaging.sendouts.control import master_of
+from messaging.sendouts.judging import judged, rules_of
+from messaging.sendouts.models import Progress, SendOut
+
+log = logging.getLogger(__name__)
+
+CHUNK: Final = 2_000
+# After so long a worker leaves room for other tasks, and is nudged anew.
+SECONDS_IN_A_ROW: Final = 10.0
+
+
+def make_rows(send_out_id: int, chunk: int = CHUNK) -> bool:
+    """Make rows while the send-out is sending and has contacts left. Returns whether there is more to do.
+
+    Pause and cancel take effect at the next chunk. Harmless twice, and at once: one makes rows, the others return.
+    """
+    deadline = time.monotonic() + SECONDS_IN_A_ROW
+    while make_chunk(send_out_id, chunk):
+        if time.monotonic() > deadline:
+            return True
+    return False
+
+
+def make_chunk(send_out_id: int, chunk: int = CHUNK) -> bool:
+    """The next `chunk` contacts, in one transaction. Returns False where there was nothing to do."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # A chunk that a crash of PostgreSQL takes back is made again. Whoever acts on it commits later in the same
+        # log, and waits for that: what was acted on is safe.
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(sql.CLAIM_PROGRESS, [send_out_id])
+        claimed = cursor.fetchone()
+        if claimed is None:
+            return False
+        after, until, master = claimed
+        cursor.execute(sql.END_OF_CHUNK, [after, until, chunk])
+        (end,) = cursor.fetchone()
+        if end is None:
+            Progress.objects.filter(pk=send_out_id).update(rows_done_at=Now())
+            return False
+        send_out = SendOut.objects.get(pk=send_out_id)
+        put = Parameters()
+        rules = rules_of(send_out, master_of(json.loads(master)))
+        text = judged(rules, put, "c.id > %(after)s AND c.id <= %(end)s", is_chunk=True)
+        cursor.execute(
+            sql.MAKE_ROWS.format(judged=text),
+            put.values
+            | {
+                "send_out": send_out_id, "channel": send_out.channel, "content": send_out.content_id,
+                "after": after, "end": end,
+            },
+        )  # fmt: skip
+        return True
+
+
+def nudge(send_out_id: int) -> None:
+    """Have a worker make rows soon. Without a broker the beat finds the work; nothing is lost."""
+    from messaging.tasks import make_rows as task  # noqa: PLC0415 -- tasks import this module
+
+    try:
+        task.delay(send_out_id)
+    except Exception as error:  # noqa: BLE001 -- whatever ails the broker, the beat comes by
+        log.warning("The broker cannot be reached (%s); the beat will go on with send-out %s.", error, send_out_id)

@@ -1,0 +1,74 @@
+"""How far a send-out is, how fast it goes, and how long it will take."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from messaging.sendouts.models import Progress, State
+from messaging.sendouts.totals import Totals, totals_of
+
+# A rate is of the last minute: a mark every few seconds, and so many of them.
+MARKS: Final = 12
+# Less than this is no base for a rate, seconds.
+SHORTEST: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One thing that is being done: how much of how much, how many a second, and how long it takes at that rate."""
+
+    done: int
+    of: int
+    per_second: float | None = None
+
+    @property
+    def share(self) -> float:
+        """0 to 1."""
+        return min(1.0, self.done / self.of) if self.of else 0.0
+
+    @property
+    def left(self) -> timedelta | None:
+        """None where nothing moves, or nobody knows yet."""
+        return timedelta(seconds=(self.of - self.done) / self.per_second) if self.per_second else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Both halves of the work: looking at contacts and making rows; handing messages over."""
+
+    looking: Pace
+    handing: Pace
+    are_rows_done: bool
+
+
+def standing_of(progress: Progress, totals: Totals, now: float | None = None) -> Standing:
+    """`now`: seconds since 1970."""
+    moment = time.time() if now is None else now
+    looked, handed = progress.after, totals.handed_over
+    rates = _rates(progress, moment, looked, handed)
+    return Standing(
+        Pace(looked if progress.rows_done_at is None else progress.until, progress.until, rates[0]),
+        Pace(handed, totals.sent_to, rates[1]),
+        progress.rows_done_at is not None,
+    )
+
+
+def mark_all() -> None:
+    """Note how far each send-out at work is. Called every few seconds."""
+    at_work = list(Progress.objects.filter(send_out__state=State.SENDING))
+    totals = totals_of([each.pk for each in at_work])
+    for each in at_work:
+        mark = [round(time.time(), 1), each.after, totals[each.pk].handed_over]
+        # A pause that came meanwhile has emptied the marks; then this one is left out.
+        Progress.objects.filter(pk=each.pk, marks=each.marks).update(marks=[*each.marks, mark][-MARKS:])
+
+
+def _rates(progress: Progress, now: float, looked: int, handed: int) -> tuple[float | None, float | None]:
+    if not progress.marks:
+        return None, None
+    at, looked_then, handed_then = progress.marks[0]
+    seconds = now - at
+    if seconds < SHORTEST:
+        return None, None
+    return max(0.0, (looked - looked_then) / seconds) or None, max(0.0, (handed - handed_then) / seconds) or None

@@ -1,0 +1,245 @@
+"""The pages on which a marketer fills in a send-out: name, audience, content, control group, and the final page."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar, cast
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from contacts.models import Channel, Contact
+from contacts.pages import HtmxRequest, is_partial, page
+from messaging.sendouts import drafts, judging, lifecycle, lists
+from messaging.sendouts.audience import LARGEST, Audience, Listed, read
+from messaging.sendouts.forms import (
+    AudienceForm,
+    EmailContentForm,
+    NameForm,
+    SettingForm,
+    SmsContentForm,
+    StartForm,
+    initial_of,
+)
+from messaging.sendouts.lifecycle import WrongStateError
+from messaging.sendouts.models import AddressList, SendOut, State, Why
+from messaging.statuses import Status
+
+MAKE: Final = ("messaging.view_sendout", "messaging.make_sendout")
+BOTH: Final = ("GET", "HEAD", "POST")
+STEPS: Final = (
+    ("audience", gettext_lazy("Audience"), "messaging:send_out_audience"),
+    ("content", gettext_lazy("Content"), "messaging:send_out_content"),
+    ("setting", gettext_lazy("Control group"), "messaging:send_out_setting"),
+    ("final", gettext_lazy("Check and start"), "messaging:send_out_final"),
+)
+SETTINGS: Final = ("control_percentage", "is_transactional", "tracks_opens", "tracks_clicks")
+PAGE: Final = 50
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+
+
+@page(*MAKE, methods=BOTH)
+def new(request: HtmxRequest) -> HttpResponse:
+    form = NameForm(request.POST or None, initial={"channel": Channel.EMAIL})
+    if not form.is_valid():
+        return _render(request, "messaging/send_out_new.html", {"form": form}, is_bad=form.is_bound)
+    made = drafts.create(request.user.pk, **form.cleaned_data)
+    return redirect("messaging:send_out_audience", made.pk)
+
+
+def for_draft(view: View) -> View:
+    """A page of a draft; of what is a draft no more, its own page tells instead."""
+
+    @wraps(view)
+    def guarded(request: HtmxRequest, pk: int, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, pk, *args, **kwargs)
+        except WrongStateError as error:
+            messages.warning(
+                request, _("It cannot be edited any more: it is %(state)s.") % {"state": error.state.label}
+            )
+            return redirect("messaging:send_out", pk)
+
+    return cast("View", guarded)
+
+
+@page(*MAKE, methods=BOTH)
+@for_draft
+def audience(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Whom it goes to. A list that is pasted or uploaded is kept at once, and what was found in it is told."""
+    send_out = draft_of(pk)
+    if request.method != "POST":
+        return _ask_audience(request, send_out, AudienceForm(initial=initial_of(read(send_out.audience))))
+    form = AudienceForm(request.POST, request.FILES, initial=initial_of(read(send_out.audience)))
+    if not form.is_valid():
+        return _ask_audience(request, send_out, form)
+    try:
+        chosen, kept = _chosen(form, request.user.pk)
+    except lists.TooLongError:
+        form.add_error(None, _("The list has more than %(n)d lines.") % {"n": lists.MOST_LINES})
+        return _ask_audience(request, send_out, form)
+    if "count" in request.POST:
+        return _ask_audience(request, send_out, form, chosen)
+    drafts.save_audience(send_out, chosen, request.user.pk)
+    if kept is not None:
+        return redirect("messaging:send_out_audience", pk)
+    return redirect("messaging:send_out_content", pk)
+
+
+@page(*MAKE)
+@for_draft
+def count(request: HtmxRequest, pk: int) -> HttpResponse:
+    """How many that would be, as somebody fills in the audience."""
+    send_out = draft_of(pk)
+    form = AudienceForm(request.GET, initial=initial_of(read(send_out.audience)))
+    is_complete = form.is_valid() and not form.has_new_list(form.cleaned_data)
+    context = _counted(send_out, form.audience()) if is_complete else {}
+    return render(request, "messaging/send_out_count.html", {"send_out": send_out, **context})
+
+
+@page(*MAKE, methods=BOTH)
+@for_draft
+def content(request: HtmxRequest, pk: int) -> HttpResponse:
+    """What it says."""
+    send_out = draft_of(pk)
+    made_of = EmailContentForm if send_out.channel == Channel.EMAIL else SmsContentForm
+    said = {name: getattr(send_out.content, name) for name in drafts.SAID} if send_out.content else {}
+    form = made_of(request.POST or None, initial=said | {n: getattr(send_out, n) for n in ("sender_name", "sender")})
+    if not form.is_valid():
+        return _step(request, send_out, "content", {"form": form}, is_bad=form.is_bound)
+    filled = form.cleaned_data
+    senders = {name: filled[name] for name in ("sender_name", "sender") if name in filled}
+    drafts.save(send_out, request.user.pk, "sender", **senders)
+    drafts.save_content(send_out, request.user.pk, **{name: filled.get(name, "") for name in drafts.SAID})
+    if "preview" in request.POST:
+        return redirect("messaging:send_out_preview", pk)
+    return redirect("messaging:send_out_setting", pk)
+
+
+@page(*MAKE, methods=BOTH)
+@for_draft
+def setting(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Control group, and whether it is transactional."""
+    send_out = draft_of(pk)
+    form = SettingForm(request.POST or None, initial={name: getattr(send_out, name) for name in SETTINGS})
+    if not form.is_valid():
+        return _step(request, send_out, "setting", {"form": form}, is_bad=form.is_bound)
+    drafts.save(send_out, request.user.pk, "setting", **form.cleaned_data)
+    return redirect("messaging:send_out_final", pk)
+
+
+@page(*MAKE, methods=BOTH)
+@for_draft
+def final(request: HtmxRequest, pk: int) -> HttpResponse:
+    """How many get it, how many do not and why; and the button that starts it."""
+    send_out = draft_of(pk)
+    form = StartForm(request.POST or None)
+    if send_out.content_id is None or not form.is_valid():
+        return _ask_start(request, send_out, form)
+    if form.cleaned_data["when"] == "later":
+        lifecycle.schedule(pk, form.cleaned_data["at"], request.user.pk)
+        messages.success(request, _("Scheduled."))
+    else:
+        lifecycle.start(pk, request.user.pk)
+        messages.success(request, _("Started."))
+    return HttpResponseRedirect(send_out.get_absolute_url())
+
+
+@page(*MAKE, "contacts.view_contact")
+@for_draft
+def members(request: HtmxRequest, pk: int, outcome: str) -> HttpResponse:
+    """The contacts behind a number of the final page."""
+    send_out = draft_of(pk)
+    typed = request.GET.get("before", "")
+    before = int(typed) if typed.isascii() and typed.isdigit() and int(typed[:19]) <= LARGEST else LARGEST
+    numbers = judging.members(judging.rules_of(send_out), outcome, before, PAGE + 1) if outcome in OUTCOMES else []
+    found = Contact.objects.in_bulk(numbers[:PAGE])
+    context = {
+        "send_out": send_out,
+        "heading": OUTCOMES.get(outcome, ""),
+        "contacts": [found[number] for number in numbers[:PAGE] if number in found],
+        "before": numbers[PAGE - 1] if len(numbers) > PAGE else None,
+        "back": reverse("messaging:send_out_final", args=[pk]),
+    }
+    is_more = is_partial(request) and request.htmx.target == "more"
+    template = "messaging/send_out_member_rows.html" if is_more else "messaging/send_out_members.html"
+    return render(request, template, {**context, "is_more": is_more})
+
+
+OUTCOMES: Final[dict[str, Any]] = {
+    Status.WAITING.value: gettext_lazy("Get it"),
+    Status.CONTROL_GROUP.value: Status.CONTROL_GROUP.label,
+    **{why.value: why.label for why in Why},
+}
+
+
+def draft_of(pk: int) -> SendOut:
+    """The send-out, if it can be edited. Raises Http404, and WrongStateError."""
+    send_out = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
+    if send_out.state != State.DRAFT:
+        raise WrongStateError(State(send_out.state))
+    return send_out
+
+
+def _chosen(form: AudienceForm, actor_id: int) -> tuple[Audience, AddressList | None]:
+    """The audience, and the list if it was kept just now."""
+    given = form.new_list()
+    if given is None:
+        return form.audience(), None
+    kept = lists.keep(*given, actor_id)
+    return Listed(kept.pk), kept
+
+
+def _ask_audience(
+    request: HtmxRequest, send_out: SendOut, form: AudienceForm, chosen: Audience | None = None
+) -> HttpResponse:
+    """The step with its count; of what is saved unless `chosen` is given."""
+    is_bad = bool(form.is_bound and form.errors)
+    shown = chosen or read(send_out.audience)
+    context: dict[str, Any] = {"form": form} | ({} if is_bad else _counted(send_out, shown))
+    if isinstance(shown, Listed):
+        context["kept_list"] = AddressList.objects.filter(pk=shown.list).first()
+    return _step(request, send_out, "audience", context, is_bad=is_bad)
+
+
+def _counted(send_out: SendOut, chosen: Audience) -> dict[str, Any]:
+    send_out.audience = chosen.as_json()
+    found = judging.live_counts(judging.rules_of(send_out))
+    return {"counts": found, "reasons": reasons_of(found)}
+
+
+def reasons_of(found: judging.Counts) -> list[tuple[str, Any, int]]:
+    """Why members get nothing: outcome, words and number, of what there is."""
+    return [(key, label, n) for key, label in OUTCOMES.items() if key != Status.WAITING and (n := found.of(key))]
+
+
+def _ask_start(request: HtmxRequest, send_out: SendOut, form: StartForm) -> HttpResponse:
+    found = judging.counts(judging.rules_of(send_out))
+    context = {
+        "form": form, "counts": found, "reasons": reasons_of(found), "is_empty": not found.get_it,
+        "audience_says": describe(send_out),
+    }  # fmt: skip
+    return _step(request, send_out, "final", context, is_bad=form.is_bound)
+
+
+def describe(send_out: SendOut) -> str:
+    """The audience in few words."""
+    chosen = read(send_out.audience)
+    if isinstance(chosen, Listed):
+        found = AddressList.objects.filter(pk=chosen.list).first()
+        return _("The list “%(name)s”") % {"name": found.name if found else chosen.list}
+    return _("Everybody") if chosen.kind == "all" else _("A segment")
+
+
+def _step(
+    request: HtmxRequest, send_out: SendOut, step: str, context: dict[str, Any], *, is_bad: bool = False
+) -> HttpResponse:
+    everything = {"send_out": send_out, "step": step, "steps": STEPS, **context}
+    return _render(request, f"messaging/send_out_{step}.html", everything, is_bad=is_bad)
+
+
+def _render(request: HtmxRequest, template: str, context: dict[str, Any], *, is_bad: bool) -> HttpResponse:
+    return render(request, template, context, status=422 if is_bad else 200)

@@ -1,0 +1,16 @@
+"""What is done for all send-outs every few seconds."""
+
+from messaging.sendouts import lifecycle, progress, totals
+from messaging.sendouts.handover import work
+
+
+def tend() -> int:
+    """Start what is due, fold totals, note rates, go on with what was left behind, end what is through.
+
+    Returns how many send-outs are at work.
+    """
+    lifecycle.start_due()
+    totals.fold()
+    progress.mark_all()
+    work.nudge_all()
+    return lifecycle.go_on()

@@ -1,0 +1,184 @@
+"""The list of send-outs, the page of each, and what a message says as its contact got it."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+
+from contacts import search
+from contacts.keyset import page_of
+from contacts.models import Channel, Contact
+from contacts.pages import HtmxRequest, is_partial, page, render_dialog
+from messaging.models import Message, SendOut
+from messaging.rows import rows_of, with_names
+from messaging.sendouts import contents, lifecycle
+from messaging.sendouts.lifecycle import WrongStateError
+from messaging.sendouts.models import Progress, State, Why
+from messaging.sendouts.progress import standing_of
+from messaging.sendouts.tags import TagError, Values
+from messaging.sendouts.totals import Totals, totals_of
+from messaging.statuses import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Status
+
+SEE: Final = ("messaging.view_sendout",)
+LOOKS_OF_STATES: Final = {
+    State.DRAFT: ("idle", "pencil"), State.SCHEDULED: ("idle", "clock"), State.SENDING: ("warn", "arrow"),
+    State.PAUSED: ("warn", "minus"), State.DONE: ("good", "check"), State.CANCELLED: ("idle", "cross"),
+}  # fmt: skip
+# What may be done in which state, and what the button is called.
+MOVES: Final[dict[str, tuple[tuple[State, ...], Any]]] = {
+    "pause": ((State.SENDING,), gettext_lazy("Pause")),
+    "resume": ((State.PAUSED,), gettext_lazy("Go on")),
+    "unschedule": ((State.SCHEDULED,), gettext_lazy("Back to draft")),
+    "cancel": ((State.SCHEDULED, State.SENDING, State.PAUSED), gettext_lazy("Cancel it for good")),
+}
+# A mail's own HTML: no scripts, nothing of ours; pictures from where it says.
+FRAME_POLICY: Final = (
+    "sandbox; default-src 'none'; img-src https: data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
+)
+
+
+@page(*SEE)
+def send_outs(request: HtmxRequest) -> HttpResponse:
+    found = page_of(SendOut.objects.all(), request.GET.get("before", ""))
+    totals = totals_of([each.pk for each in found.rows])
+    rows = [(each, look_of(each), totals[each.pk]) for each in found.rows]
+    return render(request, "messaging/send_outs.html", {"page": found, "rows": rows})
+
+
+@page(*SEE)
+def send_out(request: HtmxRequest, pk: int) -> HttpResponse:
+    """How far it is and what became of its messages; for HTMX, which asks again and again, that alone."""
+    found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
+    if found.state == State.DRAFT:
+        return redirect("messaging:send_out_audience", pk)
+    context = {"send_out": found, **standing(found)}
+    if is_partial(request) and request.htmx.target == "pulse":
+        return render(request, "messaging/send_out_pulse.html", context)
+    context["changes"] = found.changes.select_related("actor").order_by("-pk")[:30]
+    return render(request, "messaging/send_out.html", context)
+
+
+def standing(found: SendOut) -> dict[str, Any]:
+    totals = totals_of([found.pk])[found.pk]
+    progress = Progress.objects.filter(pk=found.pk).first()
+    at = standing_of(progress, totals) if progress else None
+    return {
+        "totals": totals,
+        "counts": counts_of(found, totals),
+        "left_out": [(why.label, totals[why]) for why in Why if totals[why]],
+        "at": at,
+        "is_at_work": found.state == State.SENDING,
+        "look": look_of(found),
+        "moves": [(name, label) for name, (of, label) in MOVES.items() if found.state in of],
+    }
+
+
+def counts_of(found: SendOut, totals: Totals) -> list[tuple[Status, str, str, int, float]]:
+    """Status, look, icon, number and share of what was sent to, of all there is; the control group has no share."""
+    known = EMAIL_STATUSES if found.channel == Channel.EMAIL else SMS_STATUSES
+    return [
+        (status, *LOOKS[status], totals[status], _share(totals, status))
+        for status in known
+        if totals[status]
+    ]  # fmt: skip
+
+
+def _share(totals: Totals, status: Status) -> float:
+    return 100 * totals[status] / totals.sent_to if totals.sent_to and status != Status.CONTROL_GROUP else 0.0
+
+
+def look_of(found: SendOut) -> tuple[str, str]:
+    return LOOKS_OF_STATES[State(found.state)]
+
+
+@page("messaging.view_sendout", "messaging.steer_sendout", methods=("POST",))
+def move(request: HtmxRequest, pk: int, action: str) -> HttpResponse:
+    """Pause, go on, take back or cancel. What somebody else did first is told, and nothing else happens."""
+    found = get_object_or_404(SendOut, pk=pk)
+    if action not in MOVES:
+        raise Http404
+    try:
+        getattr(lifecycle, action)(pk, request.user.pk)
+    except WrongStateError as error:
+        messages.warning(request, _("Somebody was faster: it is %(state)s.") % {"state": error.state.label})
+    return redirect(found)
+
+
+@page(*SEE, "messaging.view_message", "contacts.view_contact")
+def send_out_messages(request: HtmxRequest, pk: int, status: str) -> HttpResponse:
+    """The messages of a send-out that show a status, newest first."""
+    found = get_object_or_404(SendOut, pk=pk)
+    if status not in Status.values:
+        raise Http404
+    progress = Progress.objects.filter(pk=pk).first()
+    chosen = with_names().filter(send_out=found, status=status)
+    if progress is not None and progress.first_message:
+        # By number, which has an index; the status has none.
+        chosen = chosen.filter(pk__gte=progress.first_message, pk__lte=progress.last_message)
+    rows = page_of(chosen, request.GET.get("before", ""))
+    holders = Contact.objects.in_bulk([each.contact_id for each in rows.rows if each.contact_id])
+    named = [(row, holders.get(each.contact_id)) for row, each in zip(rows_of(rows.rows), rows.rows, strict=True)]
+    context = {"send_out": found, "page": rows, "named": named, "label": Status(status).label}
+    return render(request, "messaging/send_out_messages.html", context)
+
+
+@page("messaging.view_message")
+def message_content(request: HtmxRequest, pk: int) -> HttpResponse:
+    """What the message says, as this contact got it, whatever was edited since."""
+    message, shown = _shown(pk)
+    return render_dialog(request, "messaging/message_content.html", {"message": message, "shown": shown})
+
+
+@xframe_options_sameorigin
+@page("messaging.view_message")
+def message_frame(_request: HtmxRequest, pk: int) -> HttpResponse:
+    """Its HTML, for the frame of `message_content`."""
+    return _framed(_shown(pk)[1].html)
+
+
+@page("messaging.view_sendout", "contacts.view_contact")
+def preview(request: HtmxRequest, pk: int) -> HttpResponse:
+    """What the saved content says to the contact that `who` finds, or to the newest one."""
+    found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
+    contact = search.find(request.GET.get("who", "").strip()).order_by("-pk").first()
+    context: dict[str, Any] = {"send_out": found, "contact": contact, "who": request.GET.get("who", "")}
+    if found.content is not None and contact is not None:
+        context["shown"] = contents.shown(found.content, found.channel, contents.values_of(contact))
+    return render(request, "messaging/send_out_preview.html", context)
+
+
+@xframe_options_sameorigin
+@page("messaging.view_sendout", "contacts.view_contact")
+def preview_frame(_request: HtmxRequest, pk: int, guid: UUID) -> HttpResponse:
+    found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
+    contact = get_object_or_404(Contact, guid=guid)
+    if found.content is None:
+        raise Http404
+    return _framed(contents.shown(found.content, found.channel, contents.values_of(contact)).html)
+
+
+def _shown(pk: int) -> tuple[Message, contents.Shown]:
+    """Raises Http404, too, for a message of which we do not know what it said."""
+    message = get_object_or_404(Message.objects.select_related("content", "contact", "address", "send_out"), pk=pk)
+    if message.content is None:
+        raise Http404
+    try:
+        return message, contents.shown(message.content, message.channel, _values(message))
+    except TagError as error:
+        raise Http404 from error
+
+
+def _values(message: Message) -> Values:
+    found = contents.values_of(message.contact)
+    return found if message.contact else {**found, "email": message.address.value, "mobile": message.address.value}
+
+
+def _framed(html: str) -> HttpResponse:
+    response = HttpResponse(html or "", content_type="text/html; charset=utf-8")
+    response["Content-Security-Policy"] = FRAME_POLICY  # django-csp leaves one that is there
+    return response

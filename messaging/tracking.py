@@ -1,0 +1,92 @@
+"""The pages that mails lead to: our pixel, our links, and the way out. For everybody who holds a message's token.
+
+Each writes one row at most, into the inbox of reports; what follows from it is worked out like any report.
+"""
+
+import json
+from base64 import b64decode
+from functools import lru_cache
+from typing import Final
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from messaging import reports
+from messaging.machines import machine_of
+from messaging.models import Content, Message
+from messaging.providers.tracking import SLUG
+from messaging.reports import Kept
+from messaging.sendouts.contents import target, values_of
+from messaging.tokens import message_id_of
+
+PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+@require_safe
+@never_cache
+@login_not_required
+def opened(request: HttpRequest, token: str) -> HttpResponse:
+    """The pixel, whatever is asked for: a broken image would only be in the way. Who asks for its head saw none."""
+    message = _message(token)
+    if message is not None and request.method == "GET":
+        _note(request, "open", message)
+    return HttpResponse(PIXEL, content_type="image/gif")
+
+
+@require_safe
+@never_cache
+@login_not_required
+def clicked(request: HttpRequest, token: str, number: int) -> HttpResponse:
+    """To where the link leads in what this message says; it can lead nowhere else. 404 for what we did not write."""
+    message = _message(token)
+    html = _html(message.content_id) if message is not None and message.content_id else ""
+    leads_to = target(html, number, values_of(message.contact, token)) if message is not None else None
+    if message is None or leads_to is None:
+        raise Http404
+    if request.method == "GET":
+        _note(request, "click", message, link=number)
+    return HttpResponseRedirect(leads_to)
+
+
+@csrf_exempt  # mail programs post without having been here (RFC 8058 3.2); the token proves enough
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_not_required
+def leave(request: HttpRequest, token: str) -> HttpResponse:
+    """Unsubscribe, by one click of a mail program or of a button. Looking changes nothing: scanners follow links."""
+    message = _message(token)
+    if message is None:
+        raise Http404
+    wish = ""
+    if request.method == "POST":
+        wish = "subscribe" if request.POST.get("wish") == "subscribe" else "unsubscribe"
+        reports.keep_all([_kept({"kind": wish, "message": message.pk})])
+        reports.nudge()
+    return render(request, "messaging/leave.html", {"message": message, "wish": wish})
+
+
+def _message(token: str) -> Message | None:
+    pk = message_id_of(token)
+    return Message.objects.select_related("contact", "address").filter(pk=pk).first() if pk is not None else None
+
+
+@lru_cache(maxsize=64)
+def _html(content_id: int) -> str:
+    """Contents never change."""
+    return Content.objects.values_list("html", flat=True).get(pk=content_id)
+
+
+def _note(request: HttpRequest, kind: str, message: Message, link: int | str = "") -> None:
+    age = timezone.now() - message.sent_at if message.sent_at else None
+    machine = machine_of(request.headers, age)
+    reports.keep_all([_kept({"kind": kind, "message": message.pk, "link": link, "machine": machine})])
+    reports.nudge()
+
+
+def _kept(said: dict[str, object]) -> Kept:
+    return Kept(SLUG, json.dumps(said).encode(), "application/json", "", {})

@@ -1,0 +1,105 @@
+"""An email filled in is the email rendered singly: in any charset, with any value, within the limits of lines."""
+
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.sendouts import letter
+from messaging.sendouts.letter import letter_of
+from messaging.sendouts.tags import NAMES, Tag, Text, html_quoted
+
+BOUNDARY = "=_0123456789abcdef0123456789abcdef"
+# All but lone surrogates, which no text from the database can hold.
+anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+tags = st.builds(Tag, st.sampled_from(NAMES), anything)
+texts = st.lists(anything | tags, max_size=6).map(Text.of)
+values = st.dictionaries(st.sampled_from(NAMES), anything)
+
+
+def parsed(mail: bytes) -> EmailMessage:
+    return message_from_bytes(mail, policy=default)
+
+
+def body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    assert part is not None
+    # As bytes: get_content would also take a form feed for the end of a line.
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
+
+
+def lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+
+
+def singly(text: Text, given_values: dict[str, str], *, html: bool) -> str:
+    """The plain way: each piece as it is, each value quoted, joined."""
+
+    def quoted(value: str) -> str:
+        return html_quoted(letter.one_line(value)) if html else letter.one_line(value)
+
+    return "".join(
+        lines(piece) if isinstance(piece, str) else quoted(given_values.get(piece.name, "") or piece.otherwise)
+        for piece in text.pieces
+    )
+
+
+@given(texts, texts, values)
+def test_each_mail_parses_back_to_what_rendering_it_singly_gives(
+    text: Text, html: Text, given_values: dict[str, str]
+) -> None:
+    template = letter_of(
+        subject=Text(("News",)), text=text, html=html, headers={"From": "a@b.example"}, boundary=BOUNDARY
+    )
+
+    mail = template.mail(given_values, {"To": "anna@example.org"})
+
+    assert mail.isascii()
+    assert max(letter.lengths(mail)) <= 78
+    assert max(letter.lengths(mail.partition(b"--" + BOUNDARY.encode())[2])) <= 76
+    assert body(parsed(mail), "plain") == singly(text, given_values, html=False)
+    assert body(parsed(mail), "html") == singly(html, given_values, html=True)
+
+
+@given(texts, values)
+def test_a_mail_without_html_has_one_part(text: Text, given_values: dict[str, str]) -> None:
+    template = letter_of(subject=Text(("News",)), text=text, html=None, headers={}, boundary=BOUNDARY)
+
+    mail = parsed(template.mail(given_values, {}))
+
+    assert not mail.is_multipart()
+    wanted = singly(text, given_values, html=False)
+    assert body(mail, "plain") in (wanted, wanted + "\r\n")
+    assert not wanted or body(mail, "plain").endswith("\r\n")
+
+
+@given(texts, values)
+def test_the_subject_reads_as_it_was_meant_and_begins_no_header_of_its_own(
+    text: Text, given_values: dict[str, str]
+) -> None:
+    template = letter_of(subject=text, text=Text(("Hello",)), html=None, headers={}, boundary=BOUNDARY)
+
+    mail = template.mail(given_values, {})
+
+    wanted = letter.one_line(text.fill(given_values))
+    assert " ".join(str(parsed(mail)["Subject"]).split()) == " ".join(wanted.split())
+    assert set(parsed(mail).keys()) == {"Subject", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
+
+
+@pytest.mark.parametrize("name", ["Åsa Öberg", 'Anna "Ann" Berg', "Berg, Anna", "安娜", "", "a\r\nBcc: x@example.org"])
+def test_names_stand_before_their_address(name: str) -> None:
+    mail = parsed(letter.header("To", letter.mailbox(name, "anna@example.org")) + b"\r\n")
+
+    assert [each.addr_spec for each in mail["To"].addresses] == ["anna@example.org"]
+    assert mail["To"].addresses[0].display_name == " ".join(letter.one_line(name).split())
+    assert mail.keys() == ["To"]
+
+
+def test_a_line_break_in_a_header_is_refused() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        letter.header("To", "anna@example.org\r\nBcc: all@example.org")

@@ -1,0 +1,88 @@
+"""Tags: what is one, what it is filled with, and what is said about one that is none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.sendouts.sms import GSM_7, UCS_2, length_of
+from messaging.sendouts.tags import NAMES, Tag, TagError, compiled, html_quoted, plainly
+
+
+def test_a_tag_is_filled_in_and_falls_back() -> None:
+    text = compiled("Hi [[firstName,dear customer]], is [[ EMAIL ]] yours?")
+
+    assert text.fill({"firstName": "Åsa", "email": "a@b.example"}) == "Hi Åsa, is a@b.example yours?"
+    assert text.fill({}) == "Hi dear customer, is  yours?"
+
+
+def test_values_are_quoted_and_the_text_around_them_is_not() -> None:
+    assert compiled("<b>[[firstName]]</b>").fill({"firstName": '<i>"&'}, html_quoted) == "<b>&lt;i&gt;&quot;&amp;</b>"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[fristName]]", "Did you mean [[firstName]]?"),
+        ("[[shoeSize]]", "There are: [[firstName]]"),
+        ("[[]]", "[[]] is not known"),
+        ("Hi [[firstName, how are you", "without its ]]"),
+        ("Hi firstName]]", "without its ]]"),
+    ],
+)
+def test_what_is_no_tag_is_said_with_what_to_do(text: str, said: str) -> None:
+    with pytest.raises(TagError) as error:
+        compiled(text)
+
+    assert said in str(error.value)
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(TagError) as error:
+        compiled("[[one]] [[two]] [[firstName]]")
+
+    assert len(error.value.problems) == 2
+
+
+def test_without_a_contact_a_tag_shows_what_stands_there_for_want_of_a_value() -> None:
+    assert plainly("Hi [[firstName, you]] of [[country]]") == "Hi you of …"
+
+
+def test_single_brackets_are_text() -> None:
+    assert compiled("[firstName] a[0]").fill({}) == "[firstName] a[0]"
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="[]")) | st.sampled_from(NAMES).map(Tag)))
+def test_what_is_written_is_what_is_read(pieces: list[str | Tag]) -> None:
+    written = "".join(piece if isinstance(piece, str) else f"[[{piece.name}]]" for piece in pieces)
+
+    assert compiled(written).fill({name: f"<{name}>" for name in NAMES}) == "".join(
+        piece if isinstance(piece, str) else f"<{piece.name}>" for piece in pieces
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "alphabet", "units", "parts", "left"),
+    [
+        ("", GSM_7, 0, 1, 160),
+        ("a" * 160, GSM_7, 160, 1, 0),
+        ("a" * 161, GSM_7, 161, 2, 145),
+        ("€" * 80, GSM_7, 160, 1, 0),
+        # The escape and its sign stay together: 152 places and one that is not used.
+        ("a" * 152 + "€" * 5, GSM_7, 162, 2, 143),
+        ("å" * 160, GSM_7, 160, 1, 0),
+        ("ñ" * 70 + "ő", UCS_2, 71, 2, 63),
+        ("ő" * 70, UCS_2, 70, 1, 0),
+        # A sign beyond the basic plane is two units, which stay together.
+        ("ő" * 66 + "😀" * 3, UCS_2, 72, 2, 61),
+    ],
+)
+def test_an_sms_is_as_long_as_its_alphabet_makes_it(
+    text: str, alphabet: str, units: int, parts: int, left: int
+) -> None:
+    length = length_of(text)
+
+    assert (length.alphabet, length.units, length.parts, length.left) == (alphabet, units, parts, left)
+
+
+def test_the_signs_that_make_it_dear_are_named() -> None:
+    assert length_of("Hej “Anna” “").costly == ("“", "”")

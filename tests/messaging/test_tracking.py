@@ -1,0 +1,137 @@
+"""Opens, clicks and the way out: who did it, what follows, and what changes nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from messaging import reports
+from messaging.machines import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, machine_of
+from messaging.models import Content, DeliveryEvent, Message, Report, SendOut
+from messaging.tokens import token_of
+
+pytestmark = pytest.mark.django_db
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
+GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+
+
+@pytest.fixture
+def message(new_message: Callable[..., Message]) -> Message:
+    send_out = SendOut.objects.create(name="Autumn", channel="email")
+    html = '<a href="https://shop.example/?e=[[email]]">Shop</a>'
+    content = Content.objects.create(send_out=send_out, version=1, subject="Autumn", html=html)
+    made = new_message(send_out=send_out, content=content)
+    Message.objects.filter(pk=made.pk).update(sent_at=timezone.now() - timedelta(hours=1))
+    return made
+
+
+def visit(path: str, agent: str = FIREFOX, method: str = "get") -> int:
+    return int(getattr(Client(), method)(path, headers={"User-Agent": agent}).status_code)
+
+
+def applied(message: Message) -> Message:
+    reports.apply_pending()
+    message.refresh_from_db()
+    return message
+
+
+def test_the_pixel_opens(message: Message) -> None:
+    assert visit(f"/o/{token_of(message.pk)}.gif") == 200
+
+    assert applied(message).status == "opened"
+    assert message.is_opened_by_person
+
+
+def test_a_program_opens_and_is_shown_as_one_without_being_written_down(message: Message) -> None:
+    visit(f"/o/{token_of(message.pk)}.gif", agent="Mozilla/5.0")
+
+    assert applied(message).status == "opened"
+    assert not message.is_opened_by_person
+    kept = bytes(Report.objects.get().body)
+    assert b"apple" in kept
+    assert b"Mozilla" not in kept
+    assert b"127.0.0.1" not in kept
+
+
+def test_loading_it_again_and_again_is_one_open_an_hour(message: Message) -> None:
+    for _ in range(3):
+        visit(f"/o/{token_of(message.pk)}.gif")
+
+    applied(message)
+    assert DeliveryEvent.objects.count() in (1, 2)  # the hour may just turn
+
+
+def test_a_link_leads_to_where_its_author_meant_and_is_noticed(message: Message) -> None:
+    answer = Client().get(f"/c/{token_of(message.pk)}/0/", headers={"User-Agent": FIREFOX})
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("https://shop.example/?e=anna")
+    assert applied(message).status == "opened"
+
+
+@pytest.mark.parametrize(
+    "path", ["/c/{token}/1/", "/c/{token}x/0/", "/c/1-aaaaaaaaaaaaaaaa/0/", "/u/1-aaaaaaaaaaaaaaaa/"]
+)
+def test_what_we_did_not_write_leads_nowhere(message: Message, path: str) -> None:
+    assert visit(path.format(token=token_of(message.pk))) == 404
+    assert not Report.objects.exists()
+
+
+def test_a_forged_pixel_is_a_pixel_and_no_more() -> None:
+    assert visit("/o/1-aaaaaaaaaaaaaaaa.gif") == 200
+    assert not Report.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/o/{token}.gif", "/c/{token}/0/", "/u/{token}/"])
+def test_asking_for_the_head_alone_changes_nothing(message: Message, path: str) -> None:
+    assert visit(path.format(token=token_of(message.pk)), method="head") in (200, 302)
+    assert not Report.objects.exists()
+
+
+def test_looking_at_the_way_out_changes_nothing(message: Message) -> None:
+    assert visit(f"/u/{token_of(message.pk)}/") == 200
+    assert not Report.objects.exists()
+
+
+def test_one_click_of_a_mail_program_unsubscribes(message: Message) -> None:
+    stranger = Client(enforce_csrf_checks=True)
+    answer = stranger.post(f"/u/{token_of(message.pk)}/", {"List-Unsubscribe": "One-Click"})
+
+    assert answer.status_code == 200
+    applied(message)
+    contact = message.contact
+    assert contact is not None
+    contact.refresh_from_db()
+    assert not contact.accepts_email
+    assert contact.changes.filter(kind="opted_out", message_id=message.pk).exists()
+
+
+def test_a_mistake_is_undone(message: Message) -> None:
+    for wish in ("unsubscribe", "subscribe"):
+        Client().post(f"/u/{token_of(message.pk)}/", {"wish": wish})
+
+    applied(message)
+    contact = message.contact
+    assert contact is not None
+    contact.refresh_from_db()
+    assert contact.accepts_email
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds", "machine"),
+    [
+        ({"User-Agent": FIREFOX}, 3600, ""),
+        ({"User-Agent": FIREFOX}, 2, AT_ONCE),
+        ({"User-Agent": "Mozilla/5.0"}, 3600, APPLE),
+        ({"User-Agent": GMAIL}, 3600, ""),
+        ({"User-Agent": GMAIL}, 2, GOOGLE),
+        ({"User-Agent": "Googlebot/2.1"}, 3600, SCANNER),
+        ({"User-Agent": "python-requests/2.32"}, 3600, SCANNER),
+        ({}, 3600, SCANNER),
+        ({"User-Agent": FIREFOX, "Sec-Purpose": "prefetch;prerender"}, 3600, PREFETCH),
+    ],
+)
+def test_programs_are_told_by_evidence(headers: dict[str, str], seconds: int, machine: str) -> None:
+    assert machine_of(headers, timedelta(seconds=seconds)) == machine

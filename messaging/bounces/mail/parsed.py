@@ -38,6 +38,7 @@ ENCLOSED: Final = frozenset(
     }
 )
 MBOX_LINE: Final = re.compile(rb">?From [^\n]*+\n")
+BLANK_LINES: Final = re.compile(rb"(?: ?\n)++")
 PARAMETER: Final = re.compile(r';\s*([\w\-]+)(\*\d+)?(\*)?\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*)')
 # The delimiter of a multipart whose header does not name it, or names another one.
 UNNAMED_BOUNDARY: Final = re.compile(rb"\n--([^\n]{1,200}?)[ \t]*\n(?:[!-9;-~]+:[^\n]*\n){0,10}?[Cc]ontent-[Tt]")
@@ -76,6 +77,7 @@ class Headers:
             self._fields = fields
             for name, value in FIELD.findall(self.raw):
                 fields.setdefault(name.decode("ascii").lower(), []).append(value)
+            self._fields = fields
         return self._fields
 
     def get(self, name: str) -> str:
@@ -259,8 +261,8 @@ def _start(source: bytes, start: int, end: int) -> int:
     """Where the header begins: after a byte order mark, blank lines and the From line of an mbox."""
     if source.startswith(b"\xef\xbb\xbf", start, end):
         start += 3
-    while source.startswith((b"\n", b" \n"), start, end):
-        start = source.index(b"\n", start) + 1
+    if blank := BLANK_LINES.match(source, start, end):
+        start = blank.end()
     match = MBOX_LINE.match(source, start, end)
     return match.end() if match else start
 

@@ -1,11 +1,13 @@
 """Automatic replies (RFC 3834): somebody is away, or a robot confirms a receipt. The mail arrived; it is no bounce."""
 
 import re
+import tomllib
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ParsedMail
-from messaging.bounces.mail.phrases import either
 from messaging.bounces.mail.prose import is_daemon
 from messaging.bounces.mail.reports import Report
 
@@ -25,9 +27,7 @@ HEADERS: Final = frozenset(
     }
 )
 NO: Final = frozenset({"", "no", "false", "0"})
-SUBJECT: Final = re.compile(
-    rf"\s*(?:\[?(?:external|ext|spam|bulk)\]?:?\s*)?\W{{0,3}}{either('auto_reply')}", re.IGNORECASE
-)
+FILE: Final = Path(__file__).with_name("auto_reply.toml")
 LIST_FIELDS: Final = frozenset({"list-id", "list-unsubscribe", "list-post", "feedback-id"})
 LONGEST: Final = 500
 
@@ -49,7 +49,15 @@ def says_so(mail: ParsedMail) -> bool:
         return True
     if not HEADERS.isdisjoint(headers.fields) and any(headers.get(name).lower() not in NO for name in HEADERS):
         return True
-    return bool(SUBJECT.match(mail.subject)) and LIST_FIELDS.isdisjoint(headers.fields)
+    return bool(subject().match(mail.subject)) and LIST_FIELDS.isdisjoint(headers.fields)
+
+
+@cache
+def subject() -> re.Pattern[str]:
+    """The subjects of automatic replies, in the languages of the world."""
+    table: dict[str, list[str]] = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    either = "|".join(phrase for phrases in table.values() for phrase in phrases)
+    return re.compile(rf"\s*(?:\[?(?:external|ext|spam|bulk)\]?:?\s*)?\W{{0,3}}(?:{either})", re.IGNORECASE)
 
 
 def _report(mail: ParsedMail) -> Report:

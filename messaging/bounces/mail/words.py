@@ -57,7 +57,7 @@ def text_of(content: bytes, charset: str = "") -> str:
 
 
 def _is_7_bit(charset: str) -> bool:
-    return charset[:2].lower() in ("hz", "ut") and _codec(charset) in ("hz", "utf-7")
+    return _codec(charset) in {"hz", "utf-7"}
 
 
 @lru_cache(maxsize=256)

@@ -1,10 +1,12 @@
 """`manage.py classify PATH…`: what bounce mails say, as JSON. Needs neither a database nor settings."""
 
 import json
+import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import IO, Any, Final
 
 from django.core.management.base import BaseCommand
@@ -31,32 +33,48 @@ class Command(BaseCommand):
     def handle(self, *_args: object, paths: list[str], text: bool, **_options: object) -> None:
         """Exits with 1 where a file could not be read; the others are."""
         read = rows_of_replies if text else rows_of_mails
-        has_failed = False
-        for path in paths:
-            for name in [STDIN] if path == STDIN else mail_files(path):
-                try:
-                    with opened(name) as stream:
-                        for row in read(stream):
-                            self._print({"file": name} | row)
-                except OSError as error:
-                    if isinstance(error, BrokenPipeError):  # of our output
-                        raise
-                    has_failed = True
-                    self._print({"file": name, "error": error.strerror or str(error)})
-        if has_failed:
+        names = (name for path in paths for name in ([STDIN] if path == STDIN else mail_files(path)))
+        try:
+            # A list, since every file is to be read whatever became of those before.
+            if not all([self._is_read(name, read) for name in names]):  # noqa: C419
+                sys.exit(1)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read our output has seen enough (`| head`). What is left goes nowhere, at the exit as well.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
+
+    def _is_read(self, name: str, read: Callable[[IO[bytes]], Iterator[Row]]) -> bool:
+        """Prints what the file says, or why it could not be read."""
+        try:
+            with opened(name) as stream:
+                for row in read(stream):
+                    self._print({"file": name} | row)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._print({"file": name, "error": error.strerror or str(error)})
+            return False
+        return True
 
     def _print(self, row: Row) -> None:
         line = ENCODE(row)
-        try:
-            self.stdout.write(line)
-        except UnicodeEncodeError:
+        if not line.isascii() and not is_printable(line, sys.stdout.encoding):
             # A file name that is no text, or letters that this terminal has not: JSON has a way to write them.
-            self.stdout.write(json.dumps(row))
+            line = json.dumps(row)
+        self.stdout.write(line)
+
+
+def is_printable(line: str, encoding: str | None) -> bool:
+    try:
+        line.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def opened(name: str) -> Any:
-    return nullcontext(sys.stdin.buffer) if name == STDIN else open(name, "rb")  # noqa: PTH123 -- as above, without pathlib
+    return nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb")
 
 
 def rows_of_mails(stream: IO[bytes]) -> Iterator[Row]:

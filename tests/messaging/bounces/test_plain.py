@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messaging.bounces import plain as plain_form
 from messaging.bounces.plain import plain
 
 
@@ -37,3 +38,8 @@ def test_words_are_apart_by_one_blank(said: str) -> None:
 
     assert words[0] == words[-1] == " "
     assert "\n" not in words
+
+
+def test_every_frame_has_a_word_by_which_it_is_looked_for() -> None:
+    for frame in plain_form._FRAMES:
+        assert not plain_form._FRAME_WORDS.isdisjoint(frame.split()), frame

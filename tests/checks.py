@@ -38,7 +38,9 @@ def checks() -> Iterator[Check]:
     yield Check("lint", "templates", [PYTHON, "-m", "djhtml", "--check", "--tabwidth", "2", "templates"])
     yield Check("lint", "types", [PYTHON, "-m", "mypy"], NOWHERE)
     yield Check("lint", "migrations", [PYTHON, "-W", "ignore::RuntimeWarning", *makemigrations], NOWHERE)
-    yield Check("unit", "unit and database tests", [*PYTEST, "-m", "not browser and not newcomer and not chaos"])
+    yield Check(
+        "unit", "unit and database tests", [*PYTEST, "-n", "2", "-m", "not browser and not newcomer and not chaos"]
+    )
     yield Check("browser", "browser tests", [*PYTEST, "-m", "browser"])
     yield Check("newcomer", "newcomer test", [*PYTEST, "-m", "newcomer"])
     yield Check("chaos", "chaos test", [*PYTEST, "-m", "chaos"])

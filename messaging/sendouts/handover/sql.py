@@ -30,23 +30,27 @@ WITH next AS (
 UPDATE messaging_message m SET attempts = 1, sent_at = now(), provider = %(provider)s
 FROM next WHERE m.id = next.id RETURNING m.id
 """
-# The same for what is to be tried again: off the list, so that a crash costs an attempt, not a second copy.
+# The same for what is to be tried again, and for single messages. It stays on the list for as long as a worker may
+# take: who dies in between is found out then, by an attempt that nothing is recorded of.
 MARK_AGAIN: Final = """
 WITH next AS (
   SELECT id FROM messaging_message WHERE next_attempt_at <= now() AND provider = %(provider)s
   ORDER BY next_attempt_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 )
-UPDATE messaging_message m SET attempts = m.attempts + 1, next_attempt_at = NULL
-FROM next WHERE m.id = next.id RETURNING m.id
+UPDATE messaging_message m SET
+  attempts = m.attempts + 1, next_attempt_at = now() + %(silent)s, sent_at = COALESCE(m.sent_at, now())
+FROM next WHERE m.id = next.id RETURNING m.id, m.attempts - 1
 """
+KNOWN_KEYS: Final = "SELECT key FROM messaging_deliveryevent WHERE key = ANY(%s::uuid[])"
 # All that a mail needs, and whether it may still be sent: hours may have passed since the rows were made.
 LOAD: Final = """
-SELECT m.id, m.attempts, m.sent_at, m.send_out_id, m.content_id, a.value,
+SELECT m.id, m.attempts, m.sent_at, COALESCE(m.send_out_id, k.send_out_id), m.content_id, a.value,
   EXISTS (SELECT FROM contacts_block b
     WHERE b.address_id = a.id AND b.ended_at IS NULL AND b.held_at IS NULL) AS is_blocked,
   NOT COALESCE(CASE m.channel WHEN 'email' THEN c.accepts_email ELSE c.accepts_sms END, true) AS is_opted_out,
-  c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language
+  c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language, m.next_attempt_at IS NOT NULL
 FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
+JOIN messaging_content k ON k.id = m.content_id
 LEFT JOIN contacts_contact c ON c.id = m.contact_id
 WHERE m.id = ANY(%s) ORDER BY m.id
 """
@@ -56,6 +60,6 @@ SELECT id FROM messaging_message
 WHERE send_out_id = %s AND id BETWEEN %s AND %s AND status = 'waiting' AND attempts > 0 ORDER BY id
 """
 PLAN: Final = """
-UPDATE messaging_message m SET next_attempt_at = p.at
-FROM unnest(%s::bigint[], %s::timestamptz[]) AS p(id, at) WHERE m.id = p.id AND m.status = 'deferred'
+UPDATE messaging_message m SET next_attempt_at = CASE WHEN m.status = 'deferred' THEN p.at END
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS p(id, at) WHERE m.id = p.id
 """

@@ -6,7 +6,7 @@ dies in between leaves it marked; it then shows Unknown, and says why, until its
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Contact
-from contacts.sql import columns
+from contacts.sql import array, columns
 from messaging.apply import OURSELVES, Said, apply
 from messaging.incoming import addresses
 from messaging.models import Batch, Content, SendOut
@@ -27,7 +27,7 @@ from messaging.sendouts.handover import sql
 from messaging.sendouts.handover.answers import event_of, next_attempt
 from messaging.sendouts.handover.smtp import Outgoing, Post
 from messaging.sendouts.models import State
-from messaging.statuses import GIVES_UP_AFTER, Caveat, Event, Kind
+from messaging.statuses import GIVES_UP_AFTER, Caveat, Event, Kind, key_of
 from messaging.tokens import token_of
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Loaded(NamedTuple):
     mobile: str | None
     country: str | None
     language: str | None
+    is_on_list: bool
 
 
 def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
@@ -94,18 +95,41 @@ def nudge(send_out_id: int) -> None:
 
 
 def try_again(limit: int = 500) -> int:
-    """Try again what was put off and is due. Returns how many were tried."""
+    """Try what was put off and is due, and single messages. Returns how many were tried."""
     if settings.EMAIL_ROUTE is None:
         return 0
     done = 0
     with Post(settings.EMAIL_ROUTE, settings.MAIL_NAME) as post:
         while done < limit:
-            marked = _ids(sql.MARK_AGAIN, {"provider": settings.EMAIL_ROUTE.slug, "limit": SLICE})
+            marked = _mark_again(post.slug)
             if not marked:
                 break
-            _send(marked, post)
+            doubtful = _without_outcome(marked, post.slug)
+            _leave_in_doubt(doubtful)
+            if sure := sorted(marked.keys() - doubtful):
+                _send(sure, post)
             done += len(marked)
     return done
+
+
+def _mark_again(slug: str) -> dict[int, int]:
+    """Messages to try now, each with the number of its attempt before."""
+    of: Any = {"provider": slug, "limit": SLICE, "silent": SILENT_AFTER}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.MARK_AGAIN, of)
+        return dict(cursor.fetchall())
+
+
+def _without_outcome(marked: Mapping[int, int], slug: str) -> set[int]:
+    """Those whose last attempt a worker began, and told nothing about: only one that was put off comes here again."""
+    keys = {
+        key_of(Event(slug, Kind.DEFERRED, timezone.now(), f"{pk} {attempt}")): pk
+        for pk, attempt in marked.items()
+        if attempt
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql.KNOWN_KEYS, [array(keys)])
+        return set(keys.values()) - {keys[key] for (key,) in cursor.fetchall()}
 
 
 def _hand_over_batch(send_out_id: int, post: Post, until: float) -> bool:
@@ -152,11 +176,13 @@ def _send(marked: Sequence[int], post: Post) -> None:
 
 def _record(events: Sequence[Event], by_id: dict[int, Loaded]) -> None:
     """The events, and when to try again what was put off, in one transaction."""
-    plans = [(event.message_id, at) for event in events if (at := _again(event, by_id)) is not None]
+    plans = [(event.message_id, _again(event, by_id)) for event in events]
+    # Of a first attempt that has an outcome, nothing is on the list.
+    needed = [(pk, at) for pk, at in plans if pk is not None and (at or by_id[pk].is_on_list)]
     with transaction.atomic():
         apply([Said(event) for event in events])
-        if plans:
-            _execute(sql.PLAN, columns(plans))
+        if needed:
+            _execute(sql.PLAN, columns(needed))
 
 
 def _again(event: Event, by_id: dict[int, Loaded]) -> datetime | None:
@@ -218,15 +244,20 @@ def _content(content_id: int) -> Content:
 
 def _settle_doubtful(send_out_id: int, first: int, last: int) -> None:
     """What a worker before us marked, and told nothing about."""
-    doubtful = _ids(sql.DOUBTFUL, [send_out_id, first, last])
+    _leave_in_doubt(_ids(sql.DOUBTFUL, [send_out_id, first, last]))
+
+
+def _leave_in_doubt(doubtful: Collection[int]) -> None:
+    """They may have left, so they are not sent again; what becomes of them is the provider's to say."""
     if not doubtful:
         return
-    log.warning("Send-out %s: a worker died with %d messages in hand.", send_out_id, len(doubtful))
+    log.warning("A worker died with %d messages in hand.", len(doubtful))
     now = timezone.now()
     with transaction.atomic():
         apply([
             Said(Event(OURSELVES, Kind.ACCEPTED, now, f"{pk} in doubt", pk, caveat=Caveat.IN_DOUBT)) for pk in doubtful
         ])  # fmt: skip
+        _execute(sql.PLAN, columns((pk, None) for pk in doubtful))
 
 
 def _ids(statement: str, parameters: Any) -> list[int]:

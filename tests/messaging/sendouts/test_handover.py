@@ -184,6 +184,32 @@ def test_a_worker_that_dies_in_between_leaves_it_unknown_and_nothing_goes_twice(
     assert DeliveryEvent.objects.filter(caveat="in_doubt").count() == work.SLICE
 
 
+def test_a_worker_that_dies_trying_again_leaves_it_unknown_and_nothing_goes_twice(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiver(later=1) as found:
+        use(settings, found)
+        message = handed_over(sent_to("later"))["later"]
+        now = {"next_attempt_at": timezone.now()}
+        Message.objects.filter(pk=message.pk).update(**now)
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(work, "_record", killed)
+            with pytest.raises(KeyboardInterrupt):
+                work.try_again()
+        assert work.try_again() == 0  # somebody may be at it
+        Message.objects.filter(pk=message.pk).update(**now)
+        work.try_again()
+
+        message.refresh_from_db()
+        assert len(found.taken) == 1
+        assert message.next_attempt_at is None
+        assert message.events.filter(caveat="in_doubt").exists()
+
+
 @pytest.mark.usefixtures("groups")
 def test_pausing_ends_it_within_a_slice_and_resuming_goes_on(taker: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     send_out = sent_to(*(f"p{number}" for number in range(work.SLICE * 2)))

@@ -80,8 +80,18 @@ def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
     return mail, forms.read_unnamed(mail) or replies.read(mail)
 
 
+def _dsn(mail: ParsedMail) -> list[Report]:
+    """The reports of a DSN; one that names no recipient is about whom its text names, or else the returned mail."""
+    reports = dsn.read(mail)
+    for report in reports:
+        if not report.recipient and len(reports) == 1:
+            told = [each.recipient for each in forms.read(mail)]
+            report.recipient = told[0] if len(told) == 1 else forms.only_addressee(mail)
+    return reports
+
+
 READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
-    dsn.read,
+    _dsn,
     feedback.read,
     replies.read_certain,
     forms.read,
@@ -159,9 +169,10 @@ def _better(report: Report, by_words: Verdict, told: list[str]) -> tuple[Verdict
         if by_prose.confidence > best.confidence:
             best, said = by_prose, report.said or text
         else:
-            # The codes at least.
-            best = best._replace(reply_code=by_prose.reply_code, status_code=by_prose.status_code)
-            said = said or text
+            # The codes at least; and where nobody understands the words, a person may.
+            codes = (by_prose.reply_code, by_prose.status_code)
+            said = said or (text if not best.confidence or codes != (best.reply_code, best.status_code) else "")
+            best = best._replace(reply_code=codes[0], status_code=codes[1])
         if best.confidence >= SURE:
             break
     return best, said

@@ -232,7 +232,8 @@ def processes() -> list[tuple[str, list[str]]]:
     """What runs, by name; what brings reports in only where somebody has said from where."""
     wanted = [name for name, setting in CARRIERS.items() if os.environ.get(setting, "").strip(" ,")]
     carriers = [(name, ["manage.py", name]) for name in wanted]
-    world = [("tryout", ["manage.py", "tryout_receiver"])] if os.environ["EMAIL_ROUTE"].startswith(TRY_OUT) else []
+    is_trial = os.environ.get("EMAIL_ROUTE", "").startswith(TRY_OUT)
+    world = [("tryout", ["manage.py", "tryout_receiver"])] if is_trial else []
     return [("worker", worker()), ("web", web()), ("beat", beat()), *carriers, *world]
 
 

@@ -8,6 +8,7 @@ import json
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from contacts.models import Channel
@@ -48,4 +49,7 @@ def _within(moment: datetime, kind: Kind) -> str:
     return moment.strftime("%Y%m%d%H") if kind in (Kind.OPENED, Kind.CLICKED) else moment.isoformat()
 
 
-provider = Provider(SLUG, "Engage", Channel.EMAIL, lambda: True, verify, read, methods=())
+# Only what we send ourselves leads to our pages.
+provider = Provider(
+    SLUG, "Engage", Channel.EMAIL, lambda: settings.EMAIL_ROUTE is not None, verify, read, methods=()
+)  # fmt: skip

@@ -12,7 +12,7 @@ REPLY: Final = re.compile(r"[245](?<![\w.@/%-].)[0-7]\d(?![\w%]|\.\d|-\d\d)")
 BEFORE_STATUS: Final = re.compile(r"(?<![\w.])([245][0-7]\d)[ \-_][\s(\[#'\"]*$")
 # Exchange 5.5 puts its own code before: "MSEXCH:IMS:ORG:SITE:SERVER 3550 (000B09B6) 552 Mailbox full".
 ANNOUNCED: Final = re.compile(
-    r"(?:^|[\n\r;:<>\"'=\[|{]|\b(?:said|code|error|reply|replied|response|responded|status|returned|smtp|failed|host|with|and|was|got))"
+    r"(?:^|[\n\r;:<>\"'=\[|{]|\.\s|\b(?:said|code|error|reply|replied|response|responded|status|returned|smtp|failed|host|with|and|was|got))"
     r"[\s\"'(<#:\[]*$|\(0[0-9A-F]{7}\) $",
     re.IGNORECASE,
 )

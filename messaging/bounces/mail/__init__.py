@@ -22,6 +22,8 @@ BOUNCES: Final = frozenset({"failed", "delayed"})
 SURE: Final = 0.75
 # A code that names the recipient's fault counts for more than what is said to anyone: a signature, a disclaimer.
 LIKELY: Final = 0.6
+# How sure it is what a mail says of itself.
+TOLD: Final = 0.9
 # What may be an enhanced status code.
 STATUS: Final = re.compile(r"[45]\.\d{1,3}\.\d")
 # So many enclosed mails are looked at for one that is a bounce: a forwarded bounce has one.
@@ -80,8 +82,18 @@ def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
     return mail, forms.read_unnamed(mail) or replies.read(mail)
 
 
+def _dsn(mail: ParsedMail) -> list[Report]:
+    """The reports of a DSN; one that names no recipient is about whom its text names, or else the returned mail."""
+    reports = dsn.read(mail)
+    for report in reports:
+        if not report.recipient and len(reports) == 1:
+            told = [each.recipient for each in forms.read(mail)]
+            report.recipient = told[0] if len(told) == 1 else forms.only_addressee(mail)
+    return reports
+
+
 READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
-    dsn.read,
+    _dsn,
     feedback.read,
     replies.read_certain,
     forms.read,
@@ -96,12 +108,11 @@ def _tokens(returned: ParsedMail | None, *mails: ParsedMail) -> tuple[str, ...]:
 
 def _finding(report: Report, prose: Prose, message_id: str, tokens: tuple[str, ...]) -> Finding:
     verdict, said = _verdict(report, prose)
-    reason = report.reason or (verdict.reason if report.action in BOUNCES else "delivered")
     return Finding(
         recipient=report.recipient,
         action=report.action,
         bounce=_bounce(report, verdict),
-        reason=reason,
+        reason=report.reason or verdict.reason,
         reply_code=verdict.reply_code,
         status_code=verdict.status_code,
         diagnostic=said[:LONGEST_DIAGNOSTIC],
@@ -125,10 +136,12 @@ def _bounce(report: Report, verdict: Verdict) -> Literal["hard", "soft"] | None:
 
 def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     """What the server's words mean; where they say nothing, what the text for humans says of this recipient."""
+    if report.action not in BOUNCES:
+        return _as_told(report), report.said
     by_words = classify(
         report.said, reply_code=report.reply_code, status_code=report.status_code, said_by=report.said_by
     )
-    if report.action not in BOUNCES or (by_words.confidence >= SURE and by_words.status_code):
+    if by_words.confidence >= SURE and by_words.status_code:
         return by_words, report.said
     if by_words.confidence >= SURE:
         around = report.prose or (prose.about(report.recipient) if STATUS.search(prose.text) else "")
@@ -136,6 +149,21 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     near = report.prose or prose.nearest(report.recipient)
     told = [near, *([] if report.prose or _is_likely(by_words) else [prose.about(report.recipient)])]
     return _better(report, by_words, [" ".join(text.split()) for text in told if text])
+
+
+def _as_told(report: Report) -> Verdict:
+    """Of what is no bounce: the mail itself says what it is, and the words of a holiday notice mean nothing."""
+    reply, status = ("", "") if report.reason else codes_in(report.said)
+    return Verdict(
+        reason=report.reason or "delivered",
+        bounce=None,
+        is_hard=False,
+        reply_code=report.reply_code or reply,
+        status_code=report.status_code or status,
+        rule=report.action,
+        confidence=TOLD,
+        words="",
+    )
 
 
 def _is_likely(verdict: Verdict) -> bool:
@@ -159,9 +187,10 @@ def _better(report: Report, by_words: Verdict, told: list[str]) -> tuple[Verdict
         if by_prose.confidence > best.confidence:
             best, said = by_prose, report.said or text
         else:
-            # The codes at least.
-            best = best._replace(reply_code=by_prose.reply_code, status_code=by_prose.status_code)
-            said = said or text
+            # The codes at least; and where nobody understands the words, a person may.
+            codes = (by_prose.reply_code, by_prose.status_code)
+            said = said or (text if not best.confidence or codes != (best.reply_code, best.status_code) else "")
+            best = best._replace(reply_code=codes[0], status_code=codes[1])
         if best.confidence >= SURE:
             break
     return best, said

@@ -4,5 +4,6 @@
 """
 
 from messaging.bounces.mail.forms.general import read, read_unnamed
+from messaging.bounces.mail.forms.returned import only_addressee
 
-__all__ = ["read", "read_unnamed"]
+__all__ = ["only_addressee", "read", "read_unnamed"]

@@ -44,7 +44,8 @@ class Row(TypedDict):
     """A message as the card lists it, all said; a template that asked for each word by itself would take twice as long.
 
     A dictionary, since that is where Django's templates look first. `why` names the information icon, `content` is
-    where its words are, `news` is where a live row asks for news; empty where there is none.
+    where its words are, `again` where it is sent again, `news` where a live row asks for news; empty where there is
+    none.
     """
 
     pk: str
@@ -58,6 +59,7 @@ class Row(TypedDict):
     why: str
     details: str
     content: str
+    again: str
     news: str
     sent: SafeString
 
@@ -81,6 +83,7 @@ def row_of(message: Message, now: datetime) -> Row:
         why=f"{explain.dialog_name(message.status)}: {title}" if message.status in explain.NEED_WORDS else "",
         details=details,
         content=f"{details}content/" if message.content_id else "",
+        again=f"{details}again/",
         news=f"{details}row/?seen={version_of(message)}" if is_live(message, now) else "",
         sent=moment(message.sent_at),
     )

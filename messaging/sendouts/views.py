@@ -1,5 +1,6 @@
 """The list of send-outs, the page of each, and what a message says as its contact got it."""
 
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django_htmx.http import HttpResponseClientRedirect
 
 from contacts import search
 from contacts.keyset import page_of
@@ -16,10 +18,11 @@ from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 from messaging.models import Message, SendOut
 from messaging.rows import rows_of, with_names
-from messaging.sendouts import contents, lifecycle
+from messaging.sendouts import contents, lifecycle, single
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Progress, State, Why
 from messaging.sendouts.progress import standing_of
+from messaging.sendouts.single import RefusedError
 from messaging.sendouts.tags import TagError, Values
 from messaging.sendouts.totals import Totals, totals_of
 from messaging.statuses import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Status
@@ -139,6 +142,45 @@ def message_content(request: HtmxRequest, pk: int) -> HttpResponse:
 def message_frame(_request: HtmxRequest, pk: int) -> HttpResponse:
     """Its HTML, for the frame of `message_content`."""
     return _framed(_shown(pk)[1].html)
+
+
+@page("messaging.view_message", "messaging.make_sendout", methods=("GET", "HEAD", "POST"))
+def send_again(request: HtmxRequest, pk: int) -> HttpResponse:
+    """Ask, and send what a message said once more, as a new one."""
+    message, shown = _shown(pk)
+    if request.method != "POST":
+        return render_dialog(request, "messaging/send_again.html", {"message": message, "shown": shown})
+    try:
+        single.send_again(message)
+    except RefusedError as error:
+        context = {"message": message, "shown": shown, "refusal": str(error)}
+        return render_dialog(request, "messaging/send_again.html", context, status=409)
+    _try_soon()
+    messages.success(request, _("It is on its way once more."))
+    home = message.contact.get_absolute_url() + "messages/" if message.contact else "/"
+    return HttpResponseClientRedirect(home) if is_partial(request) else redirect(home)
+
+
+@page("messaging.view_sendout", "messaging.make_sendout", methods=("POST",))
+def send_test(request: HtmxRequest, pk: int) -> HttpResponse:
+    """What it says, to oneself."""
+    found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
+    try:
+        sent = single.send_test(found, request.user.email)
+    except RefusedError as error:
+        messages.warning(request, str(error))
+    else:
+        _try_soon()
+        messages.success(request, _("A test is on its way to %(address)s.") % {"address": sent.address.value})
+    return redirect("messaging:send_out_preview", pk)
+
+
+def _try_soon() -> None:
+    """Without a broker the beat comes by."""
+    from messaging.tasks import try_again  # noqa: PLC0415 -- tasks import this module's kin
+
+    with suppress(Exception):
+        try_again.delay()
 
 
 @page("messaging.view_sendout", "contacts.view_contact")

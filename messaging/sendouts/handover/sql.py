@@ -34,11 +34,12 @@ FROM next WHERE m.id = next.id RETURNING m.id
 # take: who dies in between is found out then, by an attempt that nothing is recorded of.
 MARK_AGAIN: Final = """
 WITH next AS (
-  SELECT id FROM messaging_message WHERE next_attempt_at <= now() AND provider = %(provider)s
+  SELECT id FROM messaging_message WHERE next_attempt_at <= statement_timestamp() AND provider = %(provider)s
   ORDER BY next_attempt_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE messaging_message m SET
-  attempts = m.attempts + 1, next_attempt_at = now() + %(silent)s, sent_at = COALESCE(m.sent_at, now())
+  attempts = m.attempts + 1, next_attempt_at = statement_timestamp() + %(silent)s,
+  sent_at = COALESCE(m.sent_at, statement_timestamp())
 FROM next WHERE m.id = next.id RETURNING m.id, m.attempts - 1
 """
 KNOWN_KEYS: Final = "SELECT key FROM messaging_deliveryevent WHERE key = ANY(%s::uuid[])"

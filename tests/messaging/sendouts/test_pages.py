@@ -1,14 +1,21 @@
 """The pages of a send-out: from its name to its start, who may do what, and what a message said."""
 
+from collections.abc import Iterator
+
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from contacts.models import Contact
 from messaging.models import Message, SendOut
 from messaging.sendouts import making
+from messaging.sendouts.handover import work
+from messaging.sendouts.handover.routes import Direct
 from messaging.sendouts.models import State
 from tests.factories import log_in, make_contact
+from tests.messaging.sendouts.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +149,56 @@ def test_the_messages_behind_a_status_lead_to_their_contacts() -> None:
     assert address("tab", anna.guid) in page
     assert "None" in marketer.get(address("send_out_messages", made.pk, "delivered")).content.decode()
     assert Contact.objects.count() == 1
+
+
+@pytest.fixture
+def sent(settings: Settings) -> Iterator[tuple[Receiver, Client, Message]]:
+    """A message to Anna that has arrived, the receiver that took it, and a marketer."""
+    with receiver() as taker:
+        settings.EMAIL_ROUTE = Direct("127.0.0.1", taker.port)
+        make_contact(first_name="Anna", email="anna@example.org")
+        marketer = log_in("Marketers")
+        made = written(marketer)
+        marketer.post(address("send_out_final", made.pk), {"when": "now"})
+        making.make_rows(made.pk)
+        work.hand_over(made.pk)
+        yield taker, marketer, Message.objects.get()
+
+
+def test_the_paper_plane_sends_it_again_as_a_new_message(sent: tuple[Receiver, Client, Message]) -> None:
+    taker, marketer, message = sent
+    again = address("send_again", message.pk)
+    assert "Send it again?" in marketer.get(again).content.decode()
+    assert len(taker.taken) == 1
+
+    marketer.post(again)
+    work.try_again()
+
+    assert [each.rcpt_tos for each in taker.taken] == [["anna@example.org"]] * 2
+    new = Message.objects.latest("pk")
+    assert (new.status, new.subject, new.send_out, new.contact) == ("delivered", "Hi Anna", None, message.contact)
+    assert new.next_attempt_at is None
+
+
+def test_nothing_is_sent_again_to_who_left_or_is_blocked(sent: tuple[Receiver, Client, Message]) -> None:
+    taker, marketer, message = sent
+    Contact.objects.update(accepts_email=False)
+
+    answer = marketer.post(address("send_again", message.pk))
+
+    assert answer.status_code == 409
+    assert "unsubscribed" in answer.content.decode()
+    work.try_again()
+    assert len(taker.taken) == 1
+
+
+def test_a_marketer_sends_a_test_to_oneself(sent: tuple[Receiver, Client, Message]) -> None:
+    taker, marketer, message = sent
+    User.objects.update(email="me@shop.example")
+    assert message.send_out is not None
+
+    told = marketer.post(address("send_out_test", message.send_out.pk), follow=True).content.decode()
+    work.try_again()
+
+    assert "A test is on its way to me@shop.example." in told
+    assert taker.taken[-1].rcpt_tos == ["me@shop.example"]

@@ -179,7 +179,7 @@ def test_export_is_a_file_of_what_the_list_shows(administrator: Client) -> None:
     make_block("b@y.example")
 
     answer = administrator.get(reverse("contacts:blocks-export"), {"address": "x.example"})
-    content = b"".join(answer.streaming_content)  # type: ignore[arg-type]
+    content = answer.getvalue()
 
     assert content.startswith(b"\xef\xbb\xbfaddress,channel,cause")
     assert b"a@x.example" in content

@@ -53,7 +53,9 @@ def stage(
     """Read all lines into the table where they wait, and weigh them. Blocks nothing. `say` hears of every bad line."""
     ImportRow.objects.filter(block_import=given).delete()
     layout, counted = Layout(), _Counted(chunks)
-    figures: dict[str, Any] = {"lines": 0, "bad": 0, "repeated": 0, "bad_lines": []}
+    figures: dict[str, Any] = {
+        "lines": 0, "bad": 0, "bad_lines": [], "repeated": 0, "already": 0, "lifted_since": 0, "to_block": 0,
+    }  # fmt: skip
     lines = read(counted, reason_of, layout)
     try:
         while some := list(islice(lines, STAGED_AT_ONCE)):
@@ -62,19 +64,7 @@ def stage(
     except UnreadableListError as error:
         _end_reading(given, State.UNREADABLE, error=str(error), **figures)
         return
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE contacts_importrow")
-        cursor.execute(sql.WEIGH, [given.pk])
-        already, lifted_since, to_block = cursor.fetchone()
-    _end_reading(
-        given,
-        State.READ,
-        layout=layout.as_json(),
-        already=already,
-        lifted_since=lifted_since,
-        to_block=to_block,
-        **figures,
-    )
+    _end_reading(given, State.READ, layout=layout.as_json(), **figures)
 
 
 def confirm(pk: int) -> bool:
@@ -129,16 +119,18 @@ def _stage_some(
 ) -> None:
     good = [line for line in some if isinstance(line, Line)]
     bad = [line for line in some if isinstance(line, Bad)]
-    staged = 0
+    weighed = (0, 0, 0)
     if good:
         with connection.cursor() as cursor:
             cursor.execute(sql.STAGE, [given.pk, *columns(good)])
-            staged = cursor.rowcount
+            weighed = cursor.fetchone()
     for each in bad:
         say(each)
     figures["lines"] += len(some)
     figures["bad"] += len(bad)
-    figures["repeated"] += len(good) - staged
+    figures["repeated"] += len(good) - sum(weighed)
+    for name, count in zip(("already", "lifted_since", "to_block"), weighed, strict=True):
+        figures[name] += count
     figures["bad_lines"] += bad[: MOST_BAD_KEPT - len(figures["bad_lines"])]
 
 

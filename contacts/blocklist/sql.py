@@ -47,24 +47,23 @@ WITH untouched AS (
 SELECT count(*) FROM back
 """
 
+# What would become of the lines that are new: blocked already, freed by a person after what the line tells of, or to be
+# blocked. A few thousand at a time, each looked up by an index: one statement for all would read whole tables.
 STAGE: Final = """
-INSERT INTO contacts_importrow (block_import_id, line, channel, value, started_at, reason, code, diagnostic)
-SELECT %s, r.* FROM unnest(
-    %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
-  AS r(line, channel, value, started_at, reason, code, diagnostic)
-ON CONFLICT (block_import_id, channel, value) DO NOTHING
-"""
-
-# What would become of the lines: blocked already, freed by a person after what the line tells of,
-# or to be blocked.
-WEIGH: Final = """
+WITH staged AS (
+  INSERT INTO contacts_importrow (block_import_id, line, channel, value, started_at, reason, code, diagnostic)
+  SELECT %s, r.* FROM unnest(
+      %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
+    AS r(line, channel, value, started_at, reason, code, diagnostic)
+  ON CONFLICT (block_import_id, channel, value) DO NOTHING
+  RETURNING channel, value, started_at
+)
 SELECT count(*) FILTER (WHERE b.id IS NOT NULL),
-  count(*) FILTER (WHERE b.id IS NULL AND r.started_at <= a.lifted_at),
-  count(*) FILTER (WHERE b.id IS NULL AND (r.started_at <= a.lifted_at) IS NOT TRUE)
-FROM contacts_importrow r
-LEFT JOIN contacts_address a ON a.channel = r.channel AND a.value = r.value
+  count(*) FILTER (WHERE b.id IS NULL AND s.started_at <= a.lifted_at),
+  count(*) FILTER (WHERE b.id IS NULL AND (s.started_at <= a.lifted_at) IS NOT TRUE)
+FROM staged s
+LEFT JOIN contacts_address a ON a.channel = s.channel AND a.value = s.value
 LEFT JOIN contacts_block b ON b.address_id = a.id AND b.ended_at IS NULL AND b.held_at IS NULL
-WHERE r.block_import_id = %s
 """
 
 # In a transaction of its own: who saves a contact holds that and waits here for the address.

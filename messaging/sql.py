@@ -195,7 +195,7 @@ WITH asked AS (
   SELECT m.id, m.address_id, m.status_at, m.decided_by, m.reason, m.code, m.diagnostic,
     m.is_opened OR m.status <> 'soft_bounce' AS is_life
   FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
-  WHERE m.channel = %(channel)s AND m.status IN ('delivered', 'opened', 'soft_bounce')
+  WHERE m.channel = %(channel)s AND (m.is_opened OR m.status IN ('delivered', 'opened', 'soft_bounce'))
 ), since AS (
   SELECT a.id AS address_id, greatest(a.lifted_at, max(t.status_at) FILTER (WHERE t.is_life)) AS at
   FROM told t JOIN contacts_address a ON a.id = t.address_id GROUP BY a.id
@@ -224,7 +224,7 @@ WITH rule AS (
 ), told AS (
   SELECT m.id, m.address_id, m.channel, m.status_at, m.reason, m.is_opened OR m.status <> 'soft_bounce' AS is_life
   FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
-  WHERE m.status IN ('delivered', 'opened', 'soft_bounce')
+  WHERE m.is_opened OR m.status IN ('delivered', 'opened', 'soft_bounce')
 ), since AS (
   SELECT a.id AS address_id, greatest(a.lifted_at, max(t.status_at) FILTER (WHERE t.is_life)) AS at
   FROM told t JOIN contacts_address a ON a.id = t.address_id GROUP BY a.id

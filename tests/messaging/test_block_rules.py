@@ -86,6 +86,19 @@ def test_what_arrives_resets_the_count(anna: Contact, three_in_ten_days: SoftRul
     assert is_blocked(anna)
 
 
+def test_an_opening_resets_the_count_whatever_else_the_message_shows(db: None) -> None:
+    anna, sms = make_contact(mobile="+46701740605"), Channel.SMS
+    BlockRule.objects.create(channel="sms", is_on=True, bounces=2, days=10, reasons=["mailbox_full"])
+    make_message(anna, full(ago(days=4)), channel=sms, sent_at=ago(days=4))  # type: ignore[arg-type]
+    events = said(Kind.CLICKED, ago(days=3)), said(Kind.FAILED, ago(days=3))
+    read = make_message(anna, *events, channel=sms, sent_at=ago(days=3))
+    make_message(anna, full(ago(days=2)), channel=sms, sent_at=ago(days=2))  # type: ignore[arg-type]
+
+    assert (read.status, read.is_opened) == ("failed", True)
+    assert not Block.objects.filter(address=anna.mobile_address, ended_at=None).exists()
+    assert runs_of([anna.mobile_address_id or 0])[sms].count == 1
+
+
 def test_other_reasons_neither_count_nor_reset(anna: Contact, three_in_ten_days: SoftRule) -> None:
     bounced(anna, [6, 5])
     make_message(anna, said(Kind.SOFT_BOUNCE, ago(days=4), reason="spam_suspected"))

@@ -283,6 +283,8 @@ def bare(cursor: CursorWrapper, table: str) -> Iterator[None]:
 
     Emptied in the same transaction, since that spares the write-ahead log where wal_level is minimal.
     """
+    # What was put into other tables just now is checked now: their constraints are taken off, too.
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     cursor.execute(f"TRUNCATE {table} CASCADE")
     cursor.execute(sql.CONSTRAINTS_OF, [table])
     constraints = cursor.fetchall()

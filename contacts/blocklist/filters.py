@@ -84,7 +84,7 @@ class BlockFilter:
             return Q(address__channel=Channel.EMAIL, address__value=self.address)
         if self.address.startswith("+"):
             return Q(address__channel=Channel.SMS, address__value=self.address)
-        return Q(address__channel=Channel.EMAIL, address__value__endswith=f"@{self.address}")
+        return Q(domain=self.address)
 
 
 def _written(value: Any) -> Any:

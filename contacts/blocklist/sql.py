@@ -55,7 +55,7 @@ SELECT %s, r.* FROM unnest(
 ON CONFLICT (block_import_id, channel, value) DO NOTHING
 """
 
-# What would become of the lines: blocked already (or held for review), freed by a person after what the line tells of,
+# What would become of the lines: blocked already, freed by a person after what the line tells of,
 # or to be blocked.
 WEIGH: Final = """
 SELECT count(*) FILTER (WHERE b.id IS NOT NULL),
@@ -63,7 +63,7 @@ SELECT count(*) FILTER (WHERE b.id IS NOT NULL),
   count(*) FILTER (WHERE b.id IS NULL AND (r.started_at <= a.lifted_at) IS NOT TRUE)
 FROM contacts_importrow r
 LEFT JOIN contacts_address a ON a.channel = r.channel AND a.value = r.value
-LEFT JOIN contacts_block b ON b.address_id = a.id AND b.ended_at IS NULL
+LEFT JOIN contacts_block b ON b.address_id = a.id AND b.ended_at IS NULL AND b.held_at IS NULL
 WHERE r.block_import_id = %s
 """
 
@@ -80,17 +80,21 @@ SELECT a.id FROM contacts_importrow r JOIN contacts_address a ON a.channel = r.c
 WHERE r.id = ANY(%s)
 """
 
+# What was held for review as of an outage is in force from now on: the list says that it is to be blocked.
 IMPORT_BLOCKS: Final = """
 WITH wanted AS (
   SELECT r.*, a.id AS address_id FROM contacts_importrow r
   JOIN contacts_address a ON a.channel = r.channel AND a.value = r.value
   WHERE r.id = ANY(%(rows)s) AND (r.started_at <= a.lifted_at) IS NOT TRUE
 ), made AS (
-  INSERT INTO contacts_block (address_id, started_at, cause, reason, code, diagnostic, end_reason, domain)
+  INSERT INTO contacts_block AS b (address_id, started_at, cause, reason, code, diagnostic, end_reason, domain)
   SELECT address_id, COALESCE(started_at, %(at)s), %(cause)s, reason, code, diagnostic, '',
     CASE WHEN channel = 'email' THEN split_part(value, '@', -1) ELSE '' END
   FROM wanted ORDER BY address_id
-  ON CONFLICT (address_id) WHERE ended_at IS NULL DO NOTHING
+  ON CONFLICT (address_id) WHERE ended_at IS NULL DO UPDATE
+    SET started_at = excluded.started_at, cause = excluded.cause, reason = excluded.reason, code = excluded.code,
+        diagnostic = excluded.diagnostic, message_id = NULL, event_key = NULL, outage_id = NULL, held_at = NULL
+    WHERE b.held_at IS NOT NULL
   RETURNING address_id
 ), told AS (
   INSERT INTO contacts_change (contact_id, at, kind, field, old, new, why, actor_id)

@@ -103,6 +103,16 @@ def test_a_dated_line_does_not_block_what_a_person_freed_since() -> None:
     assert in_force() == set()
 
 
+def test_what_was_held_for_review_is_blocked() -> None:
+    make_block("held@x.example", held_at=ago(hours=1))
+    given = give("email\nheld@x.example\n")
+
+    assert (given.to_block, given.already) == (1, 0)
+    assert block_all(given).blocked == 1
+    assert Block.objects.get().cause == "imported"
+    assert Block.objects.get().is_in_force
+
+
 def test_goes_on_where_a_killed_worker_was(small_chunks: None) -> None:
     given = give("email\n" + "".join(f"{number}@x.example\n" for number in range(8)))
     importing.confirm(given.pk)

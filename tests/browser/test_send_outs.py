@@ -75,6 +75,8 @@ def test_from_the_name_to_the_numbers(open_as: Open) -> None:
 @pytest.mark.parametrize("size", ["wide", "narrow"])
 def test_labels_and_control_groups_are_accessible(open_as: Open, scheme: str, size: str) -> None:
     anna = make_contact(email="anna@example.org")
+    for _ in range(20):
+        make_contact()
     make_contact(email="")
     made = draft()
     page = open_as("Marketers", size, color_scheme=scheme)
@@ -97,6 +99,8 @@ def test_labels_and_control_groups_are_accessible(open_as: Open, scheme: str, si
     making.make_rows(made.pk)
     for name in ("", "left-out/no_address/", "comparison/"):
         page.goto(f"/send-outs/{made.pk}/{name}")
+        if "left-out" not in name:
+            expect(page.get_by_role("rowheader", name="Control group")).to_be_visible()
         accessible(page)
 
 

@@ -79,8 +79,8 @@ def plain(text: str) -> str:
         words = words.replace("]:", " ; ").encode().translate(_BYTES, _GONE).decode() + " "
     else:
         words = _unaccented(words.lower()).translate(_TABLE) + " "
-    words = words.replace(" said: ", " ; ").replace("->", " ; ").replace(". ", " ; ")
-    words = words.replace("...", " ").replace(";", " ; ").replace(": ", " ")
+    words = words.replace("...", " ; ").replace(" said: ", " ; ").replace("->", " ; ").replace(". ", " ; ")
+    words = words.replace(";", " ; ").replace(": ", " ")
     if not words[:1].isdigit() and (reply := _REPLY.search(words)):
         words = f"{words[: reply.start()]} ;{words[reply.start() :]}"
     marks: list[str] = []

@@ -11,6 +11,7 @@ import tempfile
 import time
 import urllib.parse
 from collections.abc import Iterator
+from contextlib import suppress
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -89,7 +90,8 @@ class Engage:
 
     def kill_everything(self) -> None:
         for process in self.processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it went with its parent, as it should
+                process.kill()
         if self.make is not None:
             self.make.wait(STOP_SECONDS)
 

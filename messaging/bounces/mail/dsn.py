@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from messaging.bounces.codes import vagueness
 from messaging.bounces.mail.addresses import address_of, is_full, original_address
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ParsedMail, is_enclosed_mail
@@ -55,7 +56,7 @@ SYSEXITS: Final = {
 }
 LONGEST_FIELD: Final = 8_000
 # The words behind a status or an action: "5.0.0 (recipient reached disk quota)", "failed (Bad destination)".
-COMMENT: Final = re.compile(r"(?:[245]\d\d )?[A-Za-z]{3,}[^\n]*")
+COMMENT: Final = re.compile(r"(?:[245]\d\d )?[A-Za-z]{2,}[^\n]*")
 
 
 @dataclass(slots=True)
@@ -142,8 +143,8 @@ def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
     final, original = address_of(group.get("final-recipient")), original_address(group.get("original-recipient"))
     actual = address_of(group.get("x-actual-recipient"))
     status = STATUS.search(group.get("status"))
-    # "Status: 553 Exceeded maximum size": a reply code where a status code belongs.
-    reply = None if status else REPLY.search(group.get("status"))
+    # "Status: 553 Exceeded maximum size", "Status: 550 5.1.1": a reply code where a status code belongs, or before it.
+    reply = REPLY.match(group.get("status")) if status else REPLY.search(group.get("status"))
     return Report(
         recipient=next(filter(is_full, (final, original, actual)), final or original or actual),
         original_recipient=original,
@@ -159,7 +160,10 @@ def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
 def _said(group: Group) -> str:
     """The diagnostic, and what else the fields say in words."""
     said = DIAGNOSTIC_TYPE.sub("", group.get("diagnostic-code"), count=1).strip()
-    said = SYSEXITS.get(said, said)
+    if said in SYSEXITS:
+        # The code that the program returned says less than a status that names a cause.
+        status = STATUS.search(group.get("status"))
+        said = "" if status and not vagueness(status[0]) else SYSEXITS[said]
     if said.startswith("221 "):
         # Sendmail's note of the goodbye, where the server closed at once (RFC 5321 section 4.3.2).
         said = ""

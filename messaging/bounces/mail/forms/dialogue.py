@@ -23,7 +23,10 @@ CONCLUSION: Final = re.compile(
     r"\s*((?:[45]\d\d[ \-])?(?:[45]\.\d{1,3}\.\d{1,3} )?)<?\"?([^\s<>\"|]{1,256})\"?>?\.\.\.\s*(.*)$"
 )
 
-
+# When each line was said, and in which session: "Mon 2007-06-11 10:00:01: [1234:2] <-- 550 no such user".
+LOGGED: Final = re.compile(
+    r"\s*[\[(]?(?:\w{2,3}\.?,? )?(?:\d{4}[-/]\d\d[-/]\d\d[ T])?\d\d:\d\d:\d\d(?:[.,]\d+)?[\])]?:?\s+(?:\[[\w:.]+\]:?\s+)?"
+)
 SESSION: Final = re.compile(r"-- ?transcript of session follows", re.IGNORECASE)
 MAY_BE_ONE: Final = re.compile(r"\.\.\.|rcpt to|^\W*(?:[A-Za-z ]{1,40}:\s*)?[45][0-5]\d", re.IGNORECASE)
 # Sendmail's words for what it leaves to the lines before.
@@ -36,6 +39,7 @@ class Dialogue:
     """Answers by lower-cased recipient, and the last that was about none in particular."""
 
     answers: dict[str, str] = field(default_factory=dict)
+    conclusions: dict[str, str] = field(default_factory=dict)  # Sendmail's own, which holds a code more often
     names: dict[str, str] = field(default_factory=dict)  # the same recipients as they are written
     general: str = ""
 
@@ -50,6 +54,7 @@ class Dialogue:
 def dialogue_in(lines: list[str]) -> Dialogue:
     """What the lines hold of an SMTP dialogue."""
     said = Dialogue()
+    lines = [_without_time(line) for line in lines]
     if not any(MAY_BE_ONE.search(line) for line in lines):
         return said
     in_session, before = False, ""  # what was said since the last command, about nobody in particular
@@ -65,6 +70,7 @@ def dialogue_in(lines: list[str]) -> Dialogue:
             code, name, words = conclusion.groups()
             if not name[0].isdigit() or "@" in name:
                 whole = f"{code}<{name}>... {words}" if "@" in name else f"{code}{name}... {words}"
+                said.conclusions.setdefault(name.lower(), whole)
                 said.keep(name, f"{before} {whole}".strip() if VAGUE.search(words) else whole)
             open_answer, before = "", ""
         elif answer := ANSWER.match(line) if "4" in line or "5" in line else None:
@@ -76,6 +82,10 @@ def dialogue_in(lines: list[str]) -> Dialogue:
             before = f"{before} {line.strip()}"[-LONGEST:].strip()
         in_session = in_session or bool(SESSION.search(line))
     return said
+
+
+def _without_time(line: str) -> str:
+    return LOGGED.sub("", line, count=1) if line.count(":") > 1 else line
 
 
 def _keep_answer(said: Dialogue, asked: str, words: str, open_answer: str) -> str:

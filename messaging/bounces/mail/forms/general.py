@@ -103,6 +103,7 @@ def _reports(story: Story, dialogue: Dialogue, recipients: list[Recipient]) -> l
     for recipient, said in zip(recipients, all_said, strict=False):
         prose = lead if len(recipients) == 1 or not has_reason else _joined(recipient.blocks)
         reply, status = codes_in(said)
+        status = status or _concluded(recipient, dialogue, reply)
         reports.append(
             Report(
                 recipient.address, said, action=recipient.action or action, reply_code=reply, status_code=status,
@@ -252,6 +253,12 @@ def _said(recipient: Recipient, dialogue: Dialogue) -> str:
     if coded:
         return next((words for words in coded if all(codes_in(words))), coded[0])
     return next((words for words in (*recipient.blocks, answer) if words), dialogue.general)
+
+
+def _concluded(recipient: Recipient, dialogue: Dialogue, reply: str) -> str:
+    """The status code that our own side gave the server's bare reply, if it is of the same class."""
+    status = codes_in(dialogue.conclusions.get(recipient.address.lower(), ""))[1]
+    return status if status[:1] == reply[:1] else ""
 
 
 def _coded_line(story: Story) -> str:

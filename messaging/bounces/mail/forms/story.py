@@ -23,7 +23,7 @@ FORWARDED: Final = re.compile(
 QUOTED: Final = re.compile(r"\s*[>|]\s*[^\s<]+\s+\S")
 # Without a copy of what failed, only this tells a bounce from talk about one.
 TO_SENDER: Final = re.compile(
-    r"\b(?:your|that you sent|you have sent) ?(?:e-?mail|message|mail|letter)|\byou sent\b|ihre? (?:e-?mail|nachricht|mail)|"
+    r"\b(?:your|that you sent|you have sent) ?(?:e-?mail|message|mail|letter|posted article)|\byou sent\b|ihre? (?:e-?mail|nachricht|mail)|"
     r"votre (?:message|courriel|e-?mail)|su (?:mensaje|correo)|sua mensagem|(?:vostro|suo|tuo) messaggio|uw (?:bericht|e-?mail)|"
     r"ваш[ею]? (?:письмо|сообщение)|twoja wiadomo|您的|你的|お客様|メール|邮件|郵件|메일",
     re.IGNORECASE,

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from contacts import labels
 from contacts.addresses import display_mobile
 from contacts.blocks import unended_blocks
 from contacts.models import Block, Change, Channel, Contact
@@ -31,8 +32,9 @@ class Line:
 
 
 def find(guid: UUID) -> Contact:
-    """The contact with its addresses. Raises Http404."""
-    return get_object_or_404(Contact.objects.select_related("email_address", "mobile_address"), guid=guid)
+    """The contact with its addresses and, as `label_rows`, its labels: one query. Raises Http404."""
+    found = Contact.objects.select_related("email_address", "mobile_address").annotate(label_rows=labels.ROWS)
+    return get_object_or_404(found, guid=guid)
 
 
 def lines_of(contact: Contact, blocks: Mapping[int, Block], opt_outs: Mapping[str, Change] | None = None) -> list[Line]:

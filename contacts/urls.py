@@ -13,6 +13,7 @@ urlpatterns = [
     path("contacts/<uuid:guid>/", views.overview, name="card"),
     path("contacts/<uuid:guid>/history/", views.history, name="history"),
     path("contacts/<uuid:guid>/head/", views.head, name="head"),
+    path("contacts/<uuid:guid>/labels/", views.label, name="label"),
     path("contacts/<uuid:guid>/blocks/<int:pk>/", views.block, name="block"),
     path("contacts/<uuid:guid>/blocks/<int:pk>/remove/", views.lift, name="lift"),
     path("blocks/", blocklist.block_list, name="blocks"),

@@ -1,5 +1,6 @@
 """The contact list, and the card with its tabs and dialogs."""
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,22 +9,24 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django_htmx.http import trigger_client_event
 
-from contacts import blocks, card, search
-from contacts.forms import LiftForm
+from contacts import blocks, card, labels, search
+from contacts.forms import LabelsForm, LiftForm
 from contacts.keyset import page_of
-from contacts.models import Address, Block, Channel, Contact
+from contacts.models import Address, Block, Channel, Contact, Label
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 
 
 @page("contacts.view_contact")
 def contact_list(request: HtmxRequest) -> HttpResponse:
     query = request.GET.get("q", "").strip()
-    found = page_of(search.find(query), request.GET.get("before", ""), is_search=bool(query))
+    meant, label = labels.labelled(search.find(query), request.GET.get("label", ""))
+    found = page_of(meant, request.GET.get("before", ""), is_search=bool(query))
     blocked = blocks.open_blocks([pk for row in found.rows for pk in (row.email_address_id, row.mobile_address_id)])
     rows = [(contact, card.lines_of(contact, blocked)) for contact in found.rows]
-    context = {"q": query, "page": found, "rows": rows}
+    kept = urlencode({name: value for name, value in (("q", query), ("label", label and label.pk)) if value})
+    context = {"q": query, "page": found, "rows": rows, "label": label, "kept": kept}
     if not is_partial(request):
-        return render(request, "contacts/list.html", context)
+        return render(request, "contacts/list.html", {**context, "labels": Label.objects.all()})
     is_more = request.htmx.target == "more"
     return render(request, f"contacts/{'rows' if is_more else 'results'}.html", {**context, "is_more": is_more})
 
@@ -50,6 +53,24 @@ def head(request: HtmxRequest, guid: UUID) -> HttpResponse:
     if not is_partial(request):
         return redirect(contact)
     return render(request, "contacts/head.html", {"contact": contact, "lines": card.head_lines(contact)})
+
+
+@page("contacts.view_contact", "contacts.label_contact", methods=("GET", "HEAD", "POST"))
+def label(request: HtmxRequest, guid: UUID) -> HttpResponse:
+    """Choose the labels of a contact."""
+    contact = card.find(guid)
+    form = LabelsForm(request.POST or None, initial={"labels": contact.labels.all()})
+    if request.method != "POST" or not form.is_valid():
+        return render_dialog(
+            request, "contacts/label.html", {"contact": contact, "form": form}, 422 if form.errors else 200
+        )
+    chosen, new = form.cleaned_data["labels"], form.cleaned_data["new"].strip()
+    labels.put(contact, [each.pk for each in chosen], new, actor_id=request.user.pk)
+    if not is_partial(request):
+        return redirect(contact)
+    contact = card.find(guid)
+    response = render(request, "contacts/labelled.html", {"contact": contact, "lines": card.head_lines(contact)})
+    return trigger_client_event(response, "labelled", {"focus": "edit-labels"}, after="settle")
 
 
 @page("contacts.view_contact")

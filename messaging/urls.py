@@ -3,7 +3,7 @@
 from django.urls import path
 
 from messaging import block_list_views, block_views, metrics, monitoring, provider_views, tracking, views, webhooks
-from messaging.sendouts import steps
+from messaging.sendouts import control_views, steps
 from messaging.sendouts import views as send_out_views
 
 app_name = "messaging"
@@ -30,7 +30,10 @@ urlpatterns = [
     path("messages/<int:pk>/again/", send_out_views.send_again, name="send_again"),
     path("send-outs/", send_out_views.send_outs, name="send_outs"),
     path("send-outs/new/", steps.new, name="send_out_new"),
+    path("send-outs/master-control-group/", control_views.master, name="master_control"),
     path("send-outs/<int:pk>/", send_out_views.send_out, name="send_out"),
+    path("send-outs/<int:pk>/comparison/", control_views.comparison, name="send_out_comparison"),
+    path("send-outs/<int:pk>/left-out/<slug:why>/", control_views.left_out, name="send_out_left_out"),
     path("send-outs/<int:pk>/audience/", steps.audience, name="send_out_audience"),
     path("send-outs/<int:pk>/count/", steps.count, name="send_out_count"),
     path("send-outs/<int:pk>/content/", steps.content, name="send_out_content"),

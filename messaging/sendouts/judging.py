@@ -88,7 +88,7 @@ def judged(
         # In a chunk the reason is used twice; a list wants its limit to reach down to the contacts.
         how="MATERIALIZED" if is_chunk else "NOT MATERIALIZED",
         address=address,
-        is_blocked=sql.IS_BLOCKED.format(alias="c", address=address),
+        is_blocked=(sql.IS_BLOCKED_OF_FEW if is_chunk else sql.IS_BLOCKED).format(alias="c", address=address),
         accepts=_accepts(rules, "c"),
         contacts=contacts,
         window=window,

@@ -4,10 +4,10 @@ A chunk is one transaction: its rows, who is left out, its batch, its totals and
 leaves whole chunks, and who goes on begins behind the last one; no contact gets two rows.
 """
 
-import json
 import logging
 import time
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -16,7 +16,7 @@ from messaging.sendouts import sql
 from messaging.sendouts.audience import Parameters
 from messaging.sendouts.control import master_of
 from messaging.sendouts.judging import judged, rules_of
-from messaging.sendouts.models import Progress, SendOut
+from messaging.sendouts.models import Progress
 
 log = logging.getLogger(__name__)
 
@@ -25,46 +25,50 @@ CHUNK: Final = 2_000
 SECONDS_IN_A_ROW: Final = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The statement for each chunk of a send-out, and its values. Nothing of it changes once the send-out started."""
+
+    send_out: int
+    text: str
+    values: dict[str, Any]
+
+
 def make_rows(send_out_id: int, chunk: int = CHUNK) -> bool:
     """Make rows while the send-out is sending and has contacts left. Returns whether there is more to do.
 
     Pause and cancel take effect at the next chunk. Harmless twice, and at once: one makes rows, the others return.
     """
     deadline = time.monotonic() + SECONDS_IN_A_ROW
-    while make_chunk(send_out_id, chunk):
+    recipe = recipe_of(send_out_id)
+    while make_chunk(recipe, chunk):
         if time.monotonic() > deadline:
             return True
     return False
 
 
-def make_chunk(send_out_id: int, chunk: int = CHUNK) -> bool:
+def recipe_of(send_out_id: int) -> Recipe:
+    """Of a send-out that was started. Raises Progress.DoesNotExist of any other."""
+    progress = Progress.objects.select_related("send_out").get(pk=send_out_id)
+    send_out, put = progress.send_out, Parameters()
+    rules = rules_of(send_out, master_of(progress.master))
+    text = judged(rules, put, "c.id > %(after)s AND c.id <= %(end)s", is_chunk=True)
+    values = {"send_out": send_out_id, "channel": send_out.channel, "content": send_out.content_id}
+    return Recipe(send_out_id, sql.MAKE_ROWS.format(judged=text), put.values | values)
+
+
+def make_chunk(recipe: Recipe, chunk: int = CHUNK) -> bool:
     """The next `chunk` contacts, in one transaction. Returns False where there was nothing to do."""
     with transaction.atomic(), connection.cursor() as cursor:
-        # A chunk that a crash of PostgreSQL takes back is made again. Whoever acts on it commits later in the same
-        # log, and waits for that: what was acted on is safe.
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute(sql.CLAIM_PROGRESS, [send_out_id])
+        cursor.execute(sql.CLAIM_PROGRESS, [chunk, recipe.send_out])
         claimed = cursor.fetchone()
         if claimed is None:
             return False
-        after, until, master = claimed
-        cursor.execute(sql.END_OF_CHUNK, [after, until, chunk])
-        (end,) = cursor.fetchone()
+        after, end, _setting = claimed
         if end is None:
-            Progress.objects.filter(pk=send_out_id).update(rows_done_at=Now())
+            Progress.objects.filter(pk=recipe.send_out).update(rows_done_at=Now())
             return False
-        send_out = SendOut.objects.get(pk=send_out_id)
-        put = Parameters()
-        rules = rules_of(send_out, master_of(json.loads(master)))
-        text = judged(rules, put, "c.id > %(after)s AND c.id <= %(end)s", is_chunk=True)
-        cursor.execute(
-            sql.MAKE_ROWS.format(judged=text),
-            put.values
-            | {
-                "send_out": send_out_id, "channel": send_out.channel, "content": send_out.content_id,
-                "after": after, "end": end,
-            },
-        )  # fmt: skip
+        cursor.execute(recipe.text, recipe.values | {"after": after, "end": end})
         return True
 
 

@@ -2,17 +2,18 @@
 
 from typing import Final
 
-# Held by who makes rows, so that it is one at a time; a send-out that is not sending has no work.
+# Held by who makes rows, so that it is one at a time; a send-out that is not sending has no work. With it the last
+# contact of the next chunk: of all contacts, so that a chunk is never more work than that.
+#
+# A chunk that a crash of PostgreSQL takes back is made again, so its commit need not wait for the disk. Whoever acts
+# on it commits later in the same log, and waits for that: what was acted on is safe.
 CLAIM_PROGRESS: Final = """
-SELECT p.after, p.until, p.master FROM messaging_progress p JOIN messaging_sendout s ON s.id = p.send_out_id
+SELECT p.after, (SELECT max(id) FROM (
+    SELECT id FROM contacts_contact WHERE id > p.after AND id <= p.until ORDER BY id LIMIT %s) AS chunk),
+  set_config('synchronous_commit', 'off', true)
+FROM messaging_progress p JOIN messaging_sendout s ON s.id = p.send_out_id
 WHERE p.send_out_id = %s AND p.rows_done_at IS NULL AND s.state = 'sending'
 FOR NO KEY UPDATE OF p SKIP LOCKED
-"""
-
-# The last contact of the next chunk. Of all contacts, so that a chunk is never more work than that.
-END_OF_CHUNK: Final = """
-SELECT max(id) FROM (
-  SELECT id FROM contacts_contact WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) AS window_of_contacts
 """
 
 # Members of the audience with what becomes of each: a status of a new message, or the reason to leave them out, the
@@ -37,6 +38,11 @@ members AS {how} (
 IS_BLOCKED: Final = """
 EXISTS (SELECT FROM contacts_block b
   WHERE b.address_id = {alias}.{address} AND b.ended_at IS NULL AND b.held_at IS NULL)
+"""
+# The same for the few of a chunk: as a scalar it is looked up for each, instead of all blocks being read.
+IS_BLOCKED_OF_FEW: Final = """
+(SELECT true FROM contacts_block b
+  WHERE b.address_id = {alias}.{address} AND b.ended_at IS NULL AND b.held_at IS NULL LIMIT 1)
 """
 
 # A copy goes to the first of those who share an address and could get one. Asked of all contacts at once:
@@ -181,4 +187,12 @@ WITH known AS (
   ON CONFLICT (list_id, address_id) DO NOTHING RETURNING 1
 )
 SELECT (SELECT count(*) FROM known), (SELECT count(*) FROM kept)
+"""
+
+# Whether in the control group, how many, and how many of them have unsubscribed since the start.
+COMPARED: Final = """
+SELECT m.status = 'control_group', count(*),
+  count(*) FILTER (WHERE NOT c.accepts_{channel} AND c.{channel}_consent_at >= %(started)s)
+FROM messaging_message m JOIN contacts_contact c ON c.id = m.contact_id
+WHERE m.id BETWEEN %(first)s AND %(last)s AND m.send_out_id = %(send_out)s GROUP BY 1
 """

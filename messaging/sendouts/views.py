@@ -73,7 +73,7 @@ def standing(found: SendOut) -> dict[str, Any]:
     return {
         "totals": totals,
         "counts": counts_of(found, totals),
-        "left_out": [(why.label, totals[why]) for why in Why if totals[why]],
+        "left_out": [(why, totals[why]) for why in Why if totals[why]],
         "at": at,
         "is_at_work": found.state == State.SENDING,
         "look": look_of(found),

@@ -63,10 +63,12 @@
     if (openerId && document.activeElement === document.body) at(openerId)?.focus();
   }, true);
 
-  document.addEventListener("block-lifted", (event) => {
-    at("dialog").close();
-    at(event.detail.focus)?.focus();
-  });
+  for (const done of ["block-lifted", "labelled"]) {
+    document.addEventListener(done, (event) => {
+      at("dialog").close();
+      at(event.detail.focus)?.focus();
+    });
+  }
 
   // Nobody looks at a hidden page, so its rows need not ask for news.
   document.addEventListener("htmx:beforeRequest", (event) => {

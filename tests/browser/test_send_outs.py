@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from messaging.models import Message, SendOut
 from messaging.sendouts import making
+from messaging.sendouts.lifecycle import start
 from messaging.sendouts.totals import fold
 from tests.browser.conftest import Open, accessible
 from tests.factories import make_contact
@@ -68,3 +69,65 @@ def test_from_the_name_to_the_numbers(open_as: Open) -> None:
     fold()
     expect(page.get_by_role("region", name="Sending")).to_contain_text("0 of 1 handed over", timeout=10_000)
     assert Message.objects.get().status == "waiting"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+def test_labels_and_control_groups_are_accessible(open_as: Open, scheme: str, size: str) -> None:
+    anna = make_contact(email="anna@example.org")
+    for _ in range(20):
+        make_contact()
+    make_contact(email="")
+    made = draft()
+    page = open_as("Marketers", size, color_scheme=scheme)
+    page.goto(anna.get_absolute_url())
+
+    page.get_by_role("link", name="Labels").click()
+    page.get_by_label("A new label").fill("Friends of the house")
+    accessible(page)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name="Friends of the house")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    accessible(page)
+    page.get_by_role("link", name="Friends of the house").click()
+    expect(page.get_by_label("Label")).to_have_value(str(anna.labels.get().pk))
+    accessible(page)
+    page.goto("/send-outs/master-control-group/")
+    accessible(page)
+    SendOut.objects.filter(pk=made.pk).update(control_percentage=50)
+    start(made.pk)
+    making.make_rows(made.pk)
+    for name in ("", "left-out/no_address/", "comparison/"):
+        page.goto(f"/send-outs/{made.pk}/{name}")
+        if "left-out" not in name:
+            expect(page.get_by_role("rowheader", name="Control group")).to_be_visible()
+        accessible(page)
+
+
+def test_the_count_follows_what_is_filled_in(open_as: Open) -> None:
+    make_contact(country="SE")
+    make_contact(country="NO")
+    page = open_as("Marketers")
+    page.goto(f"/send-outs/{draft().pk}/audience/")
+    expect(page.locator("#count")).to_contain_text("2 of 2 get it.")
+
+    page.get_by_label("A segment", exact=True).check()
+    page.get_by_text("Conditions of a segment").click()
+    page.get_by_label("Countries, two letters each").fill("SE")
+
+    expect(page.locator("#count")).to_contain_text("1 of 1 get it.")
+
+
+def test_labels_without_javascript(open_as: Open) -> None:
+    anna = make_contact()
+    page = open_as("Marketers", java_script_enabled=False)
+    page.goto(anna.get_absolute_url())
+
+    page.get_by_role("link", name="Labels").click()
+    page.get_by_label("A new label").fill("VIP")
+    page.get_by_role("button", name="Save").click()
+    page.goto("/contacts/")
+    page.get_by_label("Label").select_option("VIP")
+    page.get_by_role("button", name="Filter").click()
+
+    expect(page.get_by_role("link", name=anna.name)).to_be_visible()

@@ -123,7 +123,7 @@ def test_costs_the_same_queries_however_many_rows(
     for _ in range(20):
         make_contact()
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         marketer.get(LIST)
 
 

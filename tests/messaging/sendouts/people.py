@@ -66,8 +66,7 @@ def make_send_out(channel: Channel = Channel.EMAIL, **fields: object) -> SendOut
 def run(send_out: SendOut, chunk: int = making.CHUNK) -> None:
     """Start it and make all rows."""
     start(send_out.pk)
-    while making.make_chunk(send_out.pk, chunk):
-        pass
+    making.make_rows(send_out.pk, chunk)
 
 
 def ago(**span: float) -> object:

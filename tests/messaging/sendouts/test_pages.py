@@ -4,17 +4,22 @@ from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from contacts.models import Contact
-from messaging.models import Message, SendOut
-from messaging.sendouts import making
+from contacts.history import save_contact
+from contacts.models import Contact, Label, Labelled
+from messaging.models import MasterControl, Message, SendOut
+from messaging.sendouts import lifecycle, making
+from messaging.sendouts.control_views import Group, compared
 from messaging.sendouts.handover import work
 from messaging.sendouts.handover.routes import Direct
 from messaging.sendouts.models import State
-from tests.factories import log_in, make_contact
+from messaging.sendouts.totals import totals_of
+from tests.factories import htmx, log_in, make_contact
+from tests.messaging.sendouts.people import make_send_out, run
 from tests.messaging.sendouts.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +63,7 @@ def test_a_marketer_writes_a_send_out_and_starts_it() -> None:
     assert Message.objects.get().address.value == "anna@example.org"
     page = marketer.get(made.get_absolute_url()).content.decode()
     assert "0 of 1 handed over" in page
-    assert "No address 1" in page
+    assert address("send_out_left_out", made.pk, "no_address") in page
 
 
 def test_a_tag_that_is_none_is_said_and_nothing_can_start() -> None:
@@ -149,6 +154,94 @@ def test_the_messages_behind_a_status_lead_to_their_contacts() -> None:
     assert address("tab", anna.guid) in page
     assert "None" in marketer.get(address("send_out_messages", made.pk, "delivered")).content.decode()
     assert Contact.objects.count() == 1
+
+
+def test_who_was_left_out_can_be_seen_afterwards() -> None:
+    make_contact(first_name="Anna")
+    make_contact(first_name="Bert", email="")
+    marketer = log_in("Marketers")
+    made = written(marketer)
+    run(made)
+
+    assert "Bert" in marketer.get(address("send_out_left_out", made.pk, "no_address")).content.decode()
+    assert "Nobody" in marketer.get(address("send_out_left_out", made.pk, "blocked")).content.decode()
+    assert marketer.get(address("send_out_left_out", made.pk, "nonsense")).status_code == 404
+
+
+def test_the_control_group_stands_beside_the_others() -> None:
+    for _ in range(60):
+        make_contact()
+    made = make_send_out(control_percentage=50, control_seed=5)
+    run(made)
+    made.refresh_from_db()
+    held = Message.objects.filter(status="control_group").count()
+    assert 0 < held < 60
+    quitter = Contact.objects.filter(message__status="waiting").latest("pk")
+    quitter.accepts_email = False
+    save_contact(quitter, actor_id=None)
+    marketer = log_in("Marketers")
+
+    assert "Control group beside the others" in marketer.get(made.get_absolute_url()).content.decode()
+    shown = compared(made)
+
+    assert (shown["sent"], shown["held"]) == (Group(60 - held, 1), Group(held, 0))
+    for headers in ({}, htmx("comparison")):
+        page = marketer.get(address("send_out_comparison", made.pk), headers=headers).content.decode()
+        assert f"<td>{held}</td><td>0</td>" in page
+
+
+def test_a_marketer_sets_the_master_control_group_for_what_starts_later() -> None:
+    anna, vip = make_contact(), Label.objects.create(name="VIP")
+    Labelled.objects.create(contact=anna, label=vip)
+    running = make_send_out()
+    lifecycle.start(running.pk)
+    marketer = log_in("Marketers")
+
+    marketer.post(address("master_control"), {"percentage": "0", "label": vip.pk})
+    seed = MasterControl.objects.get().seed
+    marketer.post(address("master_control"), {"percentage": "2.5", "label": vip.pk})
+    assert MasterControl.objects.get().seed == seed
+    making.make_rows(running.pk)
+    later = make_send_out()
+    run(later)
+
+    assert totals_of([running.pk])[running.pk]["waiting"] == 1
+    assert totals_of([later.pk])[later.pk]["master_control"] == 1
+    assert marketer.post(address("master_control"), {"percentage": "60"}).status_code == 422
+    marketer.post(address("master_control"), {"percentage": "2.5", "draws_anew": "on"})
+    assert MasterControl.objects.get().seed != seed
+    assert log_in("Support").get(address("master_control")).status_code == 403
+
+
+def test_the_count_follows_what_is_being_filled_in() -> None:
+    make_contact(country="SE")
+    make_contact(country="NO")
+    marketer = log_in("Marketers")
+    made = written(marketer)
+    count = address("send_out_count", made.pk)
+
+    asked = {"kind": "segment", "country": "se", "country_not": "", "statuses_not": "", "opened_not": ""}
+    assert "1 of 1 get it." in marketer.get(count, asked).content.decode()
+    assert "2 of 2 get it." in marketer.get(count, {"kind": "all"}).content.decode()
+    assert "get it" not in marketer.get(count, asked | {"country": "Sweden"}).content.decode()
+    made.refresh_from_db()
+    assert made.audience == {"kind": "all"}
+
+
+def test_an_uploaded_list_is_kept_and_what_is_wrong_with_it_is_said() -> None:
+    make_contact(email="anna@example.org")
+    marketer = log_in("Marketers")
+    made = written(marketer)
+    upload = SimpleUploadedFile("people.csv", b"email\nanna@example.org\nnonsense\n")
+
+    told = marketer.post(
+        address("send_out_audience", made.pk), {"kind": "list", "upload": upload}, follow=True
+    ).content.decode()
+
+    assert "Line 3: nonsense" in told
+    assert "1 of 1 get it." in told
+    made.refresh_from_db()
+    assert made.audience["kind"] == "list"
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
 from messaging.sendouts.handover.routes import route_of
+from messaging.sendouts.handover.sms_routes import sms_route_of
 from messaging.smpp.connections import connections_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -154,6 +155,8 @@ WEBHOOK_KEYS = {
 GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # The SMSCs that `manage.py smpp` binds to, by comma: smpp://user:password@host:2775/name (docs/providers/smpp.md).
 SMPP_CONNECTIONS = connections_of(env.list("SMPP_URLS", default=[]))
+# By which way SMS leave (messaging/sendouts/handover/sms_routes.py); without one none do, and send-outs wait.
+SMS_ROUTE = sms_route_of(env.str("SMS_ROUTE", default=""), SMPP_CONNECTIONS)
 # Bounce mail comes to bounce+<token>@BOUNCE_DOMAIN (docs/providers/mail.md): by `manage.py bounce_server`, which
 # listens at BOUNCE_LISTEN, lmtp://127.0.0.1:8024 or smtp://0.0.0.0:25 or lmtp:///run/engage/bounce.sock, by comma, with
 # STARTTLS where there is a certificate; or by `manage.py bounce_mailbox` out of the mailboxes of IMAP_URLS.

@@ -86,16 +86,26 @@ def tracking_url() -> str:
 
 def shown(content: Content, channel: str, values: Values) -> Shown:
     """For the eye: as the contact gets it, but for our own links and pixel. Raises TagError."""
-    text = compiled(content.text)
     if channel == Channel.SMS:
-        said = text.fill(values)
+        said = sms_of(content, values)
         return Shown("", "", said, length_of(said))
+    text = compiled(content.text)
     html = compiled(content.html)
     return Shown(
         one_line(compiled(content.subject).fill(values)),
         html.fill(values, html_value),
         (text if content.text.strip() else compiled(text_of_html(content.html))).fill(values),
     )
+
+
+def sms_of(content: Content, values: Values) -> str:
+    """The text of an SMS. A line break is one sign, as browsers send two. Raises TagError."""
+    return _compiled_sms(content.text).fill(values, one_line)
+
+
+@lru_cache(maxsize=64)
+def _compiled_sms(text: str) -> Text:
+    return compiled(text.replace("\r\n", "\n"))
 
 
 def letter_for(send_out: SendOut, content: Content) -> Letter:

@@ -104,6 +104,11 @@ def delivery_of(pdu: bytes) -> Delivery:
     return Delivery(source, destination, esm_class, data_coding, fields.octets(length), fields.tlvs())
 
 
+def message_id_in(pdu: bytes) -> str:
+    """The id in a submit_sm_resp (4.4.2): what follows its header, up to a NUL; "" where it holds none."""
+    return pdu[HEADER.size :].partition(b"\0")[0].decode("latin-1")
+
+
 def lines_of(pdu: bytes) -> str:
     """A delivery for a person to read, a line for each parameter; "" where it is none."""
     try:

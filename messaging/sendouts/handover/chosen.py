@@ -8,7 +8,10 @@ from messaging.sendouts.handover.ways import Way
 
 
 def way_of(channel: str) -> Way | None:
-    """Not open yet. None where the settings give the channel none; then its messages wait."""
+    """For a worker, not open yet. None where the settings give the channel none: then its messages wait.
+
+    None for SMPP, too: `manage.py smpp` hands over by itself, over the sessions that it holds (smpp/sender.py).
+    """
     if channel == Channel.EMAIL and settings.EMAIL_ROUTE is not None:
         return BySmtp(settings.EMAIL_ROUTE, settings.MAIL_NAME)
     return None
@@ -16,5 +19,5 @@ def way_of(channel: str) -> Way | None:
 
 def slug_of(channel: str) -> str:
     """What Message.provider is for messages of the channel; "" where none can leave."""
-    way = way_of(channel)
-    return way.slug if way is not None else ""
+    route = settings.EMAIL_ROUTE if channel == Channel.EMAIL else settings.SMS_ROUTE
+    return str(route.slug) if route is not None else ""

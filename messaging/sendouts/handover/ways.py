@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol, Self
+
+from django.utils import timezone
 
 from contacts.models import Channel, Contact
 from messaging.models import Content, SendOut
 from messaging.sendouts import contents
-from messaging.sendouts.tags import Values, compiled
-from messaging.statuses import Event
+from messaging.sendouts.tags import Values
+from messaging.statuses import GIVES_UP_AFTER, Event
 from messaging.tokens import token_of
 
 
@@ -18,11 +20,13 @@ from messaging.tokens import token_of
 class Ready:
     """A message that is to leave now: it is marked, and blocks and consent were asked once more.
 
-    `attempt` counts from 1; `contact` holds what tags ask for, and is never saved.
+    `attempt` counts from 1, and `first_at` is when it was first tried (aware UTC); `contact` holds what tags ask for,
+    and is never saved.
     """
 
     id: int
     attempt: int
+    first_at: datetime
     address: str
     send_out: SendOut
     content: Content
@@ -39,7 +43,13 @@ class Ready:
     @cached_property
     def sms(self) -> str:
         """The text of an SMS."""
-        return compiled(self.content.text).fill(self.values)
+        return contents.sms_of(self.content, self.values)
+
+    @property
+    def time_left(self) -> timedelta:
+        """Until we give up on it: for so long, and no longer, whoever takes it may try."""
+        longest = GIVES_UP_AFTER[Channel(self.send_out.channel)]
+        return max(timedelta(0), self.first_at + longest - timezone.now())
 
     @property
     def repeat_id(self) -> str:

@@ -6,7 +6,7 @@ dies in between leaves it marked; it then shows Unknown, and says why, until its
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -68,11 +68,17 @@ def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
         return hand_over_by(way, send_out_id, seconds)
 
 
-def hand_over_by(way: Way, send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
-    """The same by a way that is open already, and that is one for the channel of the send-out."""
+def hand_over_by(
+    way: Way, send_out_id: int, seconds: float = TURN_SECONDS, goes_on: Callable[[], bool] = lambda: True
+) -> bool:
+    """The same by a way that is open already, and that is one for the channel of the send-out; while `goes_on`."""
     until = time.monotonic() + seconds
-    while _hand_over_batch(send_out_id, way, until):
-        if time.monotonic() >= until:
+
+    def is_over() -> bool:
+        return time.monotonic() >= until or not goes_on()
+
+    while _hand_over_batch(send_out_id, way, is_over):
+        if is_over():
             return True
     return False
 
@@ -110,8 +116,8 @@ def try_again(limit: int = 500) -> int:
     return done
 
 
-def try_again_by(way: Way, limit: int = 500) -> int:
-    """The same by a way that is open already."""
+def try_again_by(way: Way, limit: int = 500, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """The same by a way that is open already, while `goes_on`."""
     _execute(sql.FORGET, [])
     done = 0
     while done < limit:
@@ -123,6 +129,8 @@ def try_again_by(way: Way, limit: int = 500) -> int:
         if sure := sorted(marked.keys() - doubtful):
             _send(sure, way)
         done += len(marked)
+        if not goes_on():
+            break
     return done
 
 
@@ -146,8 +154,8 @@ def _without_outcome(marked: Mapping[int, tuple[int, str]]) -> set[int]:
         return set(keys.values()) - {keys[key] for (key,) in cursor.fetchall()}
 
 
-def _hand_over_batch(send_out_id: int, way: Way, until: float) -> bool:
-    """Whether there was one. It is handed over to its end, or let go at the time `until`."""
+def _hand_over_batch(send_out_id: int, way: Way, is_over: Callable[[], bool]) -> bool:
+    """Whether there was one. It is handed over to its end, or let go once `is_over`."""
     silent: Any = SILENT_AFTER
     with connection.cursor() as cursor:
         cursor.execute(sql.CLAIM_BATCH, [send_out_id, silent])
@@ -163,7 +171,7 @@ def _hand_over_batch(send_out_id: int, way: Way, until: float) -> bool:
             _execute(sql.END_BATCH, [batch_id])
             return True
         _send(marked, way)
-        if time.monotonic() >= until:
+        if is_over():
             _execute(sql.RELEASE_BATCH, [batch_id])
             return True
     _execute(sql.RELEASE_BATCH, [batch_id])
@@ -247,7 +255,7 @@ def _ready(each: Loaded, send_out: SendOut) -> Ready:
         email=each.email or (each.address if is_email else ""), language=each.language or "",
         mobile_digits=each.mobile or ("" if is_email else each.address),
     )  # fmt: skip
-    return Ready(each.id, each.attempt, each.address, send_out, _content(each.content_id), contact)
+    return Ready(each.id, each.attempt, each.first_at, each.address, send_out, _content(each.content_id), contact)
 
 
 _CONTENTS: Final[dict[int, Content]] = {}

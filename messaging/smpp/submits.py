@@ -11,14 +11,12 @@ from typing import Final
 
 from messaging.sendouts.sms import UCS_2, alphabet_of, in_septets, parts_of
 from messaging.smpp.connections import PAYLOAD, SAR, UDH
-from messaging.smpp.pdus import COMMANDS, HEADER, MESSAGE_PAYLOAD, TLV
+from messaging.smpp.pdus import COMMANDS, HEADER, MESSAGE_PAYLOAD, TLV, UDHI
 
 SUBMIT_SM: Final = COMMANDS["submit_sm"]
 SUBMIT_SM_RESP: Final = COMMANDS["submit_sm_resp"]
 # 5.2.19: the SMSC's default alphabet, which is that of GSM; UCS-2.
 CODINGS: Final = {False: 0, True: 8}
-# 5.2.12: the message begins with a header (TS 23.040 9.2.3.24).
-UDHI: Final = 0x40
 # 5.3.2.22 to 24.
 SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
 # 5.2.5, 5.2.6: (type of number, numbering plan).

@@ -27,6 +27,9 @@ from messaging.sendouts.tags import Tag, TagError, Text, Values, compiled
 TOKEN: Final = "token"  # noqa: S105 -- a name
 UNSUBSCRIBE: Final = "unsubscribeUrl"
 OPENED, CLICKED, LEAVE = "o", "c", "u"
+NOWHERE: Final = "#"
+# A link of ours in an SMS where there is no message yet.
+LIKE_A_LINK: Final = "{}/u/12345678-0123456789abcdef/"
 # The address of an <a>, in double or single quotes.
 _HREF: Final = re.compile(r"""(<a\b[^<>]*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 # Stands for link number n while tags are read: from the private use area, which no email needs.
@@ -66,7 +69,7 @@ def problems(channel: str, *, subject: str, html: str, text: str) -> dict[str, l
 
 def values_of(contact: Contact | None, token: str = "") -> Values:
     """What tags are filled with for this contact; without a token, as in a preview, links of ours lead nowhere."""
-    of_us = {TOKEN: token, UNSUBSCRIBE: f"{tracking_url()}/{LEAVE}/{token}/"} if token else {UNSUBSCRIBE: "#"}
+    of_us = {TOKEN: token, UNSUBSCRIBE: f"{tracking_url()}/{LEAVE}/{token}/"} if token else {UNSUBSCRIBE: NOWHERE}
     if contact is None:
         return of_us
     return of_us | {
@@ -87,7 +90,7 @@ def tracking_url() -> str:
 def shown(content: Content, channel: str, values: Values) -> Shown:
     """For the eye: as the contact gets it, but for our own links and pixel. Raises TagError."""
     if channel == Channel.SMS:
-        said = sms_of(content, values)
+        said = sms_of(content, _with_a_link(values))
         return Shown("", "", said, length_of(said))
     text = compiled(content.text)
     html = compiled(content.html)
@@ -96,6 +99,12 @@ def shown(content: Content, channel: str, values: Values) -> Shown:
         html.fill(values, html_value),
         (text if content.text.strip() else compiled(text_of_html(content.html))).fill(values),
     )
+
+
+def _with_a_link(values: Values) -> Values:
+    """As long as it will be, so that nobody is surprised by the number of parts."""
+    is_open = values.get(UNSUBSCRIBE) == NOWHERE
+    return {**values, UNSUBSCRIBE: LIKE_A_LINK.format(tracking_url())} if is_open else values
 
 
 def sms_of(content: Content, values: Values) -> str:

@@ -166,7 +166,7 @@ def send_test(request: HtmxRequest, pk: int) -> HttpResponse:
     """What it says, to oneself."""
     found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
     try:
-        sent = single.send_test(found, request.user.email)
+        sent = single.send_test(found, request.user.email, request.POST.get("mobile", ""))
     except RefusedError as error:
         messages.warning(request, str(error))
     else:

@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import suppress
 
 import smpp34
+from smpplib import consts
 
 from tests.messaging.smpp.pdus import MESSAGE_STATE, NETWORK_ERROR_CODE, RECEIPT, RECEIPTED_MESSAGE_ID
 
@@ -54,13 +55,13 @@ class Smsc:
         self.tries[number] += 1
         print("got", json.dumps(told(sent)), flush=True)
         if number.endswith("58") and self.tries[number] == 1:  # once
-            sent.reject(smpp34.ESME_RTHROTTLED)
+            sent.reject(consts.SMPP_ESME_RTHROTTLED)
         elif number.endswith("20"):  # always
-            sent.reject(smpp34.ESME_RMSGQFUL)
+            sent.reject(consts.SMPP_ESME_RMSGQFUL)
         elif number.endswith("11"):
-            sent.reject(smpp34.ESME_RINVDSTADR)
+            sent.reject(consts.SMPP_ESME_RINVDSTADR)
         elif number.endswith("08") and self.tries[number] == 1:
-            sent.reject(smpp34.ESME_RSYSERR)
+            sent.reject(consts.SMPP_ESME_RSYSERR)
         elif number.endswith("99"):  # it is never answered
             self.held.append(sent)
         else:

@@ -1,6 +1,8 @@
 """STOP and its like: which words count, whom they are about, and what follows."""
 
+import tomllib
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 
 from contacts.models import Change, Channel, Contact
 from messaging.apply import Said, apply
+from messaging.providers import generic, providers
+from messaging.providers.base import Raw
 from messaging.providers.replies import e164_of, reading_of_reply, wish_in
 from messaging.statuses import Kind
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
@@ -71,6 +75,54 @@ def test_any_text_is_read(text: str) -> None:
 )
 def test_a_number_is_read_however_a_gateway_writes_it(given: str, number: str) -> None:
     assert e164_of(given) == number
+
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+GENERIC = """
+label = "Ours"
+[authentication]
+in = "header"
+name = "X-Key"
+[fields]
+status = "state"
+message_id = "id"
+[statuses]
+ok = ["delivered"]
+[replies]
+from = "sender.number"
+text = "body"
+"""
+
+
+@pytest.mark.parametrize(
+    ("slug", "content_type", "body"),
+    [
+        ("twilio", FORM, b"MessageSid=SM1&SmsSid=SM1&From=%2B46701234567&To=%2B46700&Body=Stop&SmsStatus=received"),
+        ("twilio", FORM, b"MessageSid=SM1&From=%2B46701234567&Body=nej+tack&OptOutType=STOP"),
+        ("vonage", FORM, b"msisdn=46701234567&to=46700&messageId=1&text=STOP&type=text&keyword=STOP"),
+        ("vonage", JSON, b'{"message_uuid": "1", "from": "46701234567", "to": "46700", "text": "STOP"}'),
+        ("elks", FORM, b"direction=incoming&id=s1&from=%2B46701234567&to=%2B46700&message=STOPP"),
+        ("plivo", FORM, b"From=46701234567&To=46700&Type=sms&Text=STOP&MessageUUID=1"),
+        (
+            "telnyx",
+            JSON,
+            (
+                b'{"data": {"event_type": "message.received", "payload": {"from": {"phone_number": "+46701234567"}, '
+                b'"text": "STOP"}}}'
+            ),
+        ),
+        ("sinch", JSON, b'{"type": "mo_text", "from": "46701234567", "to": "1", "body": "STOP", "id": "1"}'),
+        ("infobip", JSON, b'{"results": [{"messageId": "1", "from": "46701234567", "to": "1", "text": "STOP"}]}'),
+        ("generic", JSON, b'{"sender": {"number": "46701234567"}, "body": "STOP"}'),
+    ],
+)
+def test_stop_is_taken_by_the_gateways_webhook(slug: str, content_type: str, body: bytes) -> None:
+    raw = Raw(body, content_type, f"/webhooks/{slug}/", SENT_AT)
+    read = partial(generic.read, generic._gateway("generic", tomllib.loads(GENERIC))) if slug == "generic" else None
+
+    (event,) = (read or providers()[slug].read)(raw).events
+
+    assert (event.kind, event.recipient, event.provider) == ("unsubscribed", "+46701234567", slug)
 
 
 @pytest.mark.django_db(transaction=True)

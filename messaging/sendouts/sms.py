@@ -60,9 +60,10 @@ def parts_of(text: str) -> list[str]:
     """The text as it is cut into parts; a sign that takes two places is never parted."""
     alphabet = alphabet_of(text)
     alone, of_several = ROOM[alphabet]
-    weights = [_weight(sign, alphabet) for sign in text]
-    if sum(weights) <= alone:
+    # Most are short; this is a fraction of the work.
+    if (len(text.encode("utf-16-be", "replace")) // 2 if alphabet == UCS_2 else len(in_septets(text))) <= alone:
         return [text]
+    weights = [_weight(sign, alphabet) for sign in text]
     cuts, used = [0], 0
     for at, weight in enumerate(weights):
         if used + weight > of_several:

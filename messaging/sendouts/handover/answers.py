@@ -18,6 +18,11 @@ SCHEDULE: Final = (
     timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1), timedelta(hours=2),
     timedelta(hours=4), timedelta(hours=6),
 )  # fmt: skip
+# Of SMS until 48 hours are over: the gateway wants a pause, or has a fault, and both are over soon as a rule.
+SMS_SCHEDULE: Final = (
+    timedelta(seconds=10), timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5),
+    timedelta(minutes=10), timedelta(minutes=30),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

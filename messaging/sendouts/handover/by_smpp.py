@@ -1,7 +1,6 @@
 """SMS by SMPP, over a session that `manage.py smpp` holds."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from time import monotonic
 from typing import Final
 
@@ -13,17 +12,13 @@ from contacts.models import Channel
 from messaging.providers.smpp import SLUG
 from messaging.providers.tables import UNKNOWN, tables
 from messaging.providers.tables import Outcome as Verdict
+from messaging.sendouts.handover.answers import SMS_SCHEDULE
 from messaging.sendouts.handover.ways import Outcome, Ready
 from messaging.smpp.connections import Connection
 from messaging.smpp.submits import count_of, submits_of
 from messaging.smpp.window import OK, THROTTLED, Answer, Window
 from messaging.statuses import Caveat, Event, Kind
 
-# Throttling is over in seconds, as a rule.
-SCHEDULE: Final = (
-    timedelta(seconds=10), timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5),
-    timedelta(minutes=10), timedelta(minutes=30),
-)  # fmt: skip
 # A slice takes about so long, so that Pause takes effect.
 SLICE_SECONDS: Final = 1.0
 FEWEST, MOST = 10, 1000
@@ -40,7 +35,7 @@ class BySmpp:
 
     slug: Final = SLUG
     channel: Final = Channel.SMS
-    schedule: Final = SCHEDULE
+    schedule: Final = SMS_SCHEDULE
 
     def __init__(self, connection: Connection, window: Window) -> None:
         self._connection, self._window = connection, window

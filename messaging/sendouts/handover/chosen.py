@@ -3,7 +3,9 @@
 from django.conf import settings
 
 from contacts.models import Channel
+from messaging.sendouts.handover.by_gateway import ByGateway
 from messaging.sendouts.handover.by_smtp import BySmtp
+from messaging.sendouts.handover.sms_routes import Http
 from messaging.sendouts.handover.ways import Way
 
 
@@ -14,6 +16,8 @@ def way_of(channel: str) -> Way | None:
     """
     if channel == Channel.EMAIL and settings.EMAIL_ROUTE is not None:
         return BySmtp(settings.EMAIL_ROUTE, settings.MAIL_NAME)
+    if channel == Channel.SMS and isinstance(settings.SMS_ROUTE, Http):
+        return ByGateway(settings.SMS_ROUTE)
     return None
 
 

@@ -18,13 +18,11 @@ from messaging.statuses import Caveat, Event, Kind
 GUESSED_WITHIN_DAYS: Final = 5
 # People answer an SMS long after they got it.
 ANSWERED_WITHIN_DAYS: Final = 400
-# A row of a message as apply.py takes it: id, channel, address, parts.
-Row = tuple[int, str, int, int]
 # The place of an event, the address that it names, and its time.
 Asked = tuple[int, str, datetime]
 
 
-def guess(events: Sequence[Event]) -> dict[int, Row]:
+def guess(events: Sequence[Event]) -> dict[int, int]:
     """For events that name an address alone, by their place, the newest email to it in the five days before; nothing
     where two contacts share the address and both got one, or where settings.BOUNCE_GUESS is off. Of a number the newest
     SMS. One query for each channel."""
@@ -36,22 +34,22 @@ def guess(events: Sequence[Event]) -> dict[int, Row]:
     return answered(asked) | _guess_by_email([each for each in asked if not _is_number(each[1])])
 
 
-def answered(asked: Sequence[Asked]) -> dict[int, Row]:
+def answered(asked: Sequence[Asked]) -> dict[int, int]:
     """For who answers by SMS, the newest SMS to the number: what they want is about the number, whoever shares it."""
     of_numbers = [each for each in asked if _is_number(each[1])]
     if not of_numbers:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.SMS_BY_NUMBER, [*columns(of_numbers), ANSWERED_WITHIN_DAYS])
-        return {place: row for place, *row in cursor.fetchall()}
+        return dict(cursor.fetchall())
 
 
-def _guess_by_email(asked: Sequence[Asked]) -> dict[int, Row]:
+def _guess_by_email(asked: Sequence[Asked]) -> dict[int, int]:
     if not asked or not settings.BOUNCE_GUESS:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_ADDRESS, [*columns(asked), GUESSED_WITHIN_DAYS])
-        return {place: row for place, *row in cursor.fetchall()}
+        return dict(cursor.fetchall())
 
 
 def _is_number(recipient: str) -> bool:

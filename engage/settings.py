@@ -156,7 +156,7 @@ GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # The SMSCs that `manage.py smpp` binds to, by comma: smpp://user:password@host:2775/name (docs/providers/smpp.md).
 SMPP_CONNECTIONS = connections_of(env.list("SMPP_URLS", default=[]))
 # By which way SMS leave (messaging/sendouts/handover/sms_routes.py); without one none do, and send-outs wait.
-SMS_ROUTE = sms_route_of(env.str("SMS_ROUTE", default=""), SMPP_CONNECTIONS)
+SMS_ROUTE = sms_route_of(env.str("SMS_ROUTE", default=""), SMPP_CONNECTIONS, GATEWAYS_DIR)
 # Bounce mail comes to bounce+<token>@BOUNCE_DOMAIN (docs/providers/mail.md): by `manage.py bounce_server`, which
 # listens at BOUNCE_LISTEN, lmtp://127.0.0.1:8024 or smtp://0.0.0.0:25 or lmtp:///run/engage/bounce.sock, by comma, with
 # STARTTLS where there is a certificate; or by `manage.py bounce_mailbox` out of the mailboxes of IMAP_URLS.

@@ -35,7 +35,7 @@ FIELDS: Final = frozenset({"status", "message_id", "reference", "event_id", "cod
 LINES: Final = frozenset({"label", "methods", "answer", "reports", "time_zone", "codes_like", "about"})
 # What one report is about.
 ABOUT: Final = ("messages", "parts")
-PARTS: Final = frozenset({"authentication", "fields", "statuses", "codes", "replies"})
+PARTS: Final = frozenset({"authentication", "fields", "statuses", "codes", "replies", "send"})
 REPLIES: Final = frozenset({"from", "text"})
 
 

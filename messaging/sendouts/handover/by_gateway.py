@@ -17,6 +17,7 @@ from contacts.models import Channel
 from messaging.providers.reading import OUR_PARAMETER
 from messaging.providers.tables import UNKNOWN
 from messaging.providers.tables import Outcome as Verdict
+from messaging.sendouts.handover import described
 from messaging.sendouts.handover.answers import SMS_SCHEDULE
 from messaging.sendouts.handover.gateways import GATEWAYS, NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
 from messaging.sendouts.handover.sms_routes import Http
@@ -52,10 +53,10 @@ class ByGateway:
     schedule: Final = SMS_SCHEDULE
 
     def __init__(self, route: Http) -> None:
-        self._route, self._gateway = route, GATEWAYS[route.slug]
+        self._route, self._gateway = route, gateway_of(route.slug)
         self.slug = route.slug
         self.slice = max(1, min(50, int(route.rate) or 50))
-        self._base = route.base or f"https://{self._gateway.host}"
+        self._base = route.base or self._gateway.base
         self._pace = Pace(route.rate)
         self._pool = urllib3.PoolManager(
             maxsize=route.at_once, retries=False, timeout=urllib3.Timeout(CONNECT_SECONDS, ANSWER_SECONDS)
@@ -105,6 +106,11 @@ class ByGateway:
             return Heard(0, trouble=f"TLS: {error}", has_left=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return Heard(0, trouble=type(error).__name__)
+
+
+def gateway_of(slug: str) -> Gateway:
+    """Raises ImproperlyConfigured where a file describes it, and wrongly."""
+    return GATEWAYS.get(slug) or described.gateway_of(slug)
 
 
 def callback_of(slug: str, token: str) -> str:

@@ -3,10 +3,16 @@
 from django.conf import settings
 
 from contacts.models import Channel
-from messaging.sendouts.handover.by_gateway import ByGateway
+from messaging.sendouts.handover.by_gateway import ByGateway, gateway_of
 from messaging.sendouts.handover.by_smtp import BySmtp
 from messaging.sendouts.handover.sms_routes import Http
 from messaging.sendouts.handover.ways import Way
+
+
+def check() -> None:
+    """What is wrong with a gateway that a file describes stops the start."""
+    if isinstance(settings.SMS_ROUTE, Http):
+        gateway_of(settings.SMS_ROUTE.slug)
 
 
 def way_of(channel: str) -> Way | None:
@@ -25,3 +31,6 @@ def slug_of(channel: str) -> str:
     """What Message.provider is for messages of the channel; "" where none can leave."""
     route = settings.EMAIL_ROUTE if channel == Channel.EMAIL else settings.SMS_ROUTE
     return str(route.slug) if route is not None else ""
+
+
+check()

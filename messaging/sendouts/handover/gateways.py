@@ -69,13 +69,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """`ask(sms, user, password)`; `read(answer)` of an answer that says "taken" (2xx), `error(answer)` of another.
+    """`base`: scheme and host. `ask(sms, user, password)`; `read(answer)` of one that says "taken" (2xx), and
+    `error(answer)` of any other.
 
     `codes`: what the codes of its refusals mean. `is_about_parts`: each part has an id and a report of its own.
     """
 
     slug: str
-    host: str
+    base: str
     ask: Callable[[Sms, str, str], Asked]
     read: Callable[[Any], Told]
     error: Callable[[Any], tuple[str, str]]
@@ -231,24 +232,26 @@ GATEWAYS: Final = {
     each.slug: each
     for each in (
         Gateway(
-            "twilio", "api.twilio.com", _ask_twilio, _one("sid"), _error(["code"], ["message"]),
+            "twilio", "https://api.twilio.com", _ask_twilio, _one("sid"), _error(["code"], ["message"]),
             {**tables("twilio")["codes"], "20003": NOT_NOW, "20429": TOO_FAST},
         ),
         Gateway(
-            "vonage", "rest.nexmo.com", _ask_vonage, _read_vonage, _error(["type"], ["detail"]), VONAGE_STATUSES,
-            is_about_parts=True,
+            "vonage", "https://rest.nexmo.com", _ask_vonage, _read_vonage, _error(["type"], ["detail"]),
+            VONAGE_STATUSES, is_about_parts=True,
         ),
-        Gateway("elks", "api.46elks.com", _ask_elks, _one("id"), lambda answer: ("", _text(answer))),
+        Gateway("elks", "https://api.46elks.com", _ask_elks, _one("id"), lambda answer: ("", _text(answer))),
         Gateway(
-            "infobip", "api.infobip.com", _ask_infobip, _read_infobip,
+            "infobip", "https://api.infobip.com", _ask_infobip, _read_infobip,
             _error(["requestError", "serviceException", "messageId"], ["requestError", "serviceException", "text"]),
             tables("infobip")["statuses"],
         ),
-        Gateway("sinch", "eu.sms.api.sinch.com", _ask_sinch, _one("id"), _error(["code"], ["text"])),
+        Gateway("sinch", "https://eu.sms.api.sinch.com", _ask_sinch, _one("id"), _error(["code"], ["text"])),
         Gateway(
-            "telnyx", "api.telnyx.com", _ask_telnyx, _one("data", "id"),
+            "telnyx", "https://api.telnyx.com", _ask_telnyx, _one("data", "id"),
             _error(["errors", 0, "code"], ["errors", 0, "detail"]), tables("telnyx")["codes"],
         ),
-        Gateway("plivo", "api.plivo.com", _ask_plivo, _one("message_uuid", 0), _error(["error_code"], ["error"])),
+        Gateway(
+            "plivo", "https://api.plivo.com", _ask_plivo, _one("message_uuid", 0), _error(["error_code"], ["error"])
+        ),
     )
 }  # fmt: skip

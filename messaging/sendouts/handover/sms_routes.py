@@ -8,6 +8,7 @@ sinch://plan:token@us.sms.api.sinch.com?rate=20&at_once=4
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -51,22 +52,22 @@ class Http:
 SmsRoute = Smpp | Http
 
 
-def sms_route_of(url: str, connections: Collection[str]) -> SmsRoute | None:
+def sms_route_of(url: str, connections: Collection[str], folder: str = "") -> SmsRoute | None:
     """None where nothing is set: then no SMS can be sent. Raises ImproperlyConfigured with what to do.
 
-    `connections` are the names of those in SMPP_URLS.
+    `connections` are the names of those in SMPP_URLS; in `folder` are files that describe further gateways.
     """
     scheme, _, rest = url.strip().partition(":")
     if not scheme:
         return None
     if scheme == "smpp":
         return _smpp(rest, connections)
-    if scheme in HTTP and rest.startswith("//"):
+    if rest.startswith("//") and (scheme in HTTP or _is_described(scheme, folder)):
         return _http(scheme, rest)
     # Without what was given: there may be a password in it.
     raise ImproperlyConfigured(
-        f"SMS_ROUTE must look like smpp:, smpp:name or twilio://user:password@; gateways are: {', '.join(HTTP)} "
-        "(docs/operators.md)."
+        f"SMS_ROUTE must look like smpp:, smpp:name or twilio://user:password@; gateways are: {', '.join(HTTP)}, "
+        "and those that a file in GATEWAYS_DIR describes (docs/operators.md)."
     )
 
 
@@ -77,6 +78,10 @@ def _smpp(said: str, connections: Collection[str]) -> Smpp:
     if missing := names.difference(connections):
         raise ImproperlyConfigured(f"SMS_ROUTE: there is no {', '.join(sorted(missing))} in SMPP_URLS.")
     return Smpp(names)
+
+
+def _is_described(slug: str, folder: str) -> bool:
+    return bool(folder and slug.isidentifier() and (Path(folder) / f"{slug}.toml").is_file())
 
 
 def _http(slug: str, rest: str) -> Http:

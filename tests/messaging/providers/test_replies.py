@@ -5,15 +5,18 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.models import Change, Channel, Contact
+from messaging import reports
 from messaging.apply import Said, apply
 from messaging.providers import generic, providers
 from messaging.providers.base import Raw
 from messaging.providers.replies import e164_of, reading_of_reply, wish_in
 from messaging.statuses import Kind
+from messaging.tokens import token_of
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 
 
@@ -147,3 +150,20 @@ def test_stop_of_somebody_we_never_wrote_to_waits_and_is_not_lost() -> None:
     (event,) = reading_of_reply("smpp", "46709999999", "STOP", SENT_AT).events
 
     assert [each.event for each in apply([Said(event)])] == [event]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_link_in_an_sms_unsubscribes_from_sms_alone() -> None:
+    anna = make_contact()
+    message = make_message(Channel.SMS, anna)
+    page = f"/u/{token_of(message.pk)}/"
+
+    assert "Unsubscribe?" in Client().get(page).content.decode()
+    reports.apply_pending()
+    anna.refresh_from_db()
+    assert anna.accepts_sms
+
+    Client().post(page)
+    reports.apply_pending()
+    anna.refresh_from_db()
+    assert (anna.accepts_sms, anna.accepts_email) == (False, True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl
@@ -24,7 +25,7 @@ from messaging.models import Message, Part, SendOut
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.reports import Kept
-from messaging.sendouts.handover import by_gateway, work
+from messaging.sendouts.handover import by_gateway, chosen, described, work
 from messaging.sendouts.handover.gateways import GATEWAYS
 from messaging.sendouts.handover.sms_routes import HTTP, Http, sms_route_of
 from messaging.tokens import message_id_of, token_of
@@ -333,3 +334,82 @@ def test_a_wrong_route_stops_the_start_and_keeps_the_secret(url: str) -> None:
     assert "s3cret" not in str(wrong.value)
     with suppress(ImproperlyConfigured):
         assert "s3cret" not in repr(sms_route_of("twilio://a:s3cret@", []))
+
+
+OURS = """
+label = "Ours"
+[authentication]
+in = "header"
+name = "X-Key"
+[fields]
+status = "state"
+reference = "ref"
+[statuses]
+ok = ["delivered"]
+[codes]
+17 = ["hard_bounce", "user_unknown"]
+[send]
+address = "{base}/sms?v=2"
+id = "messages.0.id"
+code = "error.code"
+text = "error.says"
+[send.headers]
+Authorization = "Bearer {{password}}"
+[send.fields]
+"to.number" = "{{number}}"
+from = "{{sender}}"
+text = "{{text}}"
+ref = "{{token}}"
+report = "{{callback}}"
+"options.validity" = "{{minutes}}"
+"""
+
+
+@pytest.fixture
+def ours(api: Api, settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """A gateway that a file describes."""
+    path = tmp_path / "ours.toml"
+    path.write_text(OURS.format(base=f"http://127.0.0.1:{api.port}"))
+    settings.GATEWAYS_DIR = str(tmp_path)
+    settings.SMS_ROUTE = sms_route_of("ours://us:s3cret@", [], str(tmp_path))
+    described.gateway_of.cache_clear()
+    yield path
+    described.gateway_of.cache_clear()
+
+
+def test_a_gateway_that_a_file_describes_sends(api: Api, ours: Path) -> None:
+    api.answer = {"messages": [{"id": "o1"}]}
+    message = Message.objects.get(send_out=sent("Hej [[firstName]] é"))
+
+    assert (message.status, message.provider, message.provider_message_id) == ("unknown", "ours", "o1")
+    ((path, headers, said),) = api.asked
+    assert (path, headers["authorization"]) == ("/sms?v=2", "Bearer s3cret")
+    assert said["to"] == {"number": "+46701234560"}
+    assert (said["from"], said["text"], message_id_of(said["ref"])) == ("Engage", "Hej Anna é", message.pk)
+    assert 2875 <= said["options"]["validity"] <= 2880
+
+
+def test_its_refusals_are_classified_by_the_files_codes(api: Api, ours: Path) -> None:
+    api.answer, api.status = {"error": {"code": 17, "says": "no such number"}}, 400
+    message = Message.objects.get(send_out=sent())
+
+    assert (message.status, message.reason, message.diagnostic) == ("hard_bounce", "user_unknown", "no such number")
+
+
+@pytest.mark.parametrize(
+    ("instead_of", "write", "says"),
+    [
+        ('id = "messages.0.id"', "", "send.id must say"),
+        ("{text}", "{words}", "there is no {words}. There are: {number}"),
+        ("address", "adress", "send.adress means nothing here"),
+        ("http://", "ftp://", "send.address must be like"),
+        ("[send", "[sent", "SMS_ROUTE names this gateway"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_said_at_the_start(instead_of: str, write: str, says: str, ours: Path) -> None:
+    ours.write_text(ours.read_text().replace(instead_of, write))
+
+    with pytest.raises(ImproperlyConfigured) as wrong:
+        chosen.check()
+    assert says in str(wrong.value)
+    assert "ours.toml" in str(wrong.value)

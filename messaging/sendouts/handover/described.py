@@ -107,12 +107,13 @@ class Recipe:
 def _ask(recipe: Recipe, sms: Sms, user: str, password: str) -> Asked:
     secrets = {"user": user, "password": password}
 
+    def value_of(place: str) -> object:
+        return secrets[place] if place in secrets else PLACES[place](sms)
+
     def filled(text: str) -> object:
         """A place alone keeps its type: a number stays one in JSON."""
         alone = _PLACE.fullmatch(text)
-        if alone and alone[1] in PLACES:
-            return PLACES[alone[1]](sms)
-        return _PLACE.sub(lambda found: str(secrets.get(found[1]) or PLACES.get(found[1], lambda _sms: "")(sms)), text)
+        return value_of(alone[1]) if alone else _PLACE.sub(lambda found: str(value_of(found[1])), text)
 
     said = {name: filled(text) for name, text in recipe.fields.items()}
     sent = {name: str(filled(text)) for name, text in recipe.headers.items()}

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messaging.bounces.classify import LONGEST_TEMPLATE, TEMPLATES, Rule, _heard, classify, rules
@@ -69,6 +69,7 @@ def test_line_ends_change_nothing(end: str) -> None:
     assert classify(said)[:5] == classify(said.replace(end, "\n"))[:5]
 
 
+@settings(deadline=None)
 @given(ANYTHING, CODES, STATUSES, ANYTHING, ANYTHING)
 def test_anything_gets_a_verdict_and_only_a_dead_address_is_hard(
     said: str, reply_code: str, status_code: str, said_by: str, provider_code: str
@@ -110,6 +111,7 @@ def test_a_providers_own_word_is_heard() -> None:
     assert classify("550 no", provider_code="bad-mailbox").reason == "user_unknown"
 
 
+@settings(deadline=None)
 @given(MARKS)
 def test_among_marks_the_patterns_meant_for_them_find_all_that_the_whole_rules_find(marks: str) -> None:
     text = f" {marks} ".encode()

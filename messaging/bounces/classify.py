@@ -17,8 +17,11 @@ from messaging.bounces.reasons import HARD, NO_BOUNCE
 __all__ = ["Rule", "Verdict", "classify", "codes_in", "rules", "words_of"]
 
 RULES: Final = Path(__file__).with_name("rules")
-# In this order; the first rule that matches decides. The rules of the last file are asked after the status code.
-TEXTS: Final = ("particular", "exceptions", "sending", "recipient", "languages", "message", "system", "weak")
+# In this order; the first rule that matches decides. Two automata are smaller than one, and what the first finds need
+# not be looked for by the second, which has to make most states. The rules of the last file are asked after the status
+# code.
+FIRST: Final = ("particular", "exceptions", "sending", "recipient")
+TEXTS: Final = (*FIRST, "languages", "message", "system", "weak")
 WEAK: Final = "weak"
 # What an automaton may take for its states, in bytes; it makes them as it needs them.
 MEMORY: Final = 128 << 20
@@ -109,7 +112,8 @@ class Rules:
 
     # All that look at words, in their order.
     texts: tuple[Rule, ...]
-    in_words: Finder
+    first_in_words: Finder
+    then_in_words: Finder
     in_marks: Finder
     by_vendor: tuple[CodeTable, ...]
     by_status: Mapping[str, str]
@@ -123,9 +127,12 @@ def rules() -> Rules:
     codes = _table("codes")
     by_vendor = tuple(CodeTable(re.compile(row["said_by"]), row["status"]) for row in codes["vendor"])
     texts = tuple(rule for name in TEXTS for rule in _rules_of(name, words))
-    in_words = Finder(enumerate(rule.pattern for rule in texts))
+    patterns = [(number, rule.pattern) for number, rule in enumerate(texts)]
+    first = sum(len(_table(name)["rule"]) for name in FIRST)
     in_marks = Finder((number, rule.in_marks) for number, rule in enumerate(texts) if rule.in_marks)
-    return Rules(texts, in_words, in_marks, by_vendor, codes["status"], codes["reply"])
+    return Rules(
+        texts, Finder(patterns[:first]), Finder(patterns[first:]), in_marks, by_vendor, codes["status"], codes["reply"]
+    )
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -182,12 +189,16 @@ def classify(
     if reply_code:
         reply = reply_code
     template, marks = parted(f"{text} ; {provider_code}" if provider_code else text)
-    words, found = _heard(template) if len(template) <= LONGEST_TEMPLATE else _heard.__wrapped__(template)
+    heard = _heard if len(template) <= LONGEST_TEMPLATE else _heard.__wrapped__
+    words, found = heard(template, False)
     # Marks are a sentence of their own, and no rule looks across its bounds.
-    if marks and (more := rules().in_marks.found(f" {marks} ".encode())):
-        found = sorted({*found, *more})
+    in_marks = rules().in_marks.found(f" {marks} ".encode()) if marks else []
+    if not _decider(found, reply, status, said_by := said_by.lower()):
+        found = heard(template, True)[1]
+    if in_marks:
+        found = sorted({*found, *in_marks})
     words = f"{words}; {marks} " if marks else f"{words}; "
-    reason, rule, confidence = _decide(found, words, reply, status, said_by.lower())
+    reason, rule, confidence = _decide(found, words, reply, status, said_by)
     is_hard = reason in HARD and (status or reply)[:1] != "4"
     bounce: Literal["hard", "soft"] | None = None if reason in NO_BOUNCE else "hard" if is_hard else "soft"
     # Sooner than by its own __new__, which only unpacks what it packs again.
@@ -195,10 +206,21 @@ def classify(
 
 
 @lru_cache(TEMPLATES)
-def _heard(template: str) -> tuple[str, Sequence[int]]:
-    """The settled words, and which rules match them."""
+def _heard(template: str, is_further: bool) -> tuple[str, Sequence[int]]:
+    """The settled words, and which rules match them: of the first files, or of all."""
     words = settled(template)
-    return words, rules().in_words.found(f"{words}; ".encode("utf-8", "replace"))
+    raw = f"{words}; ".encode("utf-8", "replace")
+    found = rules().first_in_words.found(raw)
+    return words, [*found, *rules().then_in_words.found(raw)] if is_further else found
+
+
+def _decider(found: Sequence[int], reply: str, status: str, said_by: str) -> bool:
+    """Whether one of these rules decides; none of the first files is weak."""
+    texts = rules().texts
+    for index in found:  # noqa: SIM110 -- any() takes twice the time
+        if texts[index].holds(reply, status, said_by):
+            return True
+    return False
 
 
 def _decide(found: Sequence[int], words: str, reply: str, status: str, said_by: str) -> tuple[str, str, float]:

@@ -6,6 +6,7 @@ stays open is what makes it fast. Several connections share what there is to sen
 
 import logging
 from threading import Event, Thread
+from time import monotonic
 from typing import Final
 
 from django.db import close_old_connections
@@ -22,6 +23,8 @@ log: Final = logging.getLogger(__name__)
 # How late it is noticed that there is something to send; and what is waited after a fault, or when throttled.
 LOOK_SECONDS: Final = 1.0
 FAULT_SECONDS: Final = 5.0
+# How often it is asked for single messages and what was put off.
+AGAIN_SECONDS: Final = 2.0
 
 
 class Sender(Thread):
@@ -32,6 +35,7 @@ class Sender(Thread):
         self.window = window
         self._way = BySmpp(connection, window)
         self._stopping = stop
+        self._asked_at = 0.0
 
     def run(self) -> None:
         try:
@@ -65,6 +69,7 @@ class Sender(Thread):
             if self._is_over():
                 return False
             is_more |= work.hand_over_by(self._way, pk, goes_on=self._goes_on)
-        if not self._is_over():
+        if not self._is_over() and monotonic() - self._asked_at > AGAIN_SECONDS:
+            self._asked_at = monotonic()
             is_more |= work.try_again_by(self._way, goes_on=self._goes_on) > 0
         return is_more

@@ -39,7 +39,9 @@ class BySmpp:
 
     def __init__(self, connection: Connection, window: Window) -> None:
         self._connection, self._window = connection, window
-        self.slice = max(FEWEST, min(MOST, int(connection.rate * SLICE_SECONDS) or connection.window))
+        agreed = max(1, int(connection.rate * SLICE_SECONDS))
+        self._fewest, self._most = (min(FEWEST, agreed), min(MOST, agreed)) if connection.rate else (FEWEST, MOST)
+        self.slice = max(self._fewest, min(self._most, connection.window))
 
     def __enter__(self) -> "BySmpp":
         return self
@@ -59,7 +61,8 @@ class BySmpp:
     def _adapt(self, sent: int, seconds: float) -> None:
         """The next slice takes as long as a slice should; while the SMSC wants a pause, few are tried at a time."""
         possible = int(sent / max(seconds, 0.001) * SLICE_SECONDS)
-        self.slice = FEWEST if self._window.is_throttled else max(FEWEST, min(MOST, possible, self.slice * 2))
+        found = self._fewest if self._window.is_throttled else min(possible, self.slice * 2)
+        self.slice = max(self._fewest, min(self._most, found))
 
     def _submits(self, message: Ready) -> list[bytes]:
         return submits_of(

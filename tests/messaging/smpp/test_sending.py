@@ -52,6 +52,7 @@ def start(
 ) -> Iterator[Start]:
     """Our client in threads of this process, which sends. Returns what stops it."""
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(sender, "AGAIN_SECONDS", 0.05)
     monkeypatch.setattr(staying, "FIRST_WAIT_SECONDS", 0.05)
     stop, threads = Event(), []
 

@@ -132,6 +132,11 @@ CELERY_BEAT_SCHEDULE = {
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
     "tend-the-send-outs": {"task": "messaging.tasks.tend_send_outs", "schedule": 5.0, "options": {"expires": 5}},
+    "look-what-became-of-it": {
+        "task": "messaging.tasks.look_at_outcomes",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "try-again-what-was-put-off": {"task": "messaging.tasks.try_again", "schedule": 15.0, "options": {"expires": 15}},
     "look-after-the-blocks": {
         "task": "messaging.tasks.look_after_blocks",

@@ -1,1 +1,1 @@
-"""What became of a send-out: by receiving domain, by reason, over time; kept in the background, off the path of reports."""
+"""What became of a send-out, kept in the background, off the path of reports."""

@@ -58,10 +58,11 @@ ON CONFLICT (send_out_id, number) DO UPDATE SET changed_at = COALESCE(t.changed_
 # The domains of a send-out, the most messages first, then by name. What is in the control group goes nowhere.
 RANK: Final = """
 SELECT domain FROM (
-  SELECT (SELECT split_part(a.value, '@', -1) FROM contacts_address a WHERE a.id = m.address_id) AS domain, count(*) AS n
+  SELECT count(*) AS n,
+    (SELECT split_part(a.value, '@', -1) FROM contacts_address a WHERE a.id = m.address_id) AS domain
   FROM messaging_message m
   WHERE m.send_out_id = %s AND m.channel = 'email' AND m.status <> 'control_group'
-  GROUP BY 1
+  GROUP BY domain
 ) AS d ORDER BY n DESC, domain LIMIT %s
 """
 TO_RANK: Final = """
@@ -103,28 +104,32 @@ SELECT send_out_id, hour, figure, link, events, messages FROM counted ORDER BY s
 ON CONFLICT (send_out_id, hour, figure, link) DO UPDATE
 SET events = h.events + excluded.events, messages = h.messages + excluded.messages
 """
-_EVENT: Final = "e.key, e.message_id, e.kind, e.occurred_at, e.is_automatic, e.provider_code, m.send_out_id, s.created_at"
+_EVENT: Final = (
+    "e.key, e.message_id, e.kind, e.occurred_at, e.is_automatic, e.provider_code, m.send_out_id, s.created_at"
+)
 # What was recorded from `since` until `until`: which stretches it changed, and what is to be added to Heard.
-READ_NEWS: Final = f"""
+_READ_NEWS: Final = """
 WITH news AS MATERIALIZED (
-  SELECT {_EVENT} FROM messaging_deliveryevent e
+  SELECT {event} FROM messaging_deliveryevent e
   JOIN messaging_message m ON m.id = e.message_id JOIN messaging_sendout s ON s.id = m.send_out_id
   WHERE e.recorded_at >= %(since)s AND e.recorded_at < %(until)s
 ), marked AS (
   INSERT INTO messaging_stretch AS t (send_out_id, number, changed_at)
   SELECT DISTINCT send_out_id, message_id / %(size)s, %(since)s::timestamptz FROM news ORDER BY 1, 2
   ON CONFLICT (send_out_id, number) DO UPDATE SET changed_at = COALESCE(t.changed_at, excluded.changed_at)
-), {_HEARD}, kept AS ({_KEEP_HEARD})
+), {heard}, kept AS ({keep})
 SELECT count(*) FROM news
 """
+READ_NEWS: Final = _READ_NEWS.format(event=_EVENT, heard=_HEARD, keep=_KEEP_HEARD)
 FORGET_HEARD: Final = "DELETE FROM messaging_heard WHERE send_out_id = %s"
-COUNT_HEARD: Final = f"""
+_COUNT_HEARD: Final = """
 WITH news AS MATERIALIZED (
-  SELECT {_EVENT} FROM messaging_message m JOIN messaging_sendout s ON s.id = m.send_out_id
+  SELECT {event} FROM messaging_message m JOIN messaging_sendout s ON s.id = m.send_out_id
   JOIN messaging_deliveryevent e ON e.message_id = m.id
   WHERE m.send_out_id = %(send_out)s AND e.recorded_at < %(until)s
-), {_HEARD} {_KEEP_HEARD}
+), {heard} {keep}
 """
+COUNT_HEARD: Final = _COUNT_HEARD.format(event=_EVENT, heard=_HEARD, keep=_KEEP_HEARD)
 
 # Each stretch by itself, and the domain of each address looked up by itself: so PostgreSQL has no chance to read whole
 # tables for a few thousand messages.
@@ -143,8 +148,8 @@ WITH due AS (
       CASE WHEN m.channel = 'email' AND m.status <> 'control_group' THEN
         (SELECT CASE WHEN d.domains ? split_part(a.value, '@', -1) THEN split_part(a.value, '@', -1) ELSE '' END
          FROM contacts_address a WHERE a.id = m.address_id) END AS domain,
-      CASE WHEN m.status = 'deferred' THEN extract(epoch FROM date_trunc('hour', m.next_attempt_at))::bigint END AS next,
-      CASE WHEN m.status = 'deferred' THEN extract(epoch FROM date_trunc('hour', m.due_at))::bigint END AS due,
+      CASE WHEN m.status = 'deferred' THEN extract(epoch FROM date_trunc('hour', next_attempt_at))::bigint END AS next,
+      CASE WHEN m.status = 'deferred' THEN extract(epoch FROM date_trunc('hour', due_at))::bigint END AS due,
       count(*) AS n
     FROM messaging_message m
     WHERE m.id >= d.number * %(size)s AND m.id < (d.number + 1) * %(size)s AND m.send_out_id = d.send_out_id
@@ -174,7 +179,8 @@ WHERE o.send_out_id = ANY(%s)
 
 # Up to when all is counted of a send-out.
 AS_OF: Final = """
-SELECT COALESCE((SELECT min(changed_at) FROM messaging_stretch WHERE send_out_id = %s AND changed_at IS NOT NULL), until)
+SELECT COALESCE((
+  SELECT min(changed_at) FROM messaging_stretch WHERE send_out_id = %s AND changed_at IS NOT NULL), until)
 FROM messaging_readupto
 """
 HEARD: Final = """

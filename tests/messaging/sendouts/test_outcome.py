@@ -178,7 +178,7 @@ def test_a_message_that_leaves_deferred_leaves_its_counts(sent: list[Message]) -
 def test_the_command_counts_anew_what_somebody_wrote_past_us(sent: list[Message]) -> None:
     keeping.look(margin=NOW)
     Message.objects.filter(pk=sent[0].pk).update(status="hard_bounce", reason="user_unknown")
-    Heard.objects.create(send_out=sent[0].send_out, hour=SENT_AT, figure="opened", events=7, messages=7)
+    Heard.objects.create(send_out=SendOut.objects.get(), hour=SENT_AT, figure="opened", events=7, messages=7)
 
     call_command("recount")
 

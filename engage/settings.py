@@ -47,6 +47,8 @@ MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "local
 TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
 if not TRACKING_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"TRACKING_URL must start with http:// or https://, not {TRACKING_URL!r}.")
+# So that a domain of its own needs no second setting.
+ALLOWED_HOSTS += {urlsplit(TRACKING_URL).hostname or ""} - {"", *ALLOWED_HOSTS}
 # What stands behind the @ in the Message-ID of our mails.
 MESSAGE_ID_DOMAIN = env.str("MESSAGE_ID_DOMAIN", default=urlsplit(PUBLIC_URL).hostname or "localhost")
 

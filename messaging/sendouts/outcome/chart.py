@@ -21,7 +21,7 @@ MARKS: Final = (1, 2, 3, 6, 12, 24, 48, 72, 168, 336, 720, 2160, 8760)
 # What each line counts: of Heard, the figures that it sums.
 LINES: Final[tuple[tuple[str, str | Promise, frozenset[str]], ...]] = (
     ("delivered", _("Delivered, as reported"), frozenset({"delivered"})),
-    ("opened", _("Opened by people"), frozenset({"opened"})),
+    ("opened", _("Opened by people"), frozenset({"readers"})),
     ("clicked", _("Clicked by people"), frozenset({"clickers"})),
     ("bounced", _("Bounced or given up"), frozenset({"soft_bounce", "hard_bounce", "failed", "expired", "gave_up"})),
 )

@@ -64,7 +64,7 @@ class Heard(models.Model):
 
     send_out = models.ForeignKey(SendOut, models.CASCADE, db_index=False)
     hour = models.DateTimeField(_("hour"))
-    # One of reading.Figure.
+    # What sql.READ_NEWS calls it.
     figure = models.CharField(_("figure"), max_length=14)
     # Which link was clicked, as the event names it; empty where nobody said so.
     link = models.CharField(_("link"), max_length=40, blank=True, default="", db_default="")

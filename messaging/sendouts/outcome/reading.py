@@ -82,9 +82,13 @@ class Deferred:
 
     @property
     def rows(self) -> list[tuple[int, int, int]]:
-        """Within so many hours: how many are tried again, and how many given up."""
-        tried, given_up = dict(self.attempts), dict(self.left)
-        return [(hours, tried.get(hours, 0), given_up.get(hours, 0)) for hours in sorted(tried | given_up)]
+        """Within so many hours: how many are tried again, and how many given up; each row with those before it."""
+        found, tried, given_up = [], 0, 0
+        for hours in sorted(dict(self.attempts) | dict(self.left)):
+            tried += dict(self.attempts).get(hours, 0)
+            given_up += dict(self.left).get(hours, 0)
+            found.append((hours, tried, given_up))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,9 @@ JOIN messaging_progress p USING (send_out_id)
 WHERE o.rows_until IS DISTINCT FROM o.ranked_until AND (p.rows_done_at IS NOT NULL OR o.ranked_until IS NULL)
 """
 
-# What the events of `news` are called in Heard. Of opens, clicks, complaints and unsubscribing it is asked, too,
-# whether the message had one before: within this window, or before it.
+# What the events of `news` are called in Heard: by their kind; of programs by another name; `clickers` are the clicks
+# of people on any link, `readers` those and their opens. Of opens, clicks, complaints and unsubscribing it is asked,
+# too, whether the message had one before: within this window, or before it.
 _HEARD: Final = """
 told AS (
   SELECT n.*, date_trunc(CASE WHEN at < n.created_at + interval '7 days' THEN 'hour' ELSE 'day' END, at, 'UTC') AS hour
@@ -83,12 +84,15 @@ told AS (
   FROM told t WHERE kind IN ('opened', 'clicked', 'complained', 'unsubscribed')
   UNION ALL
   SELECT t.*, 'clickers', '' FROM told t WHERE kind = 'clicked' AND NOT is_automatic
+  UNION ALL
+  SELECT t.*, 'readers', '' FROM told t WHERE kind IN ('opened', 'clicked') AND NOT is_automatic
 ), counted AS (
   SELECT send_out_id, hour, figure, link, count(*) AS events, count(*) FILTER (WHERE turn = 1 AND NOT EXISTS (
     SELECT FROM messaging_deliveryevent e
-    WHERE e.message_id = m.message_id AND e.kind = m.kind AND e.recorded_at < %(since)s
+    WHERE e.message_id = m.message_id AND e.recorded_at < %(since)s
+      AND (e.kind = m.kind OR m.figure = 'readers' AND e.kind IN ('opened', 'clicked'))
       AND (m.kind NOT IN ('opened', 'clicked') OR e.is_automatic = m.is_automatic)
-      AND (m.kind <> 'clicked' OR m.figure = 'clickers' OR e.provider_code = m.link))) AS messages
+      AND (m.figure NOT IN ('clicked', 'auto_clicked') OR e.provider_code = m.link))) AS messages
   FROM (SELECT *, row_number() OVER (PARTITION BY message_id, figure, link ORDER BY occurred_at, key) AS turn
         FROM named) AS m
   GROUP BY send_out_id, hour, figure, link

@@ -96,6 +96,8 @@ def heard(send_out: SendOut) -> Counter[tuple[str, str, str]]:
         names = [(figure, each.provider_code if each.kind == "clicked" else "")]
         if figure == "clicked":
             names.append(("clickers", ""))
+        if is_read and not each.is_automatic:
+            names.append(("readers", ""))
         for name in names:
             found[(*name, "events")] += 1
             if (each.message_id, *name) not in first:
@@ -104,7 +106,7 @@ def heard(send_out: SendOut) -> Counter[tuple[str, str, str]]:
     return found
 
 
-SINGLE = ("opened", "auto_opened", "clicked", "auto_clicked", "clickers", "complained", "unsubscribed")
+SINGLE = ("opened", "auto_opened", "clicked", "auto_clicked", "clickers", "readers", "complained", "unsubscribed")
 
 
 def check(send_out: SendOut) -> None:

@@ -16,6 +16,7 @@ from messaging.sendouts.models import State
 from messaging.sendouts.outcome import exporting
 from messaging.sendouts.outcome.chart import LINES, chart_of
 from messaging.sendouts.outcome.reading import outcome_of
+from messaging.sendouts.totals import totals_of
 from messaging.statuses import Status
 
 
@@ -25,7 +26,8 @@ def outcome(request: HtmxRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
     if not is_partial(request):
         return redirect(found)
-    return render(request, "messaging/send_out_outcome.html", {"send_out": found, **outcome_context(found)})
+    context = {"send_out": found, "totals": totals_of([pk])[pk], **outcome_context(found)}
+    return render(request, "messaging/send_out_outcome.html", context)
 
 
 def outcome_context(found: SendOut) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from messaging.sendouts.outcome.models import STRETCH, Outcome, ReadUpTo
 from messaging.statuses import EPOCH, Status
 
 # A look takes about so long, of the seconds between two of them: the rest of the machine is for reports.
-SECONDS: Final = 1.5
+SECONDS: Final = 1.0
 MARGIN: Final = timedelta(seconds=1)
 # What was recorded is read by so much time at once; longer, where little was.
 STEP: Final = timedelta(seconds=10)

@@ -21,7 +21,7 @@ from messaging.rows import rows_of
 from messaging.sendouts import contents, lifecycle, single
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Progress, State, Why
-from messaging.sendouts.outcome.exporting import messages_of
+from messaging.sendouts.outcome.finding import NO_REASON, shown_by
 from messaging.sendouts.outcome.reading import label_of
 from messaging.sendouts.outcome.views import outcome_context, why_unknown
 from messaging.sendouts.progress import standing_of
@@ -123,24 +123,15 @@ def send_out_messages(request: HtmxRequest, pk: int, status: str) -> HttpRespons
     found = get_object_or_404(SendOut, pk=pk)
     if status not in Status.values:
         raise Http404
-    chosen = messages_of(found).select_related("send_out", "address").filter(status=status)
-    reason = request.GET.get("reason", "")
-    if reason:
-        chosen = chosen.filter(**reason_filter(reason))
-    rows = page_of(chosen, request.GET.get("before", ""))
+    reason, before = request.GET.get("reason", ""), request.GET.get("before", "")
+    chosen = shown_by(found, status, reason, before).select_related("send_out", "address")
+    rows = page_of(chosen, before)
     holders = Contact.objects.in_bulk([each.contact_id for each in rows.rows if each.contact_id])
     named = [(row, holders.get(each.contact_id)) for row, each in zip(rows_of(rows.rows), rows.rows, strict=True)]
     context = {"send_out": found, "page": rows, "named": named, "label": Status(status).label, "reason": reason}
     if reason:
-        context["reason_label"] = label_of("" if reason == "none" else reason, status, found.channel)
+        context["reason_label"] = label_of("" if reason == NO_REASON else reason, status, found.channel)
     return render(request, "messaging/send_out_messages.html", context)
-
-
-def reason_filter(reason: str) -> dict[str, str]:
-    """The words of outcome/sql.COUNT_STRETCHES for reasons, as conditions."""
-    if reason == "gave_up":
-        return {"reason": "expired", "code": ""}
-    return {"reason": "" if reason == "none" else reason}
 
 
 @page("messaging.view_message")

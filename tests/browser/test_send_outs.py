@@ -151,7 +151,7 @@ def became(made: SendOut) -> None:
         (Kind.HARD_BOUNCE, {"reason": "user_unknown"}), (Kind.DEFERRED, {"reason": "greylisted"}), (Kind.ACCEPTED, {}),
     ]  # fmt: skip
     for message, (kind, more) in zip(Message.objects.order_by("pk"), kinds, strict=True):
-        report(message, said(kind, **more))
+        report(message, said(kind, None, **more))
     keeping.look(margin=timedelta(0))
 
 

@@ -191,3 +191,14 @@ HEARD: Final = """
 SELECT figure, link, sum(events)::bigint, sum(messages)::bigint FROM messaging_heard WHERE send_out_id = %s
 GROUP BY figure, link
 """
+# The stretches with messages of a key, the last ones first, until they have enough of them. Of the first one an unknown
+# part was shown already; what has changed since it was counted may have any number.
+WHERE_ARE: Final = """
+SELECT number FROM (
+  SELECT number, n, sum(n) OVER (ORDER BY number DESC) - n AS above FROM (
+    SELECT number, CASE WHEN changed_at IS NULL AND number < %(last)s THEN (counts->>%(key)s)::bigint ELSE 0 END AS n
+    FROM messaging_stretch
+    WHERE send_out_id = %(send_out)s AND number <= %(last)s AND (counts ? %(key)s OR changed_at IS NOT NULL)
+  ) AS counted
+) AS summed WHERE above < %(enough)s ORDER BY number DESC LIMIT %(most)s
+"""

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 
 from contacts.models import Contact
 from messaging.apply import Said, apply
-from messaging.models import Content, Message, SendOut
+from messaging.models import Content, Message, SendOut, Stretch
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
-from messaging.sendouts.outcome import exporting, keeping
+from messaging.sendouts.outcome import exporting, finding, keeping
 from messaging.sendouts.outcome.chart import chart_of
 from messaging.sendouts.outcome.reading import outcome_of
 from messaging.statuses import Event, Kind
@@ -104,6 +104,36 @@ def test_every_number_of_the_page_leads_to_its_messages(sent: SendOut) -> None:
     assert "example.se" in page
     assert "p3@example.se" in marketer.get(f"{address}?reason=mailbox_full").content.decode()
     assert "p3@example.se" not in marketer.get(f"{address}?reason=mailbox_disabled").content.decode()
+
+
+def test_a_list_of_a_large_send_out_reads_where_its_messages_are(
+    sent: SendOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given stretches of two messages; what changed since they were counted, or was made since, is not missed."""
+    for module in (keeping, finding):
+        monkeypatch.setattr(module, "STRETCH", 2)
+    monkeypatch.setattr(finding, "FEW", 1)
+    Stretch.objects.all().delete()
+    keeping.recount(sent.pk)
+
+    def listed(status: str, reason: str = "", before: str = "") -> list[int]:
+        return sorted(finding.shown_by(sent, status, reason, before).values_list("pk", flat=True))
+
+    for status in ("opened", "delivered", "soft_bounce", "hard_bounce", "deferred", "unknown", "waiting"):
+        assert listed(status) == sorted(Message.objects.filter(status=status).values_list("pk", flat=True))
+    assert len(listed("soft_bounce", "mailbox_full")) == 1
+    assert listed("soft_bounce", "gave_up") == listed("soft_bounce", "none") == []
+    newest = Message.objects.order_by("pk").last()
+    assert newest is not None
+    with CaptureQueriesContext(connection) as asked:
+        assert listed("hard_bounce")
+    assert "hard_bounce" in asked.captured_queries[-1]["sql"]
+    assert asked.captured_queries[-1]["sql"].count('"id" <') == 2  # one stretch, and the end of the send-out
+    Message.objects.filter(pk=newest.pk).update(status="failed")
+    keeping.hold()
+    keeping.mark([newest.pk])
+    assert listed("failed") == [newest.pk]
+    assert listed("failed", before=str(newest.pk + 1)) == [newest.pk]
 
 
 def test_the_page_counts_nothing(sent: SendOut) -> None:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Address, Channel, Contact
+from messaging.sendouts.handover.models import Pace, SlowDown
 from messaging.sendouts.models import (
     AddressList,
     Batch,
@@ -29,7 +30,8 @@ from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
 
 __all__ = [
     "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "LeftOut", "ListedAddress", "MasterControl", "Message",
-    "Movement", "Part", "Progress", "Report", "SendOut", "SendOutChange", "Tally", "Total", "UnlistedCode",
+    "Movement", "Pace", "Part", "Progress", "Report", "SendOut", "SendOutChange", "SlowDown", "Tally", "Total",
+    "UnlistedCode",
 ]  # fmt: skip
 
 

@@ -86,6 +86,8 @@ class EspPost:
         except AnymailError as error:
             return esp_words.answer_of(error, message, mail.recipient, label_of(self.slug))
         status = message.anymail_status
+        if status.status == {"failed"}:
+            return esp_words.failed(status.esp_response, message, mail.recipient, label_of(self.slug))
         its_id = self._its_id(status)
         return Answer(0, "", label_of(self.slug), kind=Kind.ACCEPTED, provider_message_id=its_id)
 
@@ -143,7 +145,11 @@ def _backend_class(slug: str) -> Any:
 def _for_boto3(settings: dict[str, Any]) -> dict[str, Any]:
     client = {
         # A request that boto3 repeats by itself could be taken twice.
-        "config": {"connect_timeout": CONNECT_SECONDS, "read_timeout": ANSWER_SECONDS, "retries": {"total_max_attempts": 1}},
+        "config": {
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": ANSWER_SECONDS,
+            "retries": {"total_max_attempts": 1},
+        },
         "region_name": settings.get("region"),
         "endpoint_url": settings.get("api_url"),
     }  # fmt: skip
@@ -178,7 +184,7 @@ def message_for(mail: Outgoing, route: Esp) -> Any:
 
 def _body(said: EmailMessage, kind: str) -> str:
     part = said.get_body((kind,))
-    return str(part.get_content()) if part is not None else ""
+    return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
 
 
 def _mailbox(header: Any) -> str:

@@ -30,13 +30,17 @@ IN_DOUBT: Final = frozenset({502, 504})
 # Said with any number: of us, whomever we write to.
 OURS: Final = re.compile(
     r"sender|\bfrom\b|verif|unverified|authori[sz]|authenticat|credential|api.?key|access.?denied|permission"
-    r"|signature|unsigned|suspend|not enough.credit|payment|test-mode|account|configuration.?set|sandbox|domain not found",
+    r"|signature|unsigned|suspend|not enough.credit|payment|test-mode|account"
+    r"|configuration.?set|sandbox|domain not found",
     re.IGNORECASE,
 )
-THROTTLING: Final = re.compile(r"throttl|too.?many.?requests|rate.?limit|limit.?exceeded|maximum sending rate", re.IGNORECASE)
+THROTTLING: Final = re.compile(
+    r"throttl|too.?many.?requests|rate.?limit|limit.?exceeded|maximum sending rate", re.IGNORECASE
+)
 # Of the recipient's address, as the fields of their APIs are called.
 THEIRS: Final = re.compile(
-    r"""recipient|["'`]to["'`]|\bto(?:\.\d+|\[\d+\])|\bto address|\bin to\b|parameter is not a valid address""", re.IGNORECASE
+    r"""recipient|["'`]to["'`]|\bto(?:\.\d+|\[\d+\])|\bto address|\bin to\b|parameter is not a valid address""",
+    re.IGNORECASE,
 )  # fmt: skip
 # Errors of a connection that was never made, by the names of their classes.
 NEVER_LEFT: Final = frozenset({
@@ -69,6 +73,13 @@ def answer_of(error: AnymailError, message: Any, recipient: str, said_by: str) -
     return _http(_code(response), _words(response), _wait(response), recipient, said_by)
 
 
+def failed(response: Any, message: Any, recipient: str, said_by: str) -> Answer:
+    """Of what anymail takes for an answer like any other (Mailjet's 400)."""
+    if _code(response) >= 400:
+        return _http(_code(response), _words(response), _wait(response), recipient, said_by)
+    return _refused(_words(response), message, recipient, said_by)
+
+
 def _http(code: int, words: str, wait: float, recipient: str, said_by: str) -> Answer:
     text = f"HTTP {code}: {words}" if words else f"HTTP {code}"
     # What it cites of the address says nothing.
@@ -79,13 +90,10 @@ def _http(code: int, words: str, wait: float, recipient: str, said_by: str) -> A
         return Answer(0, text, said_by, is_in_doubt=True)
     if code >= 500:
         return Answer(0, text, said_by, kind=Kind.DEFERRED, reason="server_error", wait=wait)
-    if code in REFUSING_US:
+    if code in REFUSING_US or OURS.search(about):
         return refusing_us(text, said_by)
-    if THEIRS.search(about) and not OURS.search(about):
-        return Answer(0, text, said_by, kind=Kind.SOFT_BOUNCE, reason=_reason(about))
-    if OURS.search(about):
-        return refusing_us(text, said_by)
-    return Answer(0, text, said_by, kind=Kind.SOFT_BOUNCE, reason=UNKNOWN)
+    reason = _reason(about) if THEIRS.search(about) else UNKNOWN
+    return Answer(0, text, said_by, kind=Kind.SOFT_BOUNCE, reason=reason)
 
 
 def _refused(words: str, message: Any, recipient: str, said_by: str) -> Answer:

@@ -87,12 +87,19 @@ def route_of(url: str, environment: Mapping[str, str] = os.environ) -> Route | N
     return Relay(host, port or PORTS[parts.scheme], user, password, parts.scheme == "smtps")
 
 
+def to_strangers(route: Route | None) -> bool:
+    """Whether it leads to the receiving domains' own servers."""
+    return isinstance(route, Direct) and not route.host
+
+
 def _esp(text: str, environment: Mapping[str, str]) -> Esp:
     slug, _, query = text.partition("?")
     options = parse_qs(query)
     if options.keys() - {"without"}:
         raise _wrong()
-    without = frozenset(name.strip().lower() for name in ",".join(options.get("without", [])).split(",") if name.strip())
+    without = frozenset(
+        name.strip().lower() for name in ",".join(options.get("without", [])).split(",") if name.strip()
+    )
     return Esp(slug.strip().lower(), settings_of(slug.strip().lower(), environment), without)
 
 

@@ -43,7 +43,9 @@ class Outgoing:
 class Post:
     """Sends mails by one route. Not shared between threads; close it, or its connections linger."""
 
-    def __init__(self, route: Relay | Direct, our_name: str, *, resolve: Callable[[str], list[str]] | None = None) -> None:
+    def __init__(
+        self, route: Relay | Direct, our_name: str, *, resolve: Callable[[str], list[str]] | None = None
+    ) -> None:
         """`resolve` gives the names of a domain's servers (or raises NoServerError)."""
         self.slug = route.slug
         self._route, self._our_name = route, our_name

@@ -18,8 +18,8 @@ from messaging.tokens import token_of
 class Ready:
     """A message that is to leave now: it is marked, and blocks and consent were asked once more.
 
-    `attempt` counts from 1; `contact` holds what tags ask for, and is never saved. `is_planned`: it was put on the list
-    of what is tried at its time.
+    `attempt` counts from 1; `contact` holds what tags ask for, and is never saved. `is_planned`: it was on the list of
+    what is tried at its time. `is_single`: a test, or sent again; its send-out is only that of its content.
     """
 
     id: int
@@ -29,6 +29,7 @@ class Ready:
     content: Content
     contact: Contact
     is_planned: bool = False
+    is_single: bool = False
 
     @cached_property
     def token(self) -> str:

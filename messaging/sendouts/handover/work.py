@@ -19,9 +19,9 @@ from contacts.models import Channel, Contact
 from contacts.sql import array, columns
 from messaging.apply import OURSELVES, Said, apply
 from messaging.models import Batch, Content, SendOut
-from messaging.sendouts.handover import chosen, sql
+from messaging.sendouts.handover import chosen, holding, sql
 from messaging.sendouts.handover.answers import next_attempt
-from messaging.sendouts.handover.ways import Outcome, Ready, Way, repeat_id
+from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way, repeat_id
 from messaging.sendouts.models import State
 from messaging.sql import LOCK_MESSAGES
 from messaging.statuses import GIVES_UP_AFTER, Caveat, Event, Kind, hex_key_of, key_of
@@ -53,6 +53,7 @@ class Loaded(NamedTuple):
     country: str | None
     language: str | None
     is_on_list: bool
+    is_single: bool
 
 
 def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
@@ -183,8 +184,15 @@ def _send(marked: Sequence[int], way: Way) -> None:
         else:
             ready.append(_ready(each, send_outs[each.send_out_id]))
     _set_parts(ready, way)
-    outcomes += way.send_all(ready)
+    held = list[Held]()
+    for found in way.send_all(ready):
+        if isinstance(found, Held):
+            held.append(found)
+        else:
+            outcomes.append(found)
+    outcomes += holding.refused_singles(held, way)
     _record(outcomes, {each.id: each for each in loaded}, way)
+    holding.take_back(held)
 
 
 def _set_parts(ready: Sequence[Ready], way: Way) -> None:
@@ -247,7 +255,8 @@ def _ready(each: Loaded, send_out: SendOut) -> Ready:
         email=each.email or (each.address if is_email else ""), language=each.language or "",
         mobile_digits=each.mobile or ("" if is_email else each.address),
     )  # fmt: skip
-    return Ready(each.id, each.attempt, each.address, send_out, _content(each.content_id), contact)
+    content = _content(each.content_id)
+    return Ready(each.id, each.attempt, each.address, send_out, content, contact, each.is_on_list, each.is_single)
 
 
 _CONTENTS: Final[dict[int, Content]] = {}

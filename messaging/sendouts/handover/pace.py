@@ -7,11 +7,12 @@ wait, without an attempt being counted, and other domains go on.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Final
+from time import monotonic
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -29,6 +30,8 @@ FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=1)
 # So far apart are messages to a domain without a limit, when it has just been left alone.
 SPACING: Final = timedelta(milliseconds=100)
+# For so long others' news may be late.
+SEEN_SECONDS: Final = 1.0
 # The key of the way out as a whole.
 WHOLE: Final = ""
 TOO_MANY: Final = "rate_limited"
@@ -94,12 +97,21 @@ class Gate:
         return self.rate.per_hour if self.rate and not self.closed_until else None
 
 
+class Seen(NamedTuple):
+    """How a key was standing, at a time of the monotonic clock."""
+
+    seen_at: float
+    closed_until: datetime | None
+    refusals: int
+
+
 class Paced:
     """A Way (ways.py) around another one."""
 
     def __init__(self, way: Way, limits: Limits, *, is_direct: bool) -> None:
         """`is_direct`: it is the receiving domains that answer; else one relay or provider speaks for all."""
         self._way, self._limits, self._is_direct = way, limits, is_direct
+        self._seen: dict[str, Seen] = {}
 
     @property
     def slug(self) -> str:
@@ -139,11 +151,21 @@ class Paced:
     def _gates(self, messages: Sequence[Ready]) -> dict[str, Gate]:
         """Of the keys of these messages, those where something stands in the way."""
         keys = {WHOLE} | {domain_of(each.address) for each in messages}
-        with connection.cursor() as cursor:
-            cursor.execute(STANDING, [self.slug, array(keys)])
-            closed = {key: until for key, until, _refusals in cursor.fetchall() if until}
+        self._look(keys if self._is_direct else {WHOLE})
         rates = {key: self._limits.of(key) if key else self._limits.whole for key in keys}
-        return {key: Gate(rates[key], closed.get(key)) for key in keys if rates[key] or key in closed}
+        gates = {key: Gate(rates[key], self._seen[key].closed_until if key in self._seen else None) for key in keys}
+        return {key: gate for key, gate in gates.items() if gate.rate or gate.closed_until}
+
+    def _look(self, keys: Set[str]) -> None:
+        """How each is standing; what was seen a moment ago is not asked again."""
+        old = monotonic() - SEEN_SECONDS
+        wanted = {key for key in keys if key not in self._seen or self._seen[key].seen_at < old}
+        if not wanted:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(STANDING, [self.slug, array(wanted)])
+            found = {key: (until, refusals) for key, until, refusals in cursor.fetchall()}
+        self._seen |= {key: Seen(monotonic(), *found.get(key, (None, 0))) for key in wanted}
 
     def _held(self, messages: Sequence[Ready], gates: dict[str, Gate]) -> list[Held]:
         """Those whose moment has not come."""
@@ -196,8 +218,11 @@ class Paced:
             if closing:
                 of: Any = [self.slug, FIRST_PAUSE, *columns(sorted(closing.items())), FIRST_PAUSE, LONGEST_PAUSE]
                 cursor.execute(CLOSE, of)
-            if good := good - closing.keys():
-                cursor.execute(REOPEN, [self.slug, array(good)])
+            refusing = {key for key in good - closing.keys() if key in self._seen and self._seen[key].refusals}
+            if refusing:
+                cursor.execute(REOPEN, [self.slug, array(refusing)])
+        for key in closing.keys() | refusing:
+            self._seen.pop(key, None)
         return bool(closing)
 
     @staticmethod

@@ -1,5 +1,6 @@
 """Limits and patience: who waits, for how long, and that nothing is lost, sent twice, or counted as an attempt."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -17,6 +19,7 @@ from messaging.sendouts.handover import work
 from messaging.sendouts.handover.pace import AHEAD, FIRST_PAUSE, LONGEST_PAUSE
 from messaging.sendouts.handover.rates import Limits, Rate, limits_of, rate_of
 from messaging.sendouts.handover.routes import Direct, Relay, to_strangers
+from tests.factories import log_in
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.clock import hours_later
 from tests.messaging.sendouts.people import make_send_out, run
@@ -216,3 +219,32 @@ def test_only_strangers_servers_get_a_careful_limit_by_themselves() -> None:
     assert to_strangers(Direct())
     assert not to_strangers(Direct("127.0.0.1", 2525))
     assert not to_strangers(Relay("relay.example", 25))
+
+
+@pytest.mark.usefixtures("groups")
+def test_the_page_says_in_plain_words_what_a_send_out_waits_for(settings: Settings, taker: Receiver) -> None:
+    settings.EMAIL_LIMITS = Limits(domains={"slow.example": Rate(10, 60)})
+    send_out = started(*many("slow.example", 12), "busy@full.example")
+    handed_over(send_out)
+    handed_over(started("anna@full.example"))
+    client = log_in("Marketers")
+
+    assert "Slowed down: slow.example takes 600 an hour." in text_of(client, send_out)
+    latest = SendOut.objects.latest("pk")
+    assert "Slowed down: full.example asks us to wait." in text_of(client, latest)
+
+    hours_later(2)
+    assert "Slowed down" not in text_of(client, send_out)
+
+
+@pytest.mark.usefixtures("groups")
+def test_the_page_says_why_engage_itself_has_paused_a_send_out(taker: Receiver) -> None:
+    send_out = started("anna@there.example")
+    lifecycle.pause(send_out.pk, None, detail="Nothing can leave: SendGrid: HTTP 401")
+
+    assert "Nothing can leave: SendGrid: HTTP 401" in text_of(log_in("Marketers"), send_out)
+
+
+def text_of(client: Client, send_out: SendOut) -> str:
+    page = client.get(send_out.get_absolute_url()).content.decode()
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())

@@ -128,9 +128,14 @@ def _letter(of: Letterhead) -> Letter:
     plain = of.text if of.text.strip() else text_of_html(html)
     if not of.is_transactional:
         html, plain = _with_way_out(html, plain)
-    headers = {"From": mailbox(of.sender_name, of.sender), "Feedback-ID": f"{of.send_out_id}:sendout:engage"}
-    if not of.is_transactional:
-        # RFC 8058 3.1; Precedence keeps automatic replies away (RFC 3834 2).
+    # Gmail, "Feedback Loop": which send-out, of which kind, and last who sends it, for ever the same.
+    kind = "transactional" if of.is_transactional else "marketing"
+    headers = {"From": mailbox(of.sender_name, of.sender), "Feedback-ID": f"{of.send_out_id}:{kind}:engage"}
+    # Both keep automatic replies away: what no person wrote (RFC 3834 5), and what goes to many (RFC 3834 2).
+    if of.is_transactional:
+        headers |= {"Auto-Submitted": "auto-generated"}
+    else:
+        # RFC 8058 3.1.
         headers |= {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click", "Precedence": "bulk"}
     return letter_of(
         subject=compiled(of.subject),

@@ -228,11 +228,11 @@ class Paced:
     @staticmethod
     def _put_off(found: Outcome | Held, by_id: dict[int, Ready]) -> Outcome | Held:
         """What a relay or provider put off, because it was away or too busy, is ours still, and goes on waiting."""
-        if isinstance(found, Held) or found.event.message_id not in by_id:
+        if isinstance(found, Held):
             return found
-        event = found.event
+        event, message = found.event, by_id.get(found.event.message_id or 0)
         is_put_off = event.kind == Kind.DEFERRED and (event.reason in AWAY or event.reply_code == CLOSING)
-        return Held(by_id[event.message_id]) if is_put_off else found
+        return Held(message) if message is not None and is_put_off else found
 
 
 def asks(message: Ready, gate: Gate | None) -> bool:

@@ -47,6 +47,7 @@ def ready(text: str = "Hello [[firstName,you]] – 100 €\n.\nBye") -> Ready:
     """A message as hand-over gives it to a way."""
     contact = make_contact(first_name="Zoë", email="zoe@there.example")
     made = make_send_out(sender="news@engage.example", sender_name='Ängage, "AB"')
+    assert made.content is not None
     made.content.text, made.content.html, made.content.subject = text, HTML, "Frühling, [[firstName]]: 50 % – now"
     made.content.save()
     run(made)

@@ -11,7 +11,7 @@ from contacts.models import Channel
 from messaging.incoming import addresses
 from messaging.sendouts import contents
 from messaging.sendouts.handover.answers import SCHEDULE, event_of
-from messaging.sendouts.handover.routes import Direct, Relay
+from messaging.sendouts.handover.routes import Route
 from messaging.sendouts.handover.smtp import Outgoing, Post
 from messaging.sendouts.handover.ways import Held, Outcome, Ready
 
@@ -23,7 +23,7 @@ class BySmtp:
     slice: Final = 50
     schedule: Final = SCHEDULE
 
-    def __init__(self, route: Relay | Direct, our_name: str) -> None:
+    def __init__(self, route: Route, our_name: str) -> None:
         self._post = Post(route, our_name)
         self.slug = self._post.slug
 

@@ -50,6 +50,10 @@ class Direct:
         return "mx"
 
 
+# To a mail server.
+Route = Relay | Direct
+
+
 @dataclass(frozen=True, slots=True)
 class Esp:
     """A provider's HTTP API. Its "yes" says that it will try; its reports say the rest.
@@ -62,10 +66,7 @@ class Esp:
     without: frozenset[str] = frozenset()
 
 
-Route = Relay | Direct | Esp
-
-
-def route_of(url: str, environment: Mapping[str, str] = os.environ) -> Route | None:
+def route_of(url: str, environment: Mapping[str, str] = os.environ) -> Route | Esp | None:
     """None where nothing is set: then no email can be sent. Raises ImproperlyConfigured with what to do."""
     text = url.strip()
     if not text:
@@ -87,7 +88,7 @@ def route_of(url: str, environment: Mapping[str, str] = os.environ) -> Route | N
     return Relay(host, port or PORTS[parts.scheme], user, password, parts.scheme == "smtps")
 
 
-def to_strangers(route: Route | None) -> bool:
+def to_strangers(route: Route | Esp | None) -> bool:
     """Whether it leads to the receiving domains' own servers."""
     return isinstance(route, Direct) and not route.host
 

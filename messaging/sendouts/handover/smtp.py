@@ -13,7 +13,7 @@ import dns.exception
 import dns.resolver
 
 from messaging.sendouts.handover.answers import Answer
-from messaging.sendouts.handover.routes import Direct, Relay
+from messaging.sendouts.handover.routes import Direct, Relay, Route
 
 CONNECT_SECONDS: Final = 20
 # No more servers of one domain are tried at one attempt.
@@ -43,9 +43,7 @@ class Outgoing:
 class Post:
     """Sends mails by one route. Not shared between threads; close it, or its connections linger."""
 
-    def __init__(
-        self, route: Relay | Direct, our_name: str, *, resolve: Callable[[str], list[str]] | None = None
-    ) -> None:
+    def __init__(self, route: Route, our_name: str, *, resolve: Callable[[str], list[str]] | None = None) -> None:
         """`resolve` gives the names of a domain's servers (or raises NoServerError)."""
         self.slug = route.slug
         self._route, self._our_name = route, our_name

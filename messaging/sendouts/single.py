@@ -1,6 +1,5 @@
 """One message by itself: sent again to its contact, or a test to oneself. Handed over like what is tried again."""
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -10,6 +9,7 @@ from contacts.blocks import IN_FORCE
 from contacts.models import Address, Block, Channel, Contact
 from messaging.models import Message
 from messaging.sendouts import contents
+from messaging.sendouts.handover import chosen
 from messaging.sendouts.models import Content, SendOut
 
 
@@ -50,12 +50,12 @@ def _check(channel: str, address: Address | None, contact: Contact | None, *, is
 
 
 def _queued(channel: str, address: Address, content: Content, contact: Contact | None) -> Message:
-    route = settings.EMAIL_ROUTE
-    if route is None:
+    slug = chosen.slug_of(channel)
+    if not slug:
         raise RefusedError(_("No way for emails to leave is set up. Tell whoever looks after Engage."))
     subject = contents.shown(content, channel, contents.values_of(contact)).subject
     with transaction.atomic():
         return Message.objects.create(
             channel=channel, address=address, contact=contact, content=content, subject=subject[:250],
-            provider=route.slug, next_attempt_at=timezone.now(),
+            provider=slug, next_attempt_at=timezone.now(),
         )  # fmt: skip

@@ -3,11 +3,13 @@
 RFC 5321 4.2.1: 2xx taken, 4xx not now, 5xx not at all; what a 5xx means for the address is for bounces/ to say.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from messaging.bounces.classify import classify
+from messaging.sendouts.handover.ways import repeat_id
 from messaging.statuses import Caveat, Event, Kind
 
 # How long after each attempt the next one follows: from minutes to hours. The last one repeats, until 72 hours after
@@ -33,28 +35,30 @@ class Answer:
 
 def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: datetime) -> Event:
     """The event of attempt number `attempt` (from 1)."""
-    repeat_id = f"{message_id} {attempt}"
+    named = repeat_id(message_id, attempt)
     if answer.is_in_doubt:
         return Event(
-            provider, Kind.ACCEPTED, at, repeat_id, message_id,
+            provider, Kind.ACCEPTED, at, named, message_id,
             diagnostic=answer.text, said_by=answer.said_by, caveat=Caveat.IN_DOUBT,
         )  # fmt: skip
     if 200 <= answer.reply < 300:
         kind = Kind.DELIVERED if answer.is_final else Kind.ACCEPTED
-        return Event(provider, kind, at, repeat_id, message_id, said_by=answer.said_by)
+        return Event(provider, kind, at, named, message_id, said_by=answer.said_by)
     verdict = classify(answer.text, reply_code=str(answer.reply) if answer.reply else "", said_by=answer.said_by)
     if answer.reply < 500 and not (answer.reply == 0 and verdict.is_hard):
         kind = Kind.DEFERRED
     else:
         kind = Kind.HARD_BOUNCE if verdict.is_hard else Kind.SOFT_BOUNCE
     return Event(
-        provider, kind, at, repeat_id, message_id,
+        provider, kind, at, named, message_id,
         reason=verdict.reason, reply_code=verdict.reply_code, status_code=verdict.status_code,
         diagnostic=answer.text, said_by=answer.said_by,
     )  # fmt: skip
 
 
-def next_attempt(attempt: int, first_at: datetime, now: datetime, longest: timedelta) -> datetime | None:
+def next_attempt(
+    attempt: int, first_at: datetime, now: datetime, longest: timedelta, schedule: Sequence[timedelta] = SCHEDULE
+) -> datetime | None:
     """When to try again after attempt number `attempt` was put off; None where that would be too late."""
-    at = now + SCHEDULE[min(attempt, len(SCHEDULE)) - 1]
+    at = now + schedule[min(attempt, len(schedule)) - 1]
     return at if at < first_at + longest else None

@@ -1,0 +1,97 @@
+"""What hand-over asks of a way out, and what a way out gets and gives. Which one a channel has: chosen.py."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Protocol, Self
+
+from contacts.models import Channel, Contact
+from messaging.models import Content, SendOut
+from messaging.sendouts import contents
+from messaging.sendouts.tags import Values, compiled
+from messaging.statuses import Event
+from messaging.tokens import token_of
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A message that is to leave now: it is marked, and blocks and consent were asked once more.
+
+    `attempt` counts from 1; `contact` holds what tags ask for, and is never saved.
+    """
+
+    id: int
+    attempt: int
+    address: str
+    send_out: SendOut
+    content: Content
+    contact: Contact
+
+    @cached_property
+    def token(self) -> str:
+        return token_of(self.id)
+
+    @cached_property
+    def values(self) -> Values:
+        return contents.values_of(self.contact, self.token)
+
+    @cached_property
+    def sms(self) -> str:
+        """The text of an SMS."""
+        return compiled(self.content.text).fill(self.values)
+
+    @property
+    def repeat_id(self) -> str:
+        """What the event of this attempt must go by: who finds none knows that its worker died (work.try_again)."""
+        return repeat_id(self.id, self.attempt)
+
+
+def repeat_id(message_id: int, attempt: int) -> str:
+    return f"{message_id} {attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the attempt to hand one message over. `ids`: its provider's, of an SMS one for each part.
+
+    The event is accepted (with Caveat.IN_DOUBT where nobody knows: it is never sent again), deferred (tried again), or
+    final.
+    """
+
+    event: Event
+    ids: tuple[str, ...] = ()
+
+
+class Way(Protocol):
+    """A way out. Used as a context manager, within which its connections are kept; by one thread."""
+
+    @property
+    def slug(self) -> str:
+        """What stands in Message.provider, and is the provider of its events."""
+        ...
+
+    @property
+    def channel(self) -> Channel: ...
+
+    @property
+    def slice(self) -> int:
+        """So many leave between two looks at whether somebody pressed Pause, and share a transaction."""
+        ...
+
+    @property
+    def schedule(self) -> Sequence[timedelta]:
+        """How long after each attempt that was put off the next follows; the last repeats (answers.next_attempt)."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def parts_of(self, message: Ready) -> int:
+        """In how many parts it travels: committed before it leaves, as receipts are of parts."""
+        ...
+
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome]:
+        """One outcome for each message, as they come. Raises nothing that is the fault of a message or a server."""
+        ...

@@ -21,17 +21,17 @@ from multiprocessing.queues import Queue
 from typing import Final
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import connection, connections
 
 from bench import data, place
-from bench.figures import Figure, median_ratio, medians, rounded, say
+from bench.figures import Figure, median_ratio, medians, say
 from bench.letters import HTML, SUBJECT, TEXT
 from contacts.models import Channel
 from engage import bootstrap
 from messaging.models import Content, Message, SendOut
 from messaging.sendouts import lifecycle, making
-from messaging.sendouts.handover import by_smtp, chosen, work
+from messaging.sendouts.contents import person_of
+from messaging.sendouts.handover import by_smtp, work
 from messaging.sendouts.handover.routes import Relay
 from messaging.sendouts.handover.ways import Ready
 
@@ -155,8 +155,10 @@ def mean_size() -> int:
     some = Message.objects.select_related("content", "contact", "send_out", "address").order_by("pk")[:100]
     sizes = []
     for each in some:
-        assert each.contact is not None and each.send_out is not None and each.content is not None
-        ready = Ready(each.pk, 1, each.address.value, each.send_out, each.content, each.contact)
+        assert each.contact is not None
+        assert each.send_out is not None
+        assert each.content is not None
+        ready = Ready(each.pk, 1, each.address.value, each.send_out, each.content, person_of(each.contact))
         sizes.append(len(by_smtp.mail_of(ready).mail))
     return round(statistics.mean(sizes))
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
-# RFC 5321 4.5.2.
-_LEADING_PERIOD: Final = re.compile(rb"^\.", re.MULTILINE)
 # What would end the address within a command, or begin another command.
 _UNSAYABLE: Final = re.compile(r"[\x00-\x20\x7f<>]")
 # No server has so much to say; who goes on does it to exhaust us.
@@ -184,9 +182,9 @@ class Dialogue:
         mail = b"" if talk.refusal else talk.mail.mail
         if mail and not mail.endswith(b"\r\n"):
             mail += b"\r\n"
-        if b"\n." in mail or mail.startswith(b"."):
-            mail = _LEADING_PERIOD.sub(b"..", mail)
-        self._write(mail + b".\r\n")
+        # RFC 5321 4.5.2.
+        dotted = mail.replace(b"\n.", b"\n..")
+        self._write(b"." + dotted + b".\r\n" if mail.startswith(b".") else dotted + b".\r\n")
         talk.end_at = self._said
         self._asked.append((_Step.END, talk))
 

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
+from messaging.sendouts.dkim import keys_of
 from messaging.sendouts.handover.rates import CAREFUL, limits_of
 from messaging.sendouts.handover.routes import route_of, to_strangers
 from messaging.smpp.connections import connections_of
@@ -50,6 +51,8 @@ EMAIL_LIMITS = limits_of(
 )
 # What our mail client calls itself to other servers (RFC 5321 4.1.1.1): the name that our address has in the DNS.
 MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
+# What signs our mails (messaging/sendouts/dkim.py): selector@domain=/path/to/private.pem, by comma.
+DKIM_KEYS = keys_of(env.str("DKIM_KEYS", default=""))
 # Where links and the pixel in our mails lead: a domain of its own, if you like, that reaches this same server.
 TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
 if not TRACKING_URL.startswith(("http://", "https://")):

@@ -64,19 +64,39 @@ def problems(channel: str, *, subject: str, html: str, text: str) -> dict[str, l
     return found
 
 
-def values_of(contact: Contact | None, token: str = "") -> Values:
-    """What tags are filled with for this contact; without a token, as in a preview, links of ours lead nowhere."""
+class Person(NamedTuple):
+    """What tags ask for of a contact: hand-over has no use for the whole row."""
+
+    first_name: str
+    last_name: str
+    email: str
+    mobile: str
+    country: str
+    language: str
+
+
+def person_of(contact: Contact) -> Person:
+    return Person(
+        contact.first_name, contact.last_name, contact.email, contact.mobile_digits or contact.mobile, contact.country,
+        contact.language,
+    )  # fmt: skip
+
+
+def values_of(person: Contact | Person | None, token: str = "") -> Values:
+    """What tags are filled with for this person; without a token, as in a preview, links of ours lead nowhere."""
     of_us = {TOKEN: token, UNSUBSCRIBE: f"{tracking_url()}/{LEAVE}/{token}/"} if token else {UNSUBSCRIBE: "#"}
-    if contact is None:
+    if person is None:
         return of_us
+    if isinstance(person, Contact):
+        person = person_of(person)
     return of_us | {
-        "firstName": contact.first_name,
-        "lastName": contact.last_name,
-        "fullName": f"{contact.first_name} {contact.last_name}".strip(),
-        "email": contact.email,
-        "mobile": contact.mobile_digits or contact.mobile,
-        "country": contact.country.upper(),
-        "language": contact.language,
+        "firstName": person.first_name,
+        "lastName": person.last_name,
+        "fullName": f"{person.first_name} {person.last_name}".strip(),
+        "email": person.email,
+        "mobile": person.mobile,
+        "country": person.country.upper(),
+        "language": person.language,
     }
 
 

@@ -1,7 +1,10 @@
 """Emails by SMTP, to a relay or to the servers of the receiving domains (smtp.py)."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
+from time import time
 from typing import Final
 
 from django.conf import settings
@@ -10,6 +13,7 @@ from django.utils import timezone
 from contacts.models import Channel
 from messaging.incoming import addresses
 from messaging.sendouts import contents
+from messaging.sendouts.dkim import Key, keys_for
 from messaging.sendouts.handover.answers import SCHEDULE, event_of
 from messaging.sendouts.handover.routes import Route
 from messaging.sendouts.handover.smtp import Outgoing, Post
@@ -44,13 +48,22 @@ class BySmtp:
 
 def mail_of(message: Ready) -> Outgoing:
     """The mail, and whom the envelope says that it is from and to."""
-    send_out, recipient = message.send_out, in_ascii(message.address)
-    headers = contents.own_headers(
-        recipient, message.token, format_datetime(timezone.now()), is_transactional=send_out.is_transactional
-    )
-    mail = contents.letter_for(send_out, message.content).mail(message.values, headers)
-    sender = addresses.return_path(message.id) if settings.BOUNCE_DOMAIN else send_out.sender
+    send_out, recipient, now = message.send_out, in_ascii(message.address), int(time())
+    headers = contents.own_headers(recipient, message.token, _date(now), is_transactional=send_out.is_transactional)
+    keys = _keys(send_out.sender) if settings.DKIM_KEYS else ()
+    mail = contents.letter_for(send_out, message.content).mail(message.values, headers, keys, now)
+    sender = addresses.return_path_of(message.token) if settings.BOUNCE_DOMAIN else send_out.sender
     return Outgoing(message.id, message.attempt, sender, recipient, mail)
+
+
+def _keys(sender: str) -> tuple[Key, ...]:
+    return keys_for(sender, settings.DKIM_KEYS)
+
+
+@lru_cache(maxsize=4)
+def _date(at: int) -> str:
+    """As the Date header has it."""
+    return format_datetime(datetime.fromtimestamp(at, UTC))
 
 
 def in_ascii(address: str) -> str:

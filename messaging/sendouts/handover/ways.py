@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol, Self
 
-from contacts.models import Channel, Contact
+from contacts.models import Channel
 from messaging.models import Content, SendOut
 from messaging.sendouts import contents
+from messaging.sendouts.contents import Person
 from messaging.sendouts.tags import Values, compiled
 from messaging.statuses import Event
 from messaging.tokens import token_of
@@ -18,8 +19,8 @@ from messaging.tokens import token_of
 class Ready:
     """A message that is to leave now: it is marked, and blocks and consent were asked once more.
 
-    `attempt` counts from 1; `contact` holds what tags ask for, and is never saved. `is_planned`: it was on the list of
-    what is tried at its time. `is_single`: a test, or sent again; its send-out is only that of its content.
+    `attempt` counts from 1. `is_planned`: it was on the list of what is tried at its time. `is_single`: a test, or sent
+    again; its send-out is only that of its content.
     """
 
     id: int
@@ -27,7 +28,7 @@ class Ready:
     address: str
     send_out: SendOut
     content: Content
-    contact: Contact
+    person: Person
     is_planned: bool = False
     is_single: bool = False
 
@@ -37,7 +38,7 @@ class Ready:
 
     @cached_property
     def values(self) -> Values:
-        return contents.values_of(self.contact, self.token)
+        return contents.values_of(self.person, self.token)
 
     @cached_property
     def sms(self) -> str:

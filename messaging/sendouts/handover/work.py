@@ -15,10 +15,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts.models import Channel, Contact
+from contacts.models import Channel
 from contacts.sql import array, columns
 from messaging.apply import OURSELVES, Said, apply
 from messaging.models import Batch, Content, SendOut
+from messaging.sendouts.contents import Person
 from messaging.sendouts.handover import chosen, holding, sql
 from messaging.sendouts.handover.answers import next_attempt
 from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way, repeat_id
@@ -203,9 +204,13 @@ def _set_parts(ready: Sequence[Ready], way: Way) -> None:
 
 def _record(outcomes: Sequence[Outcome], by_id: dict[int, Loaded], way: Way) -> None:
     """The events, what the provider calls the messages, and when to try again what was put off: one transaction."""
-    plans = [(each.event.message_id, _again(each, by_id, way), hex_key_of(each.event)) for each in outcomes]
+    plans = [(each.event, _again(each, by_id, way)) for each in outcomes]
     # Of a first attempt that has an outcome, nothing is on the list.
-    needed = [plan for plan in plans if plan[0] is not None and (plan[1] or by_id[plan[0]].is_on_list)]
+    needed = [
+        (event.message_id, at, hex_key_of(event))
+        for event, at in plans
+        if event.message_id is not None and (at or by_id[event.message_id].is_on_list)
+    ]
     named = [each for each in outcomes if each.ids]
     with transaction.atomic():
         if named or needed:
@@ -250,13 +255,12 @@ def _why_not(each: Loaded, send_out: SendOut) -> Event | None:
 
 def _ready(each: Loaded, send_out: SendOut) -> Ready:
     is_email = send_out.channel == Channel.EMAIL
-    contact = Contact(
-        first_name=each.first_name or "", last_name=each.last_name or "", country=each.country or "",
-        email=each.email or (each.address if is_email else ""), language=each.language or "",
-        mobile_digits=each.mobile or ("" if is_email else each.address),
+    person = Person(
+        each.first_name or "", each.last_name or "", each.email or (each.address if is_email else ""),
+        each.mobile or ("" if is_email else each.address), each.country or "", each.language or "",
     )  # fmt: skip
     content = _content(each.content_id)
-    return Ready(each.id, each.attempt, each.address, send_out, content, contact, each.is_on_list, each.is_single)
+    return Ready(each.id, each.attempt, each.address, send_out, content, person, each.is_on_list, each.is_single)
 
 
 _CONTENTS: Final[dict[int, Content]] = {}

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from contacts.models import Block
 from messaging.models import Message, Pace, SendOut
 from messaging.sendouts import single
+from messaging.sendouts.contents import Person
 from messaging.sendouts.handover import esp_words, work
 from messaging.sendouts.handover.by_esp import ByEsp
 from messaging.sendouts.handover.by_smtp import mail_of
@@ -51,7 +52,8 @@ def ready(text: str = "Hello [[firstName,you]] – 100 €\n.\nBye") -> Ready:
     made.content.text, made.content.html, made.content.subject = text, HTML, "Frühling, [[firstName]]: 50 % – now"
     made.content.save()
     run(made)
-    return Ready(Message.objects.get().pk, 1, contact.email, made, made.content, contact)
+    person = Person(contact.first_name, "", contact.email, "", "", "")
+    return Ready(Message.objects.get().pk, 1, contact.email, made, made.content, person)
 
 
 @pytest.mark.parametrize("slug", sorted(ESPS))

@@ -118,6 +118,19 @@ class Policies:
         return policy if policy is not None and policy.until > self._clock() and policy.mode != "none" else None
 
 
+def heeding(policy: Policy | None, hosts: tuple[str, ...], domain: str) -> tuple[str, ...]:
+    """Those of the servers that mail may go to. A policy that is being tested only has it written down (5.1)."""
+    if policy is None:
+        return hosts
+    allowed = tuple(host for host in hosts if policy.allows(host))
+    if policy.is_enforced:
+        return allowed
+    if allowed != hosts:
+        strangers = ", ".join(sorted(set(hosts) - set(allowed)))
+        log.warning("The MTA-STS policy of %s, which is being tested, does not allow %s.", domain, strangers)
+    return hosts
+
+
 def texts_of(name: str) -> list[str]:
     """The TXT records of a name. Raises PolicyError, without words where there are none."""
     try:

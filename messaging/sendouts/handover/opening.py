@@ -33,11 +33,14 @@ class NotOpenedError(Exception):
         self.answer = answer
 
 
-def opened(route: Route, host: str, our_name: str) -> Opened:
-    """Blocks until the server is ready for mail. Raises NotOpenedError."""
+def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -> Opened:
+    """Blocks until the server is ready for mail. Raises NotOpenedError.
+
+    `is_proven`: it must show by a valid certificate that it is `host` (RFC 8461 4.2).
+    """
     is_final = isinstance(route, Direct)
     try:
-        server = _connected(route, host, our_name)
+        server = _connected(route, host, our_name, is_proven=is_proven)
     except smtplib.SMTPResponseException as error:
         said = error.smtp_error
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
@@ -59,7 +62,7 @@ def unreachable(error: Exception, host: str, *, is_final: bool) -> Answer:
     return Answer(0, f"connect to {host}: {error or type(error).__name__}", host, is_final=is_final)
 
 
-def _connected(route: Route, host: str, our_name: str) -> smtplib.SMTP:
+def _connected(route: Route, host: str, our_name: str, *, is_proven: bool) -> smtplib.SMTP:
     if isinstance(route, Relay) and route.is_tls:
         context = ssl.create_default_context()
         over_tls = smtplib.SMTP_SSL(host, route.port, our_name, timeout=CONNECT_SECONDS, context=context)
@@ -68,25 +71,28 @@ def _connected(route: Route, host: str, our_name: str) -> smtplib.SMTP:
     try:
         server.ehlo_or_helo_if_needed()
         if server.has_extn("starttls"):
-            server = _encrypted(server, route, host, our_name)
+            server = _encrypted(server, route, host, our_name, must_be=is_proven or isinstance(route, Relay))
+        elif is_proven:
+            raise smtplib.SMTPException("TLS required by the domain's MTA-STS policy, and not offered")
         return _logged_in(server, route, host) if isinstance(route, Relay) else server
     except BaseException:
         server.close()
         raise
 
 
-def _encrypted(server: smtplib.SMTP, route: Route, host: str, our_name: str) -> smtplib.SMTP:
+def _encrypted(server: smtplib.SMTP, route: Route, host: str, our_name: str, *, must_be: bool) -> smtplib.SMTP:
+    """`must_be`: with a valid certificate, or not at all."""
     context = ssl.create_default_context()
-    if isinstance(route, Direct):
+    if not must_be:
         # To a stranger's server encryption is better than none, whoever signed its certificate (RFC 7435).
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         code, text = server.starttls(context=context)
-        if code != 220 and isinstance(route, Relay):
+        if code != 220 and must_be:
             raise smtplib.SMTPResponseException(code, text)
     except (OSError, smtplib.SMTPException):
         _bye(server)
-        if isinstance(route, Relay):
+        if must_be:
             raise
         server = smtplib.SMTP(host, route.port, our_name, timeout=CONNECT_SECONDS)
     server.ehlo_or_helo_if_needed()

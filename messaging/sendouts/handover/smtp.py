@@ -17,6 +17,7 @@ from typing import Final
 
 from messaging.sendouts.handover.answers import Answer
 from messaging.sendouts.handover.dialogue import CLOSING, Outgoing, Reply
+from messaging.sendouts.handover.mta_sts import Policies, Policy, heeding
 from messaging.sendouts.handover.mx import NoServerError, servers_of
 from messaging.sendouts.handover.opening import NotOpenedError, Opened, opened, unreachable
 from messaging.sendouts.handover.routes import Direct, Route
@@ -51,6 +52,12 @@ class Lane:
     openings: int = 0
     most: int = CONNECTIONS
     closings: int = 0
+    # Their servers must show by a valid certificate that they are who the DNS says (mta_sts.py).
+    is_proven: bool = False
+
+    @property
+    def place(self) -> tuple[str, bool]:
+        return self.hosts[0], self.is_proven
 
 
 class Post:
@@ -63,16 +70,18 @@ class Post:
         *,
         connections: int = CONNECTIONS,
         resolve: Callable[[str], list[str]] | None = None,
+        policy_of: Callable[[str], Policy | None] | None = None,
     ) -> None:
         """`connections` is how many at once to one server; `resolve` gives the names of a domain's servers (or raises
-        NoServerError)."""
+        NoServerError), `policy_of` what a domain demands of them (mta_sts.py)."""
         self.slug = route.slug
         self._route, self._our_name, self._connections = route, our_name, connections
         self._resolve = resolve or servers_of
+        self._policy_of = policy_of or Policies().policy_of
         self._is_final = isinstance(route, Direct)
         self._most_mails = MOST_MAILS if self._is_final else MOST_MAILS_TO_RELAY
-        self._idle: dict[str, list[Wire]] = {}
-        self._lanes: dict[tuple[str, ...], Lane] = {}
+        self._idle: dict[tuple[str, bool], list[Wire]] = {}
+        self._lanes: dict[tuple[tuple[str, ...], bool], Lane] = {}
         self._lane_of: dict[Wire, Lane] = {}
         self._again: set[int] = set()
         self._answers: list[tuple[Outgoing, Answer]] = []
@@ -133,10 +142,11 @@ class Post:
         for domain, theirs in by_domain.items():
             self._have(lambda domain=domain, theirs=theirs: self._looked_up(domain, theirs))
 
-    def _lane(self, hosts: tuple[str, ...]) -> Lane:
-        if hosts not in self._lanes:
-            self._lanes[hosts] = Lane(list(hosts), most=self._connections)
-        return self._lanes[hosts]
+    def _lane(self, hosts: tuple[str, ...], *, is_proven: bool = False) -> Lane:
+        key = hosts, is_proven
+        if key not in self._lanes:
+            self._lanes[key] = Lane(list(hosts), most=self._connections, is_proven=is_proven)
+        return self._lanes[key]
 
     def _looked_up(self, domain: str, mails: list[Outgoing]) -> Callable[[], None]:
         try:
@@ -144,7 +154,15 @@ class Post:
         except NoServerError as error:
             answer = Answer(error.reply, str(error), is_final=True)
             return lambda: self._answers.extend((mail, answer) for mail in mails)
-        return lambda: self._lane(hosts).waiting.extend(mails)
+        policy = self._policy_of(domain)
+        allowed = heeding(policy, hosts, domain)
+        if not allowed:
+            answer = Answer(
+                0, f"TLS required: the MTA-STS policy of {domain} allows none of its servers", is_final=True
+            )
+            return lambda: self._answers.extend((mail, answer) for mail in mails)
+        is_proven = policy is not None and policy.is_enforced
+        return lambda: self._lane(allowed, is_proven=is_proven).waiting.extend(mails)
 
     # Connections for it.
 
@@ -155,7 +173,7 @@ class Post:
         for wire in list(lane.wires):
             if wire.dialogue.has_room:
                 self._feed(wire, lane)
-        while lane.waiting and len(lane.wires) < lane.most and (idle := self._idle.get(lane.hosts[0])):
+        while lane.waiting and len(lane.wires) < lane.most and (idle := self._idle.get(lane.place)):
             wire = idle.pop()
             wire.read()
             if wire.dialogue.fault:
@@ -172,7 +190,7 @@ class Post:
         if not lane.waiting:
             return lambda: self._was_spared(lane)
         try:
-            ready = opened(self._route, host, self._our_name)
+            ready = opened(self._route, host, self._our_name, is_proven=lane.is_proven)
         except NotOpenedError as error:
             answer = error.answer
             return lambda: self._was_refused(host, lane, answer)
@@ -183,7 +201,7 @@ class Post:
 
     def _was_opened(self, host: str, lane: Lane, ready: Opened) -> None:
         lane.openings -= 1
-        wire = Wire(host, ready)
+        wire = Wire(host, ready, is_proven=lane.is_proven)
         self._selector.register(wire.sock, EVENT_READ, wire)
         wire.watched = EVENT_READ
         self._employ(wire, lane)
@@ -230,7 +248,7 @@ class Post:
                     lane.closings = 0
         if lane is None:
             if wire.dialogue.fault:
-                self._idle[wire.host].remove(wire)
+                self._idle[wire.place].remove(wire)
                 self._drop(wire)
         elif wire.dialogue.fault:
             self._lose(wire, lane)
@@ -262,7 +280,7 @@ class Post:
         lane.wires.discard(wire)
         del self._lane_of[wire]
         if wire.carried < self._most_mails:
-            self._idle.setdefault(wire.host, []).append(wire)
+            self._idle.setdefault(wire.place, []).append(wire)
             self._close_surplus()
         else:
             wire.say_bye()
@@ -271,7 +289,7 @@ class Post:
     def _close_surplus(self) -> None:
         idle = [wire for wires in self._idle.values() for wire in wires]
         if len(idle) > MOST_OPEN:
-            self._idle[idle[0].host].remove(idle[0])
+            self._idle[idle[0].place].remove(idle[0])
             idle[0].say_bye()
             self._drop(idle[0])
 

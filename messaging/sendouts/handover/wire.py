@@ -20,14 +20,20 @@ _READ: Final = 65536
 class Wire:
     """One connection to `host`. It notes how many mails it has carried, and until when the server must have spoken."""
 
-    def __init__(self, host: str, opened: Opened) -> None:
-        self.host = host
+    def __init__(self, host: str, opened: Opened, *, is_proven: bool = False) -> None:
+        """`is_proven`: the server has shown by its certificate that it is `host`."""
+        self.host, self.is_proven = host, is_proven
         self.sock = opened.sock
         self.dialogue = Dialogue(opened.extensions)
         self.carried = 0
         self.until = 0.0
         # What the selector was told to look for.
         self.watched = 0
+
+    @property
+    def place(self) -> tuple[str, bool]:
+        """What it may be used for again."""
+        return self.host, self.is_proven
 
     @property
     def wanted(self) -> int:

@@ -10,13 +10,14 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from time import time
 from typing import Any, Final
 
 import dns.exception
 import dns.resolver
 import urllib3
-from django.core.cache import cache
+from django.core.cache import cache as kept_policies
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +119,12 @@ class Policies:
         return policy if policy is not None and policy.until > self._clock() and policy.mode != "none" else None
 
 
+@cache
+def policies() -> Policies:
+    """Those of the real world: reading the certificates that we trust takes a while."""
+    return Policies()
+
+
 def heeding(policy: Policy | None, hosts: tuple[str, ...], domain: str) -> tuple[str, ...]:
     """Those of the servers that mail may go to. A policy that is being tested only has it written down (5.1)."""
     if policy is None:
@@ -175,7 +182,7 @@ def _key(domain: str) -> str:
 def _kept(domain: str) -> dict[str, Any] | None:
     """Without a broker nothing is known, and is asked for anew."""
     try:
-        found = cache.get(_key(domain))
+        found = kept_policies.get(_key(domain))
     except Exception as error:  # noqa: BLE001 -- whatever ails the broker
         log.warning("The broker cannot be reached (%s).", type(error).__name__)
         return None
@@ -189,6 +196,6 @@ def _keep(domain: str, policy: Policy | None, *, asked_again: float, now: float)
     kept = {"policy": asdict(policy) if policy else None, "asked_again": asked_again}
     seconds = max(asked_again, policy.until if policy else 0) - now
     try:
-        cache.set(_key(domain), kept, timeout=int(seconds) + 1)
+        kept_policies.set(_key(domain), kept, timeout=int(seconds) + 1)
     except Exception as error:  # noqa: BLE001 -- as above
         log.warning("The broker cannot be reached (%s).", type(error).__name__)

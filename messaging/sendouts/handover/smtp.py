@@ -17,7 +17,7 @@ from typing import Final
 
 from messaging.sendouts.handover.answers import Answer
 from messaging.sendouts.handover.dialogue import CLOSING, Outgoing, Reply
-from messaging.sendouts.handover.mta_sts import Policies, Policy, heeding
+from messaging.sendouts.handover.mta_sts import Policy, heeding, policies
 from messaging.sendouts.handover.mx import NoServerError, servers_of
 from messaging.sendouts.handover.opening import NotOpenedError, Opened, opened, unreachable
 from messaging.sendouts.handover.routes import Direct, Route
@@ -77,7 +77,7 @@ class Post:
         self.slug = route.slug
         self._route, self._our_name, self._connections = route, our_name, connections
         self._resolve = resolve or servers_of
-        self._policy_of = policy_of or Policies().policy_of
+        self._policy_of = policy_of or policies().policy_of
         self._is_final = isinstance(route, Direct)
         self._most_mails = MOST_MAILS if self._is_final else MOST_MAILS_TO_RELAY
         self._idle: dict[tuple[str, bool], list[Wire]] = {}

@@ -223,7 +223,7 @@ class Dialogue:
             code, sign = line[:3], line[3:4]
             if sign == b"-" and code.isdigit():
                 self._lines.append(line[4:].strip())
-            elif code.isdigit() and (sign.isspace() or not sign):
+            elif len(code) == 3 and code.isdigit() and (sign.isspace() or not sign):
                 said = line[4:]
                 if self._lines:
                     said = b"\n".join((*self._lines, said))

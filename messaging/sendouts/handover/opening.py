@@ -45,7 +45,7 @@ def opened(route: Route, host: str, our_name: str) -> Opened:
         raise NotOpenedError(Answer(421, f"{error.smtp_code} {text}", host, is_final=is_final)) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise NotOpenedError(unreachable(error, host, is_final=is_final)) from error
-    sock = cast(socket.socket, server.sock)
+    sock = cast("socket.socket", server.sock)
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # The library's reader has nothing left: a server says no more than it was asked.

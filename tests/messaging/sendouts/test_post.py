@@ -107,7 +107,7 @@ def test_a_server_that_wants_nobody_now_puts_everything_off() -> None:
 
 def test_the_next_server_of_a_domain_takes_what_the_first_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     with scripted() as found:
-        post = Post(Direct("", found.port), "engage.example", resolve=lambda _domain: ["nowhere.invalid", "127.0.0.1"])
+        post = Post(Direct("", found.port), "engage.example", resolve=lambda _domain: ["127.0.0.2", "127.0.0.1"])
         with post:
             answers = [answer for _mail, answer in post.send_all(outgoing(*["fine"] * 30))]
 

@@ -4,6 +4,7 @@ Relaxed canonicalisation of header and body. What all mails of a send-out share 
 library would parse and canonicalise each mail anew, which takes far longer than all else that is done to it.
 """
 
+import os
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ from typing import Final
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from django.core.exceptions import ImproperlyConfigured
 
 # RFC 8301 3.2: shorter keys are not to be trusted. Of 4,096 bits not every receiver makes something.
@@ -109,6 +110,15 @@ def relaxed_lines(lines: bytes) -> bytes:
 def without_empty_end(body: bytes) -> bytes:
     """A canonical body as it ends: with one CRLF, or with nothing where there is nothing (RFC 6376 3.4.4)."""
     return _EMPTY_LINES_AT_END.sub(b"\r\n", body) if body.strip(b"\r\n") else b""
+
+
+def write_new(path: Path, *, is_ed25519: bool) -> None:
+    """A new private key, which only its owner may read. Raises FileExistsError, OSError."""
+    private = Ed25519PrivateKey.generate() if is_ed25519 else generate_private_key(65537, 2048)
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    said = private.private_bytes(encoding, form, serialization.NoEncryption())
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(said)
 
 
 def keys_of(value: str) -> list[Key]:

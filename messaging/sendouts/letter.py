@@ -26,6 +26,8 @@ SOFT_BREAK: Final = b"=\r\n"
 LONGEST_LINE: Final = 75
 # A value of these alone stands for itself; a longer one could make the line too long.
 _PLAIN: Final = re.compile(rb"[!-<>-~](?:[ -<>-~]{0,68}[!-<>-~])?")
+# Such a value needs no quoting, in whatever it stands.
+_EASY: Final = re.compile(r"[0-9A-Za-z.@_:/+-]{0,70}")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 Place = tuple[Tag, Callable[[str], str]]
@@ -69,7 +71,7 @@ class Letter:
         """
         subject = self.fixed_subject or header("Subject", one_line(self.subject.fill(values)))
         own = [subject, *(header(name, value) for name, value in headers.items())]
-        filled = [encoded(quote(tag.value(values))) for tag, quote in self.places]
+        filled = [_encoded(tag.value(values), quote) for tag, quote in self.places]
         parts = [self.headers, *own, self.mime, self.body.filled(filled)]
         if keys:
             parts.insert(0, self._signed(keys, headers, own, filled, at))
@@ -153,6 +155,10 @@ def one_line(value: str) -> str:
 
 def html_value(value: str) -> str:
     return html_quoted(one_line(value))
+
+
+def _encoded(value: str, quote: Callable[[str], str]) -> bytes:
+    return value.encode("ascii") if _EASY.fullmatch(value) else encoded(quote(value))
 
 
 def encoded(text: str) -> bytes:

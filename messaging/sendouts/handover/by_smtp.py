@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from time import time
+from time import monotonic, time
 from typing import Final
 
 from django.conf import settings
@@ -17,19 +17,32 @@ from messaging.sendouts.dkim import Key, keys_for
 from messaging.sendouts.handover.answers import SCHEDULE, event_of
 from messaging.sendouts.handover.routes import Route
 from messaging.sendouts.handover.smtp import Outgoing, Post
-from messaging.sendouts.handover.ways import Held, Outcome, Ready
+from messaging.sendouts.handover.ways import Outcome, Ready
+
+# So many mails leave between two looks at whether somebody pressed Pause: more where a server is fast, as each look has
+# its price, fewer where it is slow, so that Pause takes effect within seconds.
+FIRST_SLICE: Final = 50
+SMALLEST_SLICE: Final = 10
+LARGEST_SLICE: Final = 1000
+LEAST_SECONDS: Final = 0.5
+MOST_SECONDS: Final = 2.0
+# By slug, what this process has found out.
+_SLICES: Final[dict[str, int]] = {}
 
 
 class BySmtp:
     """A Way (ways.py)."""
 
     channel: Final = Channel.EMAIL
-    slice: Final = 50
     schedule: Final = SCHEDULE
 
     def __init__(self, route: Route, our_name: str) -> None:
         self._post = Post(route, our_name)
         self.slug = self._post.slug
+
+    @property
+    def slice(self) -> int:
+        return _SLICES.get(self.slug, FIRST_SLICE)
 
     def __enter__(self) -> "BySmtp":
         self._post.__enter__()
@@ -41,9 +54,19 @@ class BySmtp:
     def parts_of(self, _message: Ready) -> int:
         return 1
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome]:
+        start = monotonic()
         for mail, answer in self._post.send_all([mail_of(each) for each in messages]):
             yield Outcome(event_of(answer, mail.message_id, mail.attempt, self.slug, timezone.now()))
+        if len(messages) >= self.slice:
+            _SLICES[self.slug] = next_slice(self.slice, monotonic() - start)
+
+
+def next_slice(size: int, seconds: float) -> int:
+    """How many mails to take next, after so many took so long."""
+    if seconds < LEAST_SECONDS:
+        return min(size * 2, LARGEST_SLICE)
+    return max(size // 2, SMALLEST_SLICE) if seconds > MOST_SECONDS else size
 
 
 def mail_of(message: Ready) -> Outgoing:

@@ -124,15 +124,15 @@ class Dialogue:
     def hear(self, data: bytes) -> list[tuple[Outgoing, Reply]]:
         """What the server says; comes to the last words about mails. After `fault` is set, no more is to be heard."""
         done = []
-        for reply in self._replies(data):
-            if reply.code == CLOSING:
-                self.fault = reply.text
+        for code, said in self._replies(data):
+            if code == CLOSING:
+                self.fault = _reply(code, said).text
             if not self._asked:
-                self.fault = self.fault or f"an answer to nothing: {reply.text[:200]}"
+                self.fault = self.fault or f"an answer to nothing: {_reply(code, said).text[:200]}"
                 break
             step, talk = self._asked.popleft()
-            if self._is_over(step, talk, reply):
-                done.append((talk.mail, talk.refusal or reply))
+            if self._is_over(step, talk, code, said):
+                done.append((talk.mail, talk.refusal or _reply(code, said)))
         self._say()
         return done
 
@@ -152,20 +152,20 @@ class Dialogue:
         self._envelope = None
         return refused, lost
 
-    def _is_over(self, step: _Step, talk: _Talk, reply: Reply) -> bool:
+    def _is_over(self, step: _Step, talk: _Talk, code: int, said: bytes) -> bool:
         """Whether that was the last word about the mail."""
         if step is _Step.END:
             return True
         if step is _Step.DATA:
             self._envelope = None
-            if reply.code == 354:
+            if code == 354:
                 self._end(talk)
                 return False
-            talk.refusal = talk.refusal or reply
+            talk.refusal = talk.refusal or _reply(code, said)
             self._needs_reset = True
             return True
-        if step is not _Step.RSET and reply.code not in (250, 251):
-            talk.refusal = talk.refusal or reply
+        if step is not _Step.RSET and code not in (250, 251):
+            talk.refusal = talk.refusal or _reply(code, said)
             return self._is_given_up(talk)
         return False
 
@@ -214,22 +214,28 @@ class Dialogue:
             said += " BODY=8BITMIME"
         return said if _is_ascii(mail) else f"{said} SMTPUTF8"
 
-    def _replies(self, data: bytes) -> Iterator[Reply]:
-        """Those that are whole (RFC 5321 4.2)."""
+    def _replies(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Those that are whole (RFC 5321 4.2), each with its lines but for the codes."""
         *lines, self._heard = (self._heard + data).split(b"\n")
         if len(self._heard) + sum(map(len, self._lines)) > LONGEST_REPLY:
             self.fault = "an answer without end"
         for line in lines:
-            code = line[:3]
-            if not code.isdigit() or line[3:4] not in (b" ", b"-", b"\r", b""):
+            code, sign = line[:3], line[3:4]
+            if sign == b"-" and code.isdigit():
+                self._lines.append(line[4:].strip())
+            elif len(code) == 3 and code.isdigit() and (sign.isspace() or not sign):
+                said = line[4:]
+                if self._lines:
+                    said = b"\n".join((*self._lines, said))
+                    self._lines.clear()
+                yield int(code), said
+            else:
                 self.fault = f"no answer of SMTP: {line[:200].decode('utf-8', 'replace')}"
                 return
-            if line[3:4] == b"-":
-                self._lines.append(line[4:].strip())
-                continue
-            text = b"\n".join((*self._lines, line[4:].strip())).decode("utf-8", "replace")
-            self._lines.clear()
-            yield Reply(int(code), f"{int(code)} {text}")
+
+
+def _reply(code: int, said: bytes) -> Reply:
+    return Reply(code, f"{code} {said.strip().decode('utf-8', 'replace')}")
 
 
 def _is_ascii(mail: Outgoing) -> bool:

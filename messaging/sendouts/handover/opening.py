@@ -9,7 +9,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, cast
 
 from messaging.sendouts.handover.answers import Answer
 from messaging.sendouts.handover.routes import Direct, Relay, Route
@@ -48,8 +48,7 @@ def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -
         raise NotOpenedError(Answer(421, f"{error.smtp_code} {text}", host, is_final=is_final)) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise NotOpenedError(unreachable(error, host, is_final=is_final)) from error
-    sock = server.sock
-    assert sock is not None
+    sock = cast("socket.socket", server.sock)
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # The library's reader has nothing left: a server says no more than it was asked.

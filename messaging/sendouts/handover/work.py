@@ -158,9 +158,9 @@ def _hand_over_batch(send_out_id: int, way: Way, until: float) -> bool:
         return False
     batch_id, first, last = claimed
     _settle_doubtful(send_out_id, first, last)
-    of = {"send_out": send_out_id, "first": first, "last": last, "limit": way.slice, "provider": way.slug}
+    of = {"send_out": send_out_id, "first": first, "last": last, "provider": way.slug}
     while _execute(sql.HOLD_BATCH, [batch_id]):
-        marked = _ids(sql.MARK, of)
+        marked = _ids(sql.MARK, of | {"limit": way.slice})
         if not marked:
             _execute(sql.END_BATCH, [batch_id])
             return True

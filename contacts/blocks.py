@@ -3,6 +3,7 @@
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -106,8 +107,10 @@ def settle(
     if grounds or runs:
         with connection.cursor() as cursor:
             cursor.execute(sql.BLOCK, sql.columns([*grounds, *runs]))
-    if grounds:
-        note_proofs([(ground.address_id, ground.occurred_at) for ground in grounds])
+            made = {address_id for (address_id,) in cursor.fetchall()}
+        # A block that is new has no proof after the one that made it, unless there are several in here.
+        if later := _besides_the_first(grounds, made):
+            note_proofs(later)
     if signs:
         note_life(signs)
     for channel in Channel:
@@ -167,12 +170,16 @@ def unended_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
     return {found.address_id: found for found in Block.objects.filter(address_id__in=wanted, ended_at=None)}
 
 
-def lock(address_ids: Iterable[int]) -> None:
-    """Keep everybody else from blocking, lifting and noting at these addresses until the transaction ends."""
-    ids = sql.array(address_ids)
+def lock(address_ids: Iterable[int], consents_of: Iterable[int] | None = None) -> None:
+    """Keep everybody else from blocking, lifting and noting at these addresses until the transaction ends, and from
+    changing the consent of those who have them: only of those who have the addresses `consents_of`, where it is given.
+    """
+    ids = sql.numbers(address_ids)
+    held = ids if consents_of is None else sql.numbers(consents_of)
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK_ADDRESSES, [ids])
-        cursor.execute(sql.LOCK_HOLDERS, [ids, ids])
+        if held != "{}":
+            cursor.execute(sql.LOCK_HOLDERS, [held, held])
 
 
 def note_proofs(proofs: Sequence[tuple[int, datetime]]) -> None:
@@ -194,6 +201,16 @@ def causes_of(address_ids: Collection[int]) -> dict[int, str]:
     with connection.cursor() as cursor:
         cursor.execute(sql.BLOCKED_AMONG, [sql.array(address_ids)])
         return dict(cursor.fetchall())
+
+
+def _besides_the_first(grounds: Sequence[Ground], made: Set[int]) -> list[tuple[int, datetime]]:
+    """(address, time) of the proofs, without the only one of an address whose block is new."""
+    times = Counter(ground.address_id for ground in grounds)
+    return [
+        (ground.address_id, ground.occurred_at)
+        for ground in grounds
+        if ground.address_id not in made or times[ground.address_id] > 1
+    ]
 
 
 def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:

@@ -29,6 +29,11 @@ def array(values: Iterable[object]) -> str:
     return ('{"' + quoted + '"}').replace(f'"{_NULL}"', "NULL") if parts else "{}"
 
 
+def numbers(values: Iterable[int | None]) -> str:
+    """The same for numbers, which need no quotes."""
+    return "{" + str(list(values))[1:-1].replace("None", "NULL") + "}"
+
+
 LOCK_ADDRESSES: Final = "SELECT 1 FROM contacts_address WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
 # Before any contact is changed for its email or for its mobile: two channels in turn would be two orders.
@@ -40,7 +45,8 @@ ORDER BY id FOR NO KEY UPDATE
 # An address has one block that has no end. Of several proofs the one counts that is in force before one that is held,
 # a hard bounce before soft ones in a row, the earliest, the smaller key: a total order, so that the order of arrival
 # cannot matter. What was said within a suspected outage of its domain is held; within one that was dropped, nothing.
-# What a person has imported stays as it is.
+# What a person has imported stays as it is. Returned are the addresses that had none. Theirs is looked up so that only
+# an index by address can answer: while a table is new to PostgreSQL it would take any other.
 BLOCK: Final = """
 WITH said AS (
   SELECT g.*, a.value, CASE WHEN a.channel = 'email' THEN split_part(a.value, '@', -1) ELSE '' END AS domain
@@ -53,7 +59,7 @@ WITH said AS (
     CASE WHEN o.id IS NOT NULL THEN 2 WHEN s.cause = 'soft_bounces' THEN 1 ELSE 0 END AS place,
     coalesce((
       SELECT CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END
-      FROM contacts_block b WHERE b.address_id = s.address_id AND b.ended_at IS NULL
+      FROM contacts_block b WHERE b.address_id = s.address_id AND coalesce(b.ended_at, 'infinity') = 'infinity'
     ), 0) AS place_before
   FROM said s
   LEFT JOIN LATERAL (
@@ -82,13 +88,15 @@ WITH said AS (
         < (CASE WHEN b.held_at IS NOT NULL THEN 2 WHEN b.cause = 'soft_bounces' THEN 1 ELSE 0 END,
            b.started_at, b.event_key)
   RETURNING address_id, (xmax = 0) AS is_new
+), told AS (
+  INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
+  SELECT c.id, CASE WHEN g.place = 2 THEN 'held' ELSE 'blocked' END, g.value,
+    CASE WHEN g.cause = 'one_hard_bounce' THEN '' ELSE g.cause END, g.code, g.reason, g.message_id
+  FROM made m JOIN ground g USING (address_id)
+  JOIN contacts_contact c ON c.email_address_id = m.address_id OR c.mobile_address_id = m.address_id
+  WHERE m.is_new OR g.place < g.place_before ORDER BY c.id FOR KEY SHARE OF c
 )
-INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
-SELECT c.id, CASE WHEN g.place = 2 THEN 'held' ELSE 'blocked' END, g.value,
-  CASE WHEN g.cause = 'one_hard_bounce' THEN '' ELSE g.cause END, g.code, g.reason, g.message_id
-FROM made m JOIN ground g USING (address_id)
-JOIN contacts_contact c ON c.email_address_id = m.address_id OR c.mobile_address_id = m.address_id
-WHERE m.is_new OR g.place < g.place_before ORDER BY c.id
+SELECT address_id FROM made WHERE is_new
 """
 
 # A run of soft bounces that is another one now: what was said of it before is replaced.
@@ -136,7 +144,7 @@ WITH ended AS (
   SELECT c.id, 'lifted', a.value, '', '', %(why)s
   FROM ended e JOIN contacts_address a ON a.id = e.address_id
   JOIN contacts_contact c ON c.email_address_id = a.id OR c.mobile_address_id = a.id
-  ORDER BY c.id
+  ORDER BY c.id FOR KEY SHARE OF c
 )
 SELECT address_id FROM ended
 """

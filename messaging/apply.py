@@ -1,7 +1,7 @@
 """The only writer of Message.status: events go in, messages rise to their new maximum, addresses and consent follow.
 
 Everything is set-based, a handful of statements for any number of events. Rows are written and locked in one order
-by every worker: events by key, messages by id, addresses by id, contacts by id.
+by every worker: messages by id, events by key, addresses by id, contacts by id.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -14,26 +14,23 @@ from uuid import UUID
 from django.db import connection
 
 from contacts.blocks import Ground, Sign, Wish, causes_of, lock, reword, settle, withdraw
-from contacts.models import Cause, Channel, Life
+from contacts.models import Cause, Channel
 from contacts.sql import array, columns
-from messaging import outages, recipients, soft_runs, sql
+from messaging import outages, soft_runs, sql
+from messaging.correlation import named
+from messaging.facts import DECISIVE, FAILURES, SIGNS, WAITED_FOR, Facts
 from messaging.soft_runs import News
 from messaging.statuses import (
     CONSENTS,
     EPOCH,
-    GIVES_UP_AFTER,
     MEANING,
-    READS,
     SEVERITY_BITS,
     TIME_BITS,
     WHOLE_KEY,
     WHOLE_RANK,
     Event,
     Kind,
-    Status,
-    hex_key_of,
     key_prefix,
-    of_message,
     rank_of,
     status_of,
 )
@@ -43,31 +40,6 @@ CHANNELS: Final = {channel.value: channel for channel in Channel}
 # What our own events say: who, and why.
 OURSELVES: Final = "engage"
 GAVE_UP: Final = "expired"
-# What shows that somebody or something takes messages at the address. That a person complained or unsubscribed shows
-# it, too, but it is no reason to write to them.
-SIGNS: Final = {
-    Kind.PART_ARRIVED: Life.DELIVERED,
-    Kind.DELIVERED: Life.DELIVERED,
-    Kind.OPENED: Life.OPENED,
-    Kind.CLICKED: Life.CLICKED,
-    Kind.SUBSCRIBED: Life.ANSWERED,
-    Kind.REPLIED: Life.ANSWERED,
-}
-# While one of these shows, the message is waited for until its time of giving up.
-WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
-
-# What can make a run of soft bounces longer, and what can end one.
-SOFT: Final = {
-    channel: frozenset(kind for kind in MEANING if status_of(kind, channel) == Status.SOFT_BOUNCE) - {Kind.GAVE_UP}
-    for channel in Channel
-}
-DECISIVE: Final = frozenset(
-    kind for kind, meaning in MEANING.items() if meaning.tier >= MEANING[Kind.DELIVERED].tier
-) | {Kind.PART_ARRIVED}
-# What matters for an address only if that is blocked.
-MATTERS: Final = DECISIVE | SIGNS.keys()
-# These kinds of events can change more than their message: blocks and consent.
-CONSEQUENTIAL: Final = CONSENTS | MATTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +56,15 @@ class Target(NamedTuple):
     id: int
     channel: Channel
     address_id: int
-    parts: int
 
 
-class Matched(NamedTuple):
-    """An event that found its message. `key` is its repeat-key in hexadecimal."""
+class Fresh(NamedTuple):
+    """An event that was new, with its message, its repeat-key in hexadecimal, and what its address is blocked by."""
 
     event: Event
     key: str
     target: Target
-    report_id: int | None
+    cause: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +83,17 @@ def apply(said: Sequence[Said]) -> list[Said]:
     Repeats, in here or of what was recorded before, change nothing. Call it in a transaction, and once in it: a
     second call would take locks out of order.
     """
-    matched, unmatched = _match(said)
-    consequential = _record(matched) if matched else []
-    if consequential:
-        _follow_up(consequential)
-    return unmatched
+    events, message_ids = named([each.event for each in said])
+    facts = Facts()
+    for event, message_id, each in zip(events, message_ids, said, strict=True):
+        if message_id is not None:
+            facts.add(event, message_id, each.report_id)
+    unknown = set[int | None]([None])
+    if facts.events:
+        fresh, missing = _record(facts)
+        unknown |= missing
+        _follow_up(fresh)
+    return [each for each, message_id in zip(said, message_ids, strict=True) if message_id in unknown]
 
 
 def give_up(now: datetime, limit: int) -> tuple[int, int]:
@@ -150,8 +127,8 @@ def revise(revised: Sequence[Revised]) -> None:
         return
     messages = {each.message_id for each in revised}
     with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK_EVENTS, [array(each.key for each in revised)])
         cursor.execute(sql.LOCK_MESSAGES, [array(messages)])
+        cursor.execute(sql.LOCK_EVENTS, [array(each.key for each in revised)])
         cursor.execute(sql.REVISE_EVENTS, columns((each.key, each.kind, each.reason) for each in revised))
         told = {row[0]: row for row in cursor.fetchall()}
         cursor.execute(sql.REFOLD, [TIME_BITS, SEVERITY_BITS, *columns(_weights()), array(messages)])
@@ -189,30 +166,6 @@ def _revised_ground(row: tuple[Any, ...], address_id: int) -> Ground:
     return Ground(address_id, at, key, message_id, Cause.ONE_HARD_BOUNCE, reason, code, diagnostic)
 
 
-def _match(said: Sequence[Said]) -> tuple[list[Matched], list[Said]]:
-    by_id = _targets_by_id({each.event.message_id for each in said} - {None})
-    by_provider_id = _targets_by_provider_id([each.event for each in said if each.event.message_id is None])
-    events = [each.event for each in said]
-    guessed, written_to = recipients.guess(events), recipients.written_to(events)
-    matched, unmatched = [], []
-    for place, each in enumerate(said):
-        event, target = each.event, None
-        if place in guessed:
-            event, target = recipients.guessed(event), _target(*guessed[place])
-        elif event.message_id is None:
-            target = by_provider_id.get((event.provider, event.provider_message_id))
-        else:
-            target = by_id.get(event.message_id)
-        if target is None:
-            unmatched.append(each)
-        else:
-            about = of_message(event, target.parts)
-            if event.recipient:
-                about = recipients.as_of(about, written_to.get(target.id, ""))
-            matched.append(Matched(about, hex_key_of(about), target, each.report_id))
-    return matched, unmatched
-
-
 def _targets_by_id(ids: Set[int | None]) -> dict[int, Target]:
     if not ids:
         return {}
@@ -221,47 +174,31 @@ def _targets_by_id(ids: Set[int | None]) -> dict[int, Target]:
         return {target.id: target for target in starmap(_target, cursor.fetchall())}
 
 
-def _target(pk: int, channel: str, address_id: int, parts: int) -> Target:
-    return Target(pk, CHANNELS[channel], address_id, parts)
+def _target(pk: int, channel: str, address_id: int) -> Target:
+    return Target(pk, CHANNELS[channel], address_id)
 
 
-def _targets_by_provider_id(events: Sequence[Event]) -> dict[tuple[str, str], Target]:
-    wanted = {(event.provider, event.provider_message_id) for event in events if event.provider_message_id}
-    if not wanted:
-        return {}
+def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
+    """Keep what is new and raise its messages. Returns what was new and matters for its address, and the numbers of
+    messages that are not there."""
+    keys, fresh, missing = list(facts.keys), list[Fresh](), set[int]()
     with connection.cursor() as cursor:
-        cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
-        return {(provider, provider_id): _target(*rest) for provider, provider_id, *rest in cursor.fetchall()}
+        cursor.execute(sql.RECORD_EVENTS, [*facts.arrays(), SEVERITY_BITS, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY])
+        for number, address_id, channel, cause in cursor.fetchall():
+            place = number - 1
+            message_id = facts.message_ids[place]
+            if address_id is None:
+                missing.add(message_id)
+            else:
+                fresh.append(Fresh(facts.events[place], keys[place], _target(message_id, channel, address_id), cause))
+    return fresh, missing
 
 
-def _record(matched: Sequence[Matched]) -> list[Matched]:
-    """Keep what is new and raise its messages. Returns what was new and has consequences beyond its message."""
-    # The first report of a fact is the one that counts, within a batch as between batches.
-    once = {each.key: each for each in reversed(matched)}
-    with connection.cursor() as cursor:
-        arrays = columns(map(_row, once.values()))
-        cursor.execute(sql.RECORD_EVENTS, [*arrays, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY, sorted(CONSEQUENTIAL)])
-        return [once[key] for (key,) in cursor.fetchall()]
-
-
-def _row(each: Matched) -> tuple[object, ...]:
-    """The event, and what it would make of its message if none were greater."""
-    event, channel = each.event, each.target.channel
-    status = status_of(event.kind, channel)
-    waits = GIVES_UP_AFTER[channel] if status == WAITED_FOR[channel] else None
-    return (
-        each.key, each.target.id, each.report_id, event.provider, event.kind, event.occurred_at, event.reason,
-        event.reply_code, event.status_code, event.provider_code, event.diagnostic, event.said_by, event.is_automatic,
-        event.caveat,
-        rank_of(event.kind, event.occurred_at), status, event.code, event.kind in READS, waits,
-    )  # fmt: skip
-
-
-def _follow_up(fresh: Sequence[Matched]) -> None:
+def _follow_up(fresh: Sequence[Fresh]) -> None:
     """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go."""
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
     wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
-    blocked = causes_of({each.target.address_id for each in fresh if each.event.kind in MATTERS})
+    blocked = {each.target.address_id: each.cause for each in fresh if each.cause is not None}
     asked = soft_runs.asked([_news(each.target, blocked) for each in fresh if _is_for_soft_rule(each, blocked)])
     addresses = {each.target.address_id for each in hard}
     # The sign of life of an address that was not blocked says nothing new.
@@ -273,19 +210,19 @@ def _follow_up(fresh: Sequence[Matched]) -> None:
     if not (hard or wishes or asked or signs):
         return
     addresses.update((wish.address_id for wish in wishes), (sign.address_id for sign in signs))
-    lock(addresses.union(*(each.addresses for each in asked)))
+    lock(addresses.union(*(each.addresses for each in asked)), {wish.address_id for wish in wishes})
     rule = outages.thresholds() if hard else outages.DEFAULTS
     grounds = outages.with_signs_of_life([_ground(each) for each in hard], rule) if hard else []
     settle(grounds, wishes, soft_runs.verdicts(asked), signs)
     outages.look_at(grounds, rule)
 
 
-def _is_for_soft_rule(each: Matched, blocked: Mapping[int, str]) -> bool:
-    """A soft bounce can make a run long enough; whatever is final can end one that was."""
-    kind, target = each.event.kind, each.target
-    if blocked.get(target.address_id) == Cause.SOFT_BOUNCES:
+def _is_for_soft_rule(each: Fresh, blocked: Mapping[int, str]) -> bool:
+    """A failure can make a run long enough; whatever is final can end one that was."""
+    kind = each.event.kind
+    if blocked.get(each.target.address_id) == Cause.SOFT_BOUNCES:
         return kind in DECISIVE
-    return kind in SOFT[target.channel]
+    return kind in FAILURES
 
 
 def _news(target: Target, blocked: Mapping[int, str]) -> News:
@@ -293,7 +230,7 @@ def _news(target: Target, blocked: Mapping[int, str]) -> News:
     return News(target.id, target.address_id, target.channel, is_blocked)
 
 
-def _ground(each: Matched) -> Ground:
+def _ground(each: Fresh) -> Ground:
     event, target = each.event, each.target
     return Ground(
         target.address_id, event.occurred_at, UUID(hex=each.key), target.id, Cause.ONE_HARD_BOUNCE,
@@ -301,13 +238,13 @@ def _ground(each: Matched) -> Ground:
     )  # fmt: skip
 
 
-def _wish(each: Matched) -> Wish:
+def _wish(each: Fresh) -> Wish:
     event, target = each.event, each.target
     return Wish(
         target.address_id, target.channel, event.occurred_at, target.id, event.kind == Kind.SUBSCRIBED, event.reason
     )
 
 
-def _sign(each: Matched) -> Sign:
+def _sign(each: Fresh) -> Sign:
     event, target = each.event, each.target
     return Sign(target.address_id, event.occurred_at, SIGNS[event.kind], event.is_automatic, target.id)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from contacts.blocks import Sign, lock, note_life, note_proofs
 from contacts.models import Block
 from messaging import sql
-from messaging.apply import SIGNS
+from messaging.facts import SIGNS
 from messaging.statuses import Kind
 
 CHUNK: Final = 500

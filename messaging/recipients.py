@@ -15,11 +15,9 @@ from messaging.statuses import Caveat, Event, Kind
 
 # RFC 5321 4.5.4.1: a server gives up on a mail after four or five days.
 GUESSED_WITHIN_DAYS: Final = 5
-# A row of a message as apply.py takes it: id, channel, address, parts.
-Row = tuple[int, str, int, int]
 
 
-def guess(events: Sequence[Event]) -> dict[int, Row]:
+def guess(events: Sequence[Event]) -> dict[int, int]:
     """For events that name an address alone, by their place, the newest email to it in the five days before; nothing
     where two contacts share the address and both got one, or where settings.BOUNCE_GUESS is off. One query."""
     asked = [
@@ -31,7 +29,7 @@ def guess(events: Sequence[Event]) -> dict[int, Row]:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_ADDRESS, [*columns(asked), GUESSED_WITHIN_DAYS])
-        return {place: row for place, *row in cursor.fetchall()}
+        return dict(cursor.fetchall())
 
 
 def to(event: Event, address: str) -> Event:

@@ -29,20 +29,15 @@ FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::int[], %
 WHERE r.id = s.id
 """
 
-MESSAGES_BY_ID: Final = "SELECT id, channel, address_id, parts FROM messaging_message WHERE id = ANY(%s::bigint[])"
+MESSAGES_BY_ID: Final = "SELECT id, channel, address_id FROM messaging_message WHERE id = ANY(%s::bigint[])"
+PARTS: Final = "SELECT id, parts FROM messaging_message WHERE id = ANY(%s::bigint[])"
 
 # A long SMS goes by several ids where the gateway gives each of its parts one.
 MESSAGES_BY_PROVIDER_ID: Final = """
-WITH said AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS i(provider, provider_message_id)),
-named AS (
-  SELECT provider, provider_message_id, m.id
-  FROM said JOIN messaging_message m USING (provider_message_id, provider)
-  UNION
-  SELECT provider, provider_message_id, p.message_id
-  FROM said JOIN messaging_part p USING (provider_message_id, provider)
-)
-SELECT n.provider, n.provider_message_id, m.id, m.channel, m.address_id, m.parts
-FROM named n JOIN messaging_message m ON m.id = n.id
+WITH said AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS i(provider, provider_message_id))
+SELECT provider, provider_message_id, m.id FROM said JOIN messaging_message m USING (provider_message_id, provider)
+UNION
+SELECT provider, provider_message_id, p.message_id FROM said JOIN messaging_part p USING (provider_message_id, provider)
 """
 
 # The newest email to an address, sent within some days before a moment, by way of the contact who has the address now.
@@ -59,7 +54,7 @@ holders AS (
   ) c
   WHERE c.sharers <= 10
 ), found AS (
-  SELECT h.place, m.id, m.channel, m.address_id, m.parts,
+  SELECT h.place, m.id,
     row_number() OVER (PARTITION BY h.place ORDER BY m.sent_at DESC, m.id DESC) AS newest,
     min(h.contact_id) OVER (PARTITION BY h.place) = max(h.contact_id) OVER (PARTITION BY h.place) AS is_of_one
   FROM holders h
@@ -69,7 +64,7 @@ holders AS (
   WHERE m.address_id = h.address_id AND m.channel = 'email'
     AND m.sent_at > h.occurred_at - make_interval(days => %s) AND m.sent_at <= h.occurred_at + interval '10 minutes'
 )
-SELECT place, id, channel, address_id, parts FROM found WHERE newest = 1 AND is_of_one
+SELECT place, id FROM found WHERE newest = 1 AND is_of_one
 """
 
 ADDRESSES_OF_MESSAGES: Final = """
@@ -77,44 +72,61 @@ SELECT m.id, a.value FROM messaging_message m JOIN contacts_address a ON a.id = 
 WHERE m.id = ANY(%s::bigint[])
 """
 
-# What is new rises to its message; of what is new, certain kinds are returned. One statement compares and moves: the
-# winner's facts replace the old ones, being opened is only ever added, arrived parts are counted. Events go in by key
-# and messages are locked by id, so that two workers wait for each other instead of dead-locking. What moved is appended
-# for the totals of the send-outs (sendouts/totals.py), where nobody waits for anybody.
+# What is new rises to its message. Events come as what they share with others (`shape`: few of them in a batch) and as
+# what is their own. Messages are locked by id, then events go in by key, so that two workers wait for each other and do
+# not dead-lock. One statement compares and moves: the winner's facts replace the old ones, being opened is only ever
+# added, arrived parts are counted. What moved is appended for the totals of the send-outs (sendouts/totals.py), where
+# nobody waits for anybody. Returned are the events whose message is not there (without an address), and of those that
+# are new the ones that matter for their address: by themselves (`weight` 2), or where it is blocked or is now (1). That
+# is asked so that only an index by address can answer: while a table is new to PostgreSQL it would take any other.
 RECORD_EVENTS: Final = """
-WITH said AS (
+WITH shape AS (
   SELECT * FROM unnest(
-      %s::uuid[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[],
-      %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[],
-      %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::interval[])
-    AS s(key, message_id, report_id, provider, kind, occurred_at,
-         reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat,
-         rank, status, code, is_read, gives_up_after)
+      %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[],
+      %s::text[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::interval[], %s::interval[], %s::int[])
+    WITH ORDINALITY
+    AS h(provider, kind, reason, reply_code, status_code, provider_code, said_by, is_automatic, caveat,
+         code, place_in_order, email_status, sms_status, is_read, email_waits, sms_waits, weight, shape)
+), said AS (
+  SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
+    WITH ORDINALITY AS s(key, message_id, report_id, microseconds, diagnostic, shape, number)
+), told AS MATERIALIZED (
+  SELECT s.number, s.key, s.message_id, m.address_id, m.channel, h.weight, h.kind,
+    coalesce(h.place_in_order + (greatest(s.microseconds, 0) << %s), 0) AS rank,
+    to_timestamp(s.microseconds / 1000000::float8) AS occurred_at, h.is_read, h.is_automatic,
+    CASE m.channel WHEN 'email' THEN h.email_status ELSE h.sms_status END AS status,
+    CASE m.channel WHEN 'email' THEN h.email_waits ELSE h.sms_waits END AS gives_up_after,
+    h.reason, h.code, s.diagnostic, h.said_by,
+    m.send_out_id, m.status AS was, m.rank AS rank_before, m.decided_by AS decided_before,
+    m.is_opened AS opened_before, m.is_opened_by_person AS opened_by_person_before, m.parts, m.parts_arrived,
+    s.report_id, h.provider, h.reply_code, h.status_code, h.provider_code, h.caveat
+  FROM said s LEFT JOIN shape h USING (shape) JOIN messaging_message m ON m.id = s.message_id
+  ORDER BY m.id FOR NO KEY UPDATE OF m
 ), fresh AS (
   INSERT INTO messaging_deliveryevent (
     key, message_id, report_id, provider, kind, occurred_at,
     reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat)
   SELECT key, message_id, report_id, provider, kind, occurred_at,
     reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat
-  FROM said ORDER BY key
+  FROM told ORDER BY key
   ON CONFLICT (key) DO NOTHING
-  RETURNING key, kind
+  RETURNING key
 ), best AS (
-  SELECT DISTINCT ON (message_id) s.*,
-    bool_or(is_read) OVER (PARTITION BY message_id) AS is_opened,
-    bool_or(is_read AND NOT is_automatic) OVER (PARTITION BY message_id) AS is_opened_by_person,
-    count(*) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived,
-    max(occurred_at) FILTER (WHERE kind = 'part_arrived') OVER (PARTITION BY message_id) AS arrived_at
-  FROM said s WHERE rank > 0 AND key IN (SELECT key FROM fresh)
+  SELECT DISTINCT ON (message_id)
+    message_id, key, kind, rank, occurred_at, status, gives_up_after, reason, code, diagnostic, said_by,
+    send_out_id, was, rank_before, decided_before, opened_before, opened_by_person_before, parts, parts_arrived,
+    bool_or(is_read) OVER of_message AS is_opened,
+    bool_or(is_read AND NOT is_automatic) OVER of_message AS is_opened_by_person,
+    count(*) FILTER (WHERE kind = 'part_arrived') OVER of_message AS arrived,
+    max(occurred_at) FILTER (WHERE kind = 'part_arrived') OVER of_message AS arrived_at
+  FROM told WHERE rank > 0 AND key IN (SELECT key FROM fresh)
+  WINDOW of_message AS (PARTITION BY message_id)
   ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
-  SELECT b.*, m.send_out_id, m.status AS was,
-    (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL AS wins,
-    b.arrived > 0 AND m.parts_arrived + b.arrived >= m.parts AND greatest(m.rank, b.rank) < %s AS is_whole
-  FROM messaging_message m JOIN best b ON m.id = b.message_id
-  WHERE (b.rank, b.key) > (m.rank, m.decided_by) OR m.decided_by IS NULL
-     OR b.is_opened AND NOT m.is_opened OR b.is_opened_by_person AND NOT m.is_opened_by_person OR b.arrived > 0
-  ORDER BY m.id FOR NO KEY UPDATE OF m
+  SELECT b.*,
+    (b.rank, b.key) > (b.rank_before, b.decided_before) OR b.decided_before IS NULL AS wins,
+    b.arrived > 0 AND b.parts_arrived + b.arrived >= b.parts AND greatest(b.rank_before, b.rank) < %s AS is_whole
+  FROM best b
 ), raised AS (
   UPDATE messaging_message m SET
     status = CASE
@@ -138,14 +150,27 @@ WITH said AS (
     code = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.code ELSE m.code END,
     diagnostic = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.diagnostic ELSE m.diagnostic END,
     said_by = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.said_by ELSE m.said_by END
-  FROM raising r WHERE m.id = r.message_id
-  RETURNING r.send_out_id, r.was, m.status
+  FROM raising r
+  WHERE m.id = r.message_id
+    AND (r.wins OR r.is_opened AND NOT r.opened_before OR r.is_opened_by_person AND NOT r.opened_by_person_before
+         OR r.arrived > 0)
+  RETURNING m.send_out_id, r.was, m.status
 ), moved AS (
   INSERT INTO messaging_movement (send_out_id, figure, delta)
   SELECT send_out_id, figure, sum(delta) FROM raised, LATERAL (VALUES (was, -1), (status, 1)) AS d(figure, delta)
   WHERE send_out_id IS NOT NULL AND status <> was GROUP BY send_out_id, figure HAVING sum(delta) <> 0
 )
-SELECT replace(key::text, '-', '') FROM fresh WHERE kind = ANY(%s)
+SELECT number, address_id, channel, cause FROM (
+  SELECT number, t.address_id, channel, weight, (
+    SELECT b.cause FROM contacts_block b
+    WHERE b.address_id = t.address_id AND coalesce(b.ended_at, 'infinity') = 'infinity'
+  ) AS cause
+  FROM fresh JOIN told t USING (key) WHERE weight > 0
+  OFFSET 0
+) f
+WHERE weight = 2 OR cause IS NOT NULL OR address_id IN (SELECT address_id FROM told WHERE kind = 'hard_bounce')
+UNION ALL
+SELECT number, NULL, NULL, NULL FROM said WHERE number NOT IN (SELECT number FROM told)
 """
 
 # What fell due, a chunk at a time: those still waited for get their event and their status, and all of them leave the

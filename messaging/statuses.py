@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -183,6 +184,7 @@ def hex_key_of(event: Event) -> str:
     return sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
 
 
+@cache
 def key_prefix(provider: str, kind: Kind) -> str:
     """What stands before the repeat_id; a provider's slug and a kind have no slash in them."""
     return f"{provider}/{kind}/"

@@ -99,6 +99,19 @@ def test_an_opening_resets_the_count_whatever_else_the_message_shows(db: None) -
     assert runs_of([anna.mobile_address_id or 0])[sms].count == 1
 
 
+def test_what_takes_a_delivery_back_lets_the_run_before_it_count_again(db: None) -> None:
+    anna, sms = make_contact(mobile="+46701740605"), Channel.SMS
+    BlockRule.objects.create(channel="sms", is_on=True, bounces=1, days=10, reasons=["mailbox_full"])
+    make_message(anna, full(ago(days=4)), channel=sms, sent_at=ago(days=4))  # type: ignore[arg-type]
+    later = make_message(anna, said(Kind.DELIVERED, ago(days=3)), channel=sms, sent_at=ago(days=4))
+    blocks = Block.objects.filter(address=anna.mobile_address, ended_at=None)
+    assert not blocks.exists()
+
+    report(later, said(Kind.FAILED, ago(days=2)))
+
+    assert blocks.get().cause == "soft_bounces"
+
+
 def test_other_reasons_neither_count_nor_reset(anna: Contact, three_in_ten_days: SoftRule) -> None:
     bounced(anna, [6, 5])
     make_message(anna, said(Kind.SOFT_BOUNCE, ago(days=4), reason="spam_suspected"))

@@ -1,0 +1,97 @@
+"""Events as the arrays of sql.RECORD_EVENTS: what many of a batch share is passed once, and worked out once. Pure."""
+
+from datetime import timedelta
+from operator import attrgetter
+from typing import Any, Final
+
+from contacts.models import Channel, Life
+from contacts.sql import array, columns, numbers
+from messaging.statuses import (
+    CONSENTS,
+    EPOCH,
+    GIVES_UP_AFTER,
+    MEANING,
+    READS,
+    Event,
+    Kind,
+    Status,
+    hex_key_of,
+    rank_of,
+    status_of,
+)
+
+# What shows that somebody or something takes messages at the address. That a person complained or unsubscribed shows
+# it, too, but it is no reason to write to them.
+SIGNS: Final = {
+    Kind.PART_ARRIVED: Life.DELIVERED,
+    Kind.DELIVERED: Life.DELIVERED,
+    Kind.OPENED: Life.OPENED,
+    Kind.CLICKED: Life.CLICKED,
+    Kind.SUBSCRIBED: Life.ANSWERED,
+    Kind.REPLIED: Life.ANSWERED,
+}
+# While one of these shows, the message is waited for until its time of giving up.
+WAITED_FOR: Final = {Channel.EMAIL: Status.DEFERRED, Channel.SMS: Status.UNKNOWN}
+# What can make a run of soft bounces longer, by taking back a delivery, too; and what can end one.
+FAILURES: Final = frozenset({Kind.SOFT_BOUNCE, Kind.EXPIRED, Kind.FAILED})
+DECISIVE: Final = frozenset(
+    kind for kind, meaning in MEANING.items() if meaning.tier >= MEANING[Kind.DELIVERED].tier
+) | {Kind.PART_ARRIVED}
+# What matters for an address by itself (blocks, consent), and what does only where that is blocked.
+WEIGHTY: Final = CONSENTS | FAILURES | {Kind.HARD_BOUNCE}
+LIGHT: Final = (DECISIVE | SIGNS.keys()) - WEIGHTY
+WEIGHTS: Final = {kind: 2 if kind in WEIGHTY else 1 if kind in LIGHT else 0 for kind in Kind}
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+# What an event shares with others: the first columns of `shape` in sql.RECORD_EVENTS, in order.
+_shape_of: Final = attrgetter(
+    "provider", "kind", "reason", "reply_code", "status_code", "provider_code", "said_by", "is_automatic", "caveat"
+)
+
+
+class Facts:
+    """A batch of events about messages, each fact once."""
+
+    def __init__(self) -> None:
+        # All that follows is by the same place: events, and the columns of `said` in the statement.
+        self.events: list[Event] = []
+        self.keys: dict[str, None] = {}
+        self.message_ids: list[int] = []
+        self._report_ids: list[int | None] = []
+        self._microseconds: list[int] = []
+        self._shape_numbers: list[int] = []
+        self._shapes: dict[tuple[Any, ...], int] = {}
+
+    def add(self, event: Event, message_id: int, report_id: int | None) -> None:
+        """The first report of a fact is the one that counts, within a batch as between batches."""
+        key = hex_key_of(event)
+        if key in self.keys:
+            return
+        self.keys[key] = None
+        self.events.append(event)
+        self.message_ids.append(message_id)
+        self._report_ids.append(report_id)
+        self._microseconds.append((event.occurred_at - EPOCH) // _MICROSECOND)
+        self._shape_numbers.append(self._shapes.setdefault(_shape_of(event), len(self._shapes) + 1))
+
+    def arrays(self) -> list[str]:
+        """Those of the statement: of the shapes, then of the events. There must be at least one."""
+        return [
+            *columns(map(_row, self._shapes)),
+            "{" + ",".join(self.keys) + "}", numbers(self.message_ids), numbers(self._report_ids),
+            numbers(self._microseconds), array([event.diagnostic for event in self.events]),
+            numbers(self._shape_numbers),
+        ]  # fmt: skip
+
+
+def _row(shape: tuple[Any, ...]) -> tuple[object, ...]:
+    """The shape, and what an event of it would make of a message of each channel if none were greater."""
+    _provider, kind, _reason, reply_code, status_code, provider_code, *_rest = shape
+    email, sms = (status_of(kind, channel) for channel in (Channel.EMAIL, Channel.SMS))
+    code = " ".join(filter(None, (reply_code, status_code, provider_code)))
+    return (
+        *shape, code, rank_of(kind, EPOCH) if kind in MEANING else None, email, sms, kind in READS,
+        GIVES_UP_AFTER[Channel.EMAIL] if email == WAITED_FOR[Channel.EMAIL] else None,
+        GIVES_UP_AFTER[Channel.SMS] if sms == WAITED_FOR[Channel.SMS] else None,
+        WEIGHTS[kind],
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from contacts.blocklist import importing
 from messaging import alarms, health, life, outages, reports, retention, rule_change, sweep
 from messaging.block_lists import reason_from
 from messaging.sendouts import making, tending
-from messaging.sendouts.handover import work
+from messaging.sendouts.handover import turns, work
 
 
 @shared_task
@@ -61,9 +61,8 @@ def tend_send_outs() -> int:
 
 
 @shared_task
-def hand_over(send_out_id: int) -> None:
-    if work.hand_over(send_out_id):
-        work.nudge(send_out_id)
+def hand_over(send_out_id: int, place: int = 0) -> None:
+    turns.take(send_out_id, place)
 
 
 @shared_task

@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -84,23 +83,6 @@ def waiting(channel: str | None = None) -> list[int]:
     found = Batch.objects.filter(send_out__state=State.SENDING, done_at=None)
     of_channel = found.filter(send_out__channel=channel) if channel else found
     return sorted(of_channel.values_list("send_out", flat=True).distinct())
-
-
-def nudge_all() -> None:
-    """Have a worker go on with each send-out that has something to hand over."""
-    for pk in waiting():
-        nudge(pk)
-
-
-def nudge(send_out_id: int) -> None:
-    """Have a worker hand over soon. Without a broker the beat comes by; nothing is lost."""
-    from messaging.tasks import hand_over as task  # noqa: PLC0415 -- tasks import this module
-
-    try:
-        if cache.add(f"messaging.handover.{send_out_id}", 1, timeout=4):
-            task.delay(send_out_id)
-    except Exception as error:  # noqa: BLE001 -- whatever ails the broker, the beat comes by
-        log.warning("The broker cannot be reached (%s).", type(error).__name__)
 
 
 def try_again(limit: int = 500) -> int:

@@ -13,7 +13,7 @@ from messaging.sendouts import contents
 from messaging.sendouts.handover.answers import SCHEDULE, event_of
 from messaging.sendouts.handover.routes import Route
 from messaging.sendouts.handover.smtp import Outgoing, Post
-from messaging.sendouts.handover.ways import Held, Outcome, Ready
+from messaging.sendouts.handover.ways import Outcome, Ready
 
 
 class BySmtp:
@@ -37,7 +37,7 @@ class BySmtp:
     def parts_of(self, _message: Ready) -> int:
         return 1
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome]:
         for mail, answer in self._post.send_all([mail_of(each) for each in messages]):
             yield Outcome(event_of(answer, mail.message_id, mail.attempt, self.slug, timezone.now()))
 

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 SILENT_AFTER: Final = timedelta(minutes=10)
 # A task hands over for so long, then makes room for others: reports must not wait for a large send-out.
 TURN_SECONDS: Final = 2.0
+# So many that are due are tried in one task, and then the next one goes on.
+AT_ONCE: Final = 500
 NOT_SENT: Final = "suppressed"
 
 
@@ -102,7 +104,7 @@ def nudge(send_out_id: int) -> None:
         log.warning("The broker cannot be reached (%s).", type(error).__name__)
 
 
-def try_again(limit: int = 500) -> int:
+def try_again(limit: int = AT_ONCE) -> int:
     """Try what was put off and is due, and single messages. Returns how many were tried."""
     done = 0
     for way in filter(None, map(chosen.way_of, Channel)):
@@ -111,7 +113,7 @@ def try_again(limit: int = 500) -> int:
     return done
 
 
-def try_again_by(way: Way, limit: int = 500) -> int:
+def try_again_by(way: Way, limit: int = AT_ONCE) -> int:
     """The same by a way that is open already."""
     _execute(sql.FORGET, [])
     done = 0

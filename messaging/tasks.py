@@ -67,7 +67,10 @@ def hand_over(send_out_id: int, place: int = 0) -> None:
 
 @shared_task
 def try_again() -> int:
-    return work.try_again()
+    done = work.try_again()
+    if done >= work.AT_ONCE:
+        try_again.delay()
+    return done
 
 
 @shared_task

@@ -52,6 +52,7 @@ class EspPost:
         self.slug = route.slug
         self._route = route
         self._backends: list[Any] = []
+        self._lines = ThreadPoolExecutor(LINES, thread_name_prefix="esp")
         self._mine = local()
         _backend_class(route.slug)
 
@@ -59,6 +60,7 @@ class EspPost:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._lines.shutdown()
         for backend in self._backends:
             backend.close()
         self._backends.clear()
@@ -66,9 +68,7 @@ class EspPost:
     def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
         """An answer for each mail. Once the provider is away, is too busy or refuses us, the others are not tried."""
         is_over, until = Event(), monotonic() + TURN_SECONDS
-        with ThreadPoolExecutor(LINES) as lines:
-            self._mine = local()
-            answers = list(lines.map(partial(self._send, is_over=is_over, until=until), mails))
+        answers = list(self._lines.map(partial(self._send, is_over=is_over, until=until), mails))
         yield from zip(mails, _judged(answers), strict=True)
 
     def _send(self, mail: Outgoing, *, is_over: Event, until: float) -> Answer:

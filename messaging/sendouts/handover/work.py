@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 SILENT_AFTER: Final = timedelta(minutes=10)
 # A task hands over for so long, then makes room for others: reports must not wait for a large send-out.
 TURN_SECONDS: Final = 2.0
+# So many that are due are tried in one task, and then the next one goes on.
+AT_ONCE: Final = 500
 NOT_SENT: Final = "suppressed"
 
 
@@ -85,7 +87,7 @@ def waiting(channel: str | None = None) -> list[int]:
     return sorted(of_channel.values_list("send_out", flat=True).distinct())
 
 
-def try_again(limit: int = 500) -> int:
+def try_again(limit: int = AT_ONCE) -> int:
     """Try what was put off and is due, and single messages. Returns how many were tried."""
     done = 0
     for way in filter(None, map(chosen.way_of, Channel)):
@@ -94,7 +96,7 @@ def try_again(limit: int = 500) -> int:
     return done
 
 
-def try_again_by(way: Way, limit: int = 500) -> int:
+def try_again_by(way: Way, limit: int = AT_ONCE) -> int:
     """The same by a way that is open already."""
     _execute(sql.FORGET, [])
     done = 0

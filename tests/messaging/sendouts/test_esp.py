@@ -17,6 +17,7 @@ from messaging.sendouts.contents import Person
 from messaging.sendouts.handover import esp_words, work
 from messaging.sendouts.handover.by_esp import ByEsp
 from messaging.sendouts.handover.by_smtp import mail_of
+from messaging.sendouts.handover.esp import LINES
 from messaging.sendouts.handover.esps import ESPS
 from messaging.sendouts.handover.routes import Esp, route_of
 from messaging.sendouts.handover.ways import Outcome, Ready
@@ -118,7 +119,7 @@ def test_connections_are_used_again(settings: Settings) -> None:
 
     assert len(found.asked) == 60
     # Two slices, in one task: each line opens one connection, and opens it once.
-    assert found.connections <= 2 * 8
+    assert found.connections <= LINES
 
 
 def paused(send_out: SendOut) -> str:

@@ -42,6 +42,10 @@ if not PUBLIC_URL.startswith(("http://", "https://")):
 
 # By which way emails leave (messaging/sendouts/handover/routes.py); without one none do, and send-outs wait.
 EMAIL_ROUTE = route_of(env.str("EMAIL_ROUTE", default=""))
+# So many connections at once to one mail server, of each process that hands over.
+EMAIL_CONNECTIONS = env.int("EMAIL_CONNECTIONS", default=4)
+if EMAIL_CONNECTIONS < 1:
+    raise ImproperlyConfigured("EMAIL_CONNECTIONS must be 1 or more.")
 # What our mail client calls itself to other servers (RFC 5321 4.1.1.1): the name that our address has in the DNS.
 MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
 # What signs our mails (messaging/sendouts/dkim.py): selector@domain=/path/to/private.pem, by comma.

@@ -13,33 +13,40 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection, connections
 
 from bench import data, place
-from bench.figures import Figure, median_ratio, medians, say
+from bench.figures import Figure, median_ratio, medians, rounded, say
 from bench.letters import HTML, SUBJECT, TEXT
 from contacts.models import Channel
 from engage import bootstrap
 from messaging.models import Content, Message, SendOut
 from messaging.sendouts import lifecycle, making
 from messaging.sendouts.contents import person_of
+from messaging.sendouts.dkim import keys_of, write_new
 from messaging.sendouts.handover import by_smtp, work
 from messaging.sendouts.handover.routes import Relay
 from messaging.sendouts.handover.ways import Ready
 
-ROUNDS: Final = 1
+ROUNDS: Final = 3
 WORKERS: Final = 2
 SESSIONS: Final = 8
 # Of the messages of the other groups, one in so many.
 SHARE: Final = 50
+# The same for memory.
+LARGEST_SHARE: Final = 5
+SMALLEST: Final = 10_000
 # For post_office, which is so much slower.
 FEWER: Final = 10
 SBIN: Final = "/usr/sbin"
@@ -51,15 +58,20 @@ def measure(messages: int) -> Iterator[Figure]:
         return
     mails = max(messages // SHARE, 1_000)
     reset = place.pristine("smtp", lambda: fill(mails), f"{mails:,} messages to hand over")
-    rates: dict[str, list[float]] = {"engage": [], "smtp_source": [], "post_office": []}
+    rates: dict[str, list[float]] = {"engage": [], "smtp_source": [], "post_office": [], "signed": [], "signed_rsa": []}
     for number in range(1, ROUNDS + 1):
         reset()
         with sink() as port:
             settings.EMAIL_ROUTE = Relay("127.0.0.1", port)
             size = mean_size()
-            rates["engage"].append(handed_over(mails))
+            rates["engage"].append(handed_over(mails).rate)
             rates["smtp_source"].append(source(port, mails, size))
             rates["post_office"].append(post_office(port, mails // FEWER))
+        for name, is_ed25519 in (("signed", True), ("signed_rsa", False)):
+            reset()
+            with sink() as port, signing(is_ed25519=is_ed25519):
+                settings.EMAIL_ROUTE = Relay("127.0.0.1", port)
+                rates[name].append(handed_over(mails).rate)
         said = {name: round(values[-1]) for name, values in rates.items()}
         say(f"round {number} of {ROUNDS}: {said} mails/s, of {size} bytes")
     detail: dict[str, object] = {
@@ -67,7 +79,7 @@ def measure(messages: int) -> Iterator[Figure]:
     }  # fmt: skip
     yield Figure("smtp_vs_smtp_source", median_ratio(rates["engage"], rates["smtp_source"]), "ratio", detail)
     yield Figure("smtp_vs_post_office", median_ratio(rates["engage"], rates["post_office"]), "ratio", detail)
-    reset()
+    yield memory(max(messages // LARGEST_SHARE, 2_000))
 
 
 def fill(mails: int) -> None:
@@ -117,8 +129,39 @@ def _await(port: int) -> None:
     raise AssertionError("smtp-sink does not listen")
 
 
-def handed_over(mails: int) -> float:
-    """Mails a second, from the first claim of a batch to the last status."""
+class Done(NamedTuple):
+    """Mails a second, and the most memory that a worker ever had, MB."""
+
+    rate: float
+    peak: float
+
+
+@contextmanager
+def signing(*, is_ed25519: bool) -> Iterator[None]:
+    """With DKIM, for the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_new(Path(folder, "key.pem"), is_ed25519=is_ed25519)
+        settings.DKIM_KEYS = keys_of(f"bench@shop.example={folder}/key.pem")
+    yield
+    settings.DKIM_KEYS = []
+
+
+def memory(largest: int) -> Figure:
+    """How much more a worker ever needs for very many recipients than for ten thousand."""
+    peaks: dict[int, float] = {}
+    for mails in (min(SMALLEST, largest // 2), largest):
+        place.pristine("smtp_memory", partial(fill, mails), f"{mails:,} messages to hand over")()
+        with sink() as port:
+            settings.EMAIL_ROUTE = Relay("127.0.0.1", port)
+            peaks[mails] = handed_over(mails).peak
+        say(f"{mails:,} recipients: {peaks[mails]:.1f} MB")
+    first, last = peaks.values()
+    detail: dict[str, object] = {"peak_mb_by_recipients": {mails: rounded(peak) for mails, peak in peaks.items()}}
+    return Figure("smtp_worker_growth_mb", last - first, "MB", detail)
+
+
+def handed_over(mails: int) -> Done:
+    """All of them, from the first claim of a batch to the last status."""
     pk = SendOut.objects.values_list("pk", flat=True).get()
     connections.close_all()
     context = get_context("fork")
@@ -133,7 +176,7 @@ def handed_over(mails: int) -> float:
     taken = Message.objects.filter(status="unknown", attempts=1).count()
     if taken != mails:
         raise AssertionError(f"{taken} of {mails} were taken")
-    return mails / seconds
+    return Done(mails / seconds, max(peaks.get() for _ in workers) / 1024)
 
 
 def _work(pk: int, peaks: "Queue[int]") -> None:

@@ -49,6 +49,10 @@ EMAIL_LIMITS = limits_of(
     env.str("EMAIL_LIMIT", default=""),
     env.list("EMAIL_DOMAIN_LIMITS", default=[f"*={CAREFUL}"] if to_strangers(EMAIL_ROUTE) else []),
 )
+# So many connections at once to one mail server, of each process that hands over.
+EMAIL_CONNECTIONS = env.int("EMAIL_CONNECTIONS", default=4)
+if EMAIL_CONNECTIONS < 1:
+    raise ImproperlyConfigured("EMAIL_CONNECTIONS must be 1 or more.")
 # What our mail client calls itself to other servers (RFC 5321 4.1.1.1): the name that our address has in the DNS.
 MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
 # What signs our mails (messaging/sendouts/dkim.py): selector@domain=/path/to/private.pem, by comma.

@@ -37,7 +37,7 @@ class BySmtp:
     schedule: Final = SCHEDULE
 
     def __init__(self, route: Route, our_name: str) -> None:
-        self._post = Post(route, our_name)
+        self._post = Post(route, our_name, connections=settings.EMAIL_CONNECTIONS)
         self.slug = self._post.slug
 
     @property

@@ -31,9 +31,9 @@ def nudge(send_out_id: int) -> None:
         log.warning("The broker cannot be reached (%s).", type(error).__name__)
 
 
-def take(send_out_id: int, place: int) -> None:
-    """One turn. While there is more to hand over, the next one is asked for."""
-    is_more = work.hand_over(send_out_id)
+def take(send_out_id: int, place: int, seconds: float = work.TURN_SECONDS) -> None:
+    """One turn of about so long. While there is more to hand over, the next one is asked for."""
+    is_more = work.hand_over(send_out_id, seconds)
     try:
         if is_more:
             cache.set(_key(send_out_id, place), 1, timeout=KEPT_SECONDS)

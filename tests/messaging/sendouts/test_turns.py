@@ -4,10 +4,14 @@ from collections import deque
 
 import pytest
 from django.core.cache import cache
+from pytest_django import Settings
 
 from messaging import tasks
-from messaging.sendouts.handover import turns, work
-from tests.messaging.sendouts.people import make_send_out
+from messaging.sendouts.handover import turns
+from messaging.sendouts.handover.routes import Direct
+from tests.messaging.conftest import make_contact
+from tests.messaging.sendouts.people import make_send_out, run
+from tests.messaging.sendouts.receiver import receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,16 +33,21 @@ def test_a_nudge_fills_the_places_that_are_free(asked: deque[tuple[int, int]]) -
 
 
 def test_a_turn_that_leaves_something_asks_for_the_next_and_a_last_one_makes_room(
-    asked: deque[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+    asked: deque[tuple[int, int]], settings: Settings
 ) -> None:
-    send_out, more = make_send_out(), [True, False]
-    monkeypatch.setattr(work, "hand_over", lambda _pk: more.pop(0))
+    make_contact()
+    send_out = make_send_out(sender="news@engage.example")
+    run(send_out)
     turns.nudge(send_out.pk)
     asked.clear()
 
-    turns.take(send_out.pk, 1)
-    assert list(asked) == [(send_out.pk, 1)]
+    with receiver() as found:
+        settings.EMAIL_ROUTE = Direct("127.0.0.1", found.port)
+        turns.take(send_out.pk, 1, seconds=0)
+        assert list(asked) == [(send_out.pk, 1)]
 
-    turns.take(send_out.pk, 1)
+        turns.take(send_out.pk, 1, seconds=0)
+        turns.take(send_out.pk, 1, seconds=0)
+    assert list(asked) == [(send_out.pk, 1)] * 2
     turns.nudge(send_out.pk)
-    assert list(asked) == [(send_out.pk, 1), (send_out.pk, 1)]
+    assert list(asked) == [(send_out.pk, 1)] * 3

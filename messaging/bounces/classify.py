@@ -2,27 +2,32 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import re2
 
 from messaging.bounces.codes import better_of, codes_in
-from messaging.bounces.plain import LONGEST, plain, plain_pattern
+from messaging.bounces.plain import LONGEST, may_match_marks, parted, plain_pattern, settled
 from messaging.bounces.reasons import HARD, NO_BOUNCE
 
 __all__ = ["Rule", "Verdict", "classify", "codes_in", "rules", "words_of"]
 
 RULES: Final = Path(__file__).with_name("rules")
 # In this order; the first rule that matches decides. Two automata are smaller than one, and what the first finds need
-# not be looked for by the second. The rules of the last file are asked after the status code.
-TEXTS: Final = (("particular", "exceptions", "sending", "recipient"), ("languages", "message", "system", "weak"))
+# not be looked for by the second, which has to make most states. The rules of the last file are asked after the status
+# code.
+FIRST: Final = ("particular", "exceptions", "sending", "recipient")
+TEXTS: Final = (*FIRST, "languages", "message", "system", "weak")
 WEAK: Final = "weak"
 # What an automaton may take for its states, in bytes; it makes them as it needs them.
 MEMORY: Final = 128 << 20
+# Servers say the same templates over and over: so many are remembered, up to this length; a few megabytes at most.
+TEMPLATES: Final = 5_000
+LONGEST_TEMPLATE: Final = 300
 # What stands for a rule where a code decided.
 CODES: Final = ("status", "reply")
 WORD: Final = re.compile(r"\{([a-z_]+)\}")
@@ -59,6 +64,8 @@ class Rule:
     id: str
     reason: str
     pattern: bytes
+    # As much of the pattern as can match among marks; empty where none can.
+    in_marks: bytes
     examples: tuple[str, ...]
     # Where given, the rule holds only where a code begins so, or the server is named so.
     codes: tuple[str, ...]
@@ -81,26 +88,36 @@ class CodeTable:
     reasons: Mapping[str, str]
 
 
-class Tier(NamedTuple):
-    """Rules in their order, and the automaton that finds all of them in one pass."""
+class Finder:
+    """Finds all of many patterns in one pass."""
 
-    rules: tuple[Rule, ...]
-    automaton: re2.Set
+    def __init__(self, patterns: Iterable[tuple[int, bytes]]) -> None:
+        """Each pattern with the number by which it is known."""
+        options = _options()
+        options.max_mem = MEMORY
+        self._automaton = re2.Set.SearchSet(options)
+        self._numbers = [number for number, pattern in patterns if self._automaton.Add(pattern) >= 0]
+        self._automaton.Compile()
+
+    def found(self, words: bytes) -> list[int]:
+        """The numbers of those that match, the lowest first."""
+        if not (found := self._automaton.Match(words)):
+            return []
+        return sorted(map(self._numbers.__getitem__, found))
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """All of rules/, compiled."""
 
-    tiers: tuple[Tier, ...]
+    # All that look at words, in their order.
+    texts: tuple[Rule, ...]
+    first_in_words: Finder
+    then_in_words: Finder
+    in_marks: Finder
     by_vendor: tuple[CodeTable, ...]
     by_status: Mapping[str, str]
     by_reply: Mapping[str, str]
-
-    @property
-    def texts(self) -> list[Rule]:
-        """All that look at words, in their order."""
-        return [rule for tier in self.tiers for rule in tier.rules]
 
 
 @cache
@@ -109,18 +126,13 @@ def rules() -> Rules:
     words = {name: f"(?:{pattern})" for name, pattern in _table("words").items()}
     codes = _table("codes")
     by_vendor = tuple(CodeTable(re.compile(row["said_by"]), row["status"]) for row in codes["vendor"])
-    return Rules(tuple(_tier_of(names, words) for names in TEXTS), by_vendor, codes["status"], codes["reply"])
-
-
-def _tier_of(names: Iterable[str], words: Mapping[str, str]) -> Tier:
-    found = tuple(rule for name in names for rule in _rules_of(name, words))
-    options = _options()
-    options.max_mem = MEMORY
-    automaton = re2.Set.SearchSet(options)
-    for rule in found:
-        automaton.Add(rule.pattern)
-    automaton.Compile()
-    return Tier(found, automaton)
+    texts = tuple(rule for name in TEXTS for rule in _rules_of(name, words))
+    patterns = [(number, rule.pattern) for number, rule in enumerate(texts)]
+    first = sum(len(_table(name)["rule"]) for name in FIRST)
+    in_marks = Finder((number, rule.in_marks) for number, rule in enumerate(texts) if rule.in_marks)
+    return Rules(
+        texts, Finder(patterns[:first]), Finder(patterns[first:]), in_marks, by_vendor, codes["status"], codes["reply"]
+    )
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -134,10 +146,12 @@ def _rules_of(name: str, words: Mapping[str, str]) -> list[Rule]:
 
 
 def _rule_of(row: Mapping[str, Any], words: Mapping[str, str], is_weak: bool) -> Rule:
+    alternatives = [WORD.sub(lambda found: words[found[1]], each) for each in row["any"]]
     return Rule(
         id=row["id"],
         reason=row["reason"],
-        pattern=_pattern_of(row["any"], words),
+        pattern=_pattern_of(alternatives),
+        in_marks=_pattern_of(each for each in alternatives if may_match_marks(each)),
         examples=tuple(row["example"]),
         codes=tuple(row.get("codes", ())),
         said_by=row.get("said_by", ""),
@@ -146,8 +160,8 @@ def _rule_of(row: Mapping[str, Any], words: Mapping[str, str], is_weak: bool) ->
     )
 
 
-def _pattern_of(alternatives: list[str], words: Mapping[str, str]) -> bytes:
-    parts = (plain_pattern(WORD.sub(lambda found: words[found[1]], each)) for each in alternatives)
+def _pattern_of(alternatives: Iterable[str]) -> bytes:
+    parts = map(plain_pattern, alternatives)
     return "|".join(parts).replace(" ... ", SAME_SENTENCE).replace(" .. ", FEW_WORDS).encode()
 
 
@@ -169,29 +183,57 @@ def classify(
     codes. Hard is only what says that the address is dead, and only if said for good: a 4xx reply is never hard. Never
     raises; looks at the first LONGEST characters, in time linear in their number.
     """
-    found_reply, found_status = codes_in(text[:LONGEST])
-    status = better_of(status_code, found_status) if status_code else found_status
-    reply = reply_code or found_reply
-    words = plain(f"{text} ; {provider_code}" if provider_code else text)
-    reason, rule, confidence = _decide(words, reply, status, said_by.lower())
+    reply, status = codes_in(text[:LONGEST])
+    if status_code:
+        status = better_of(status_code, status)
+    if reply_code:
+        reply = reply_code
+    template, marks = parted(f"{text} ; {provider_code}" if provider_code else text)
+    heard = _heard if len(template) <= LONGEST_TEMPLATE else _heard.__wrapped__
+    words, found = heard(template, False)
+    # Marks are a sentence of their own, and no rule looks across its bounds.
+    in_marks = rules().in_marks.found(f" {marks} ".encode()) if marks else []
+    if not _decider(found, reply, status, said_by := said_by.lower()):
+        found = heard(template, True)[1]
+    if in_marks:
+        found = sorted({*found, *in_marks})
+    words = f"{words}; {marks} " if marks else f"{words}; "
+    reason, rule, confidence = _decide(found, words, reply, status, said_by)
     is_hard = reason in HARD and (status or reply)[:1] != "4"
     bounce: Literal["hard", "soft"] | None = None if reason in NO_BOUNCE else "hard" if is_hard else "soft"
-    return Verdict(reason, bounce, is_hard, reply, status, rule, confidence, words)
+    # Sooner than by its own __new__, which only unpacks what it packs again.
+    return tuple.__new__(Verdict, (reason, bounce, is_hard, reply, status, rule, confidence, words))
 
 
-def _decide(words: str, reply: str, status: str, said_by: str) -> tuple[str, str, float]:
-    known = rules()
+@lru_cache(TEMPLATES)
+def _heard(template: str, is_further: bool) -> tuple[str, Sequence[int]]:
+    """The settled words, and which rules match them: of the first files, or of all."""
+    words = settled(template)
+    raw = f"{words}; ".encode("utf-8", "replace")
+    found = rules().first_in_words.found(raw)
+    return words, [*found, *rules().then_in_words.found(raw)] if is_further else found
+
+
+def _decider(found: Sequence[int], reply: str, status: str, said_by: str) -> bool:
+    """Whether one of these rules decides; none of the first files is weak."""
+    texts = rules().texts
+    for index in found:  # noqa: SIM110 -- any() takes twice the time
+        if texts[index].holds(reply, status, said_by):
+            return True
+    return False
+
+
+def _decide(found: Sequence[int], words: str, reply: str, status: str, said_by: str) -> tuple[str, str, float]:
     if status[:1] == "2" or (reply[:1] == "2" and not status):
         return "delivered", CODES[0], 0.9
+    known = rules()
     weak: Rule | None = None
-    raw = words.encode("utf-8", "replace")
-    for texts, automaton in known.tiers:
-        for index in sorted(automaton.Match(raw) or ()):
-            rule = texts[index]
-            if rule.holds(reply, status, said_by):
-                if not rule.is_weak:
-                    return rule.reason, rule.id, rule.confidence
-                weak = weak or rule
+    for index in found:
+        rule = known.texts[index]
+        if rule.holds(reply, status, said_by):
+            if not rule.is_weak:
+                return rule.reason, rule.id, rule.confidence
+            weak = weak or rule
     if (coded := _by_status(known, status, said_by, words)) and coded != "unknown":
         return coded, CODES[0], 0.7
     if weak:

@@ -1,14 +1,17 @@
 """The SMTP reply code and the enhanced status code that a text holds. Pure."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
-# "550 5.1.1 ...", "smtp; 550-5.1.1", "#550 5.1.1", "550 #5.1.1": what nearly all begin with.
-FRONT: Final = re.compile(r"[\s<(\"'#]*(?:smtp;\s*)?([245][0-7]\d)[ \-_]?[\s(\[#]*([245]\.[0-7]\.\d{1,3})(?!\d|\.\d)")
-# RFC 3463 2: class 2, 4 or 5, subject 0 to 7, a detail. With a fourth part it is an IP address.
-STATUS: Final = re.compile(r"[245]\.[0-7]\.\d{1,3}(?![\d]|\.\d)")
-# RFC 5321 4.2.1: three digits, in front of a status code, or after what announces them.
-REPLY: Final = re.compile(r"[245](?<![\w.@/%-].)[0-7]\d(?![\w%]|\.\d|-\d\d)")
+# "550 5.1.1 ...", "smtp; 550-5.1.1", "#550 5.1.1", "550 #5.1.1": what nearly all begin with. Of one class, and the
+# status says more than its subject.
+FRONT: Final = re.compile(
+    r"[\s<(\"'#]*(?:smtp;\s*)?(([245])[0-7]\d)[ \-_]?[\s(\[#]*(\2\.[0-7]\.\d{1,3})(?<!\.0)(?!\d|\.\d)"
+)
+# In one pass, as they never overlap. RFC 3463 2: class 2, 4 or 5, subject 0 to 7, a detail; with a fourth part it is an
+# IP address. RFC 5321 4.2.1: three digits, in front of a status code, or after what announces them.
+CODE: Final = re.compile(r"[245](?:\.[0-7]\.\d{1,3}(?!\d|\.\d)|(?<![\w.@/%-].)[0-7]\d(?![\w%]|\.\d|-\d\d))")
 BEFORE_STATUS: Final = re.compile(r"(?<![\w.])([245][0-7]\d)[ \-_][\s(\[#'\"]*$")
 # Exchange 5.5 puts its own code before: "MSEXCH:IMS:ORG:SITE:SERVER 3550 (000B09B6) 552 Mailbox full".
 ANNOUNCED: Final = re.compile(
@@ -18,7 +21,9 @@ ANNOUNCED: Final = re.compile(
 )
 # A number with what it counts is no reply.
 COUNTED: Final = re.compile(
-    r"\s*(?:seconds?|minutes?|hours?|days?|messages|recipients|bytes|k?b|[km]i?b|e?mails|times|per)\b", re.IGNORECASE
+    # Most words are told by their first letter.
+    r"\s*(?=[bdehkmprst])(?:seconds?|minutes?|hours?|days?|messages|recipients|bytes|k?b|[km]i?b|e?mails|times|per)\b",
+    re.IGNORECASE,
 )
 # So much before a code is looked at.
 BEFORE: Final = 16
@@ -29,11 +34,19 @@ def codes_in(text: str) -> tuple[str, str]:
 
     Of several status codes the first that says something counts: 5.1.1 before 5.1.0, that before 5.0.0.
     """
-    if (front := FRONT.match(text)) and not front[2].endswith(".0") and front[1][0] == front[2][0]:
-        return front[1], front[2]
-    found = [match for match in STATUS.finditer(text) if _is_status(text, match.start())]
-    status = min((match[0] for match in found), key=vagueness, default="")
-    return _reply_in(text, found, status), status
+    if front := FRONT.match(text):
+        return front[1], front[3]
+    found: list[re.Match[str]] = []
+    replies: list[re.Match[str]] = []
+    for match in CODE.finditer(text):
+        if match[0][1] != ".":
+            replies.append(match)
+        elif _is_status(text, match.start()):
+            found.append(match)
+    if not found:
+        return _announced(text, replies, ""), ""
+    status = found[0][0] if len(found) == 1 else min((match[0] for match in found), key=vagueness)
+    return _before(text, found) or _announced(text, replies, status[0]), status
 
 
 def _is_status(text: str, start: int) -> bool:
@@ -44,16 +57,25 @@ def _is_status(text: str, start: int) -> bool:
     return not (before.isalnum() or before == ".") and (text[start] != "2" or start < BEFORE)
 
 
-def _reply_in(text: str, found: list[re.Match[str]], status: str) -> str:
+def _before(text: str, found: Iterable[re.Match[str]]) -> str:
+    """The reply code right in front of a status code."""
     for match in found:
-        if before := BEFORE_STATUS.search(text[max(0, match.start() - BEFORE) : match.start()]):
-            return before[1]
-    for match in REPLY.finditer(text):
         start = match.start()
-        is_announced = ANNOUNCED.search(text[max(0, start - BEFORE) : start]) and not COUNTED.match(text, match.end())
+        if before := BEFORE_STATUS.search(text[max(0, start - BEFORE) : start]):
+            return before[1]
+    return ""
+
+
+def _announced(text: str, replies: Iterable[re.Match[str]], of_class: str) -> str:
+    """The first reply code of this class, or of any, that is announced as one."""
+    for match in replies:
+        code, start = match[0], match.start()
         # Success is only told at the beginning.
-        if is_announced and (match[0][0] == status[:1] if status else match[0][0] != "2" or start < BEFORE):
-            return match[0]
+        if code[0] != of_class if of_class else code[0] == "2" and start >= BEFORE:
+            continue
+        is_announced = not start or ANNOUNCED.search(text[max(0, start - BEFORE) : start])
+        if is_announced and not COUNTED.match(text, match.end()):
+            return code
     return ""
 
 

@@ -1,12 +1,14 @@
 """What servers say, and what it means: every rule, every reply under replies/, and the laws of hard and soft."""
 
+import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.bounces.classify import Rule, classify, rules
+from messaging.bounces.classify import LONGEST_TEMPLATE, TEMPLATES, Rule, _heard, classify, rules
+from messaging.bounces.plain import plain
 from messaging.bounces.reasons import HARD, NO_BOUNCE, REASONS
 
 REPLIES = Path(__file__).with_name("replies")
@@ -17,7 +19,15 @@ A_REPLY = (
     "<a@example.org> [192.0.2.7] ; : . ... été 用户 不存在 said: -> &lt; </p> domain found sender rejected"
 )
 WORDS = st.sampled_from(A_REPLY.split())
+# What stands in the patterns, put together to marks: none of them is of letters only.
+PIECES = sorted({piece for rule in rules().texts for piece in re.findall(r"[a-z0-9.:%#/-]{2,}", rule.pattern.decode())})
+MARK = st.lists(st.sampled_from([*PIECES, *"0123456789.-/:%#_+"]), min_size=1, max_size=3).map("".join)
+MARKS = st.lists(MARK.filter(lambda mark: not mark.isalpha()), min_size=1, max_size=5).map(" ".join)
 ANYTHING = st.text(st.characters()) | st.lists(WORDS).map(" ".join)
+
+
+def _in_words(text: bytes) -> list[int]:
+    return [*rules().first_in_words.found(text), *rules().then_in_words.found(text)]
 
 
 def replies() -> list[tuple[str, str, str]]:
@@ -63,6 +73,7 @@ def test_line_ends_change_nothing(end: str) -> None:
     assert classify(said)[:5] == classify(said.replace(end, "\n"))[:5]
 
 
+@settings(deadline=None)
 @given(ANYTHING, CODES, STATUSES, ANYTHING, ANYTHING)
 def test_anything_gets_a_verdict_and_only_a_dead_address_is_hard(
     said: str, reply_code: str, status_code: str, said_by: str, provider_code: str
@@ -102,3 +113,30 @@ def test_a_code_means_what_the_server_that_said_it_means() -> None:
 
 def test_a_providers_own_word_is_heard() -> None:
     assert classify("550 no", provider_code="bad-mailbox").reason == "user_unknown"
+
+
+@settings(deadline=None)
+@given(MARKS)
+def test_among_marks_the_patterns_meant_for_them_find_all_that_the_whole_rules_find(marks: str) -> None:
+    text = f" {marks} ".encode()
+
+    assert rules().in_marks.found(text) == _in_words(text)
+
+
+@pytest.mark.parametrize("said", [said for _, _, said in replies()])
+def test_words_and_marks_apart_match_what_they_match_together(said: str) -> None:
+    words, _, marks = plain(f"{said} mx.spam.example 17").rpartition("; ")
+    apart = {*_in_words(f"{words}; ".encode()), *rules().in_marks.found(f" {marks}".encode())}
+
+    assert sorted(apart) == _in_words(f"{words}; {marks}".encode())
+
+
+def test_what_is_remembered_stays_within_its_bound_and_changes_no_verdict() -> None:
+    first = classify("550 5.1.1 <a@one.example> user unknown")
+    for number in range(TEMPLATES + 100):
+        classify("a mailbox " + "".join("abcdefghij"[int(digit)] for digit in str(number)))
+    size = _heard.cache_info().currsize
+    classify("word " * LONGEST_TEMPLATE)
+
+    assert _heard.cache_info().currsize == size == TEMPLATES
+    assert classify("550 5.1.1 <a@one.example> user unknown") == first

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.bounces import plain as plain_form
-from messaging.bounces.plain import plain
+from messaging.bounces.plain import may_match_marks, parted, plain
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,26 @@ def test_words_are_apart_by_one_blank(said: str) -> None:
 def test_every_frame_has_a_word_by_which_it_is_looked_for() -> None:
     for frame in plain_form._FRAMES:
         assert not plain_form._FRAME_WORDS.isdisjoint(frame.split()), frame
+
+
+def test_replies_that_differ_only_in_whom_they_name_have_one_template() -> None:
+    first, _ = parted("550 5.1.1 <anna@one.example>: no such user at mx1.one.example [192.0.2.7] 8A7F1")
+    second, _ = parted("550-5.1.1 <bo@two.example>:\n no such user at mx.two.example [198.51.100.9] 17")
+
+    assert first == second == "@ no such user at % # %"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "may_match"),
+    [
+        ("user unknown", False),
+        ("(is )?full [^ ]*", False),
+        ("[^ ]*spamhaus[^ ]*", True),
+        ("[^ ]*quota[^ ]* (exceeded )?", True),
+        ("null ?-?mx", True),
+        ("mailbox full|as%", True),
+        ("用户", True),
+    ],
+)
+def test_a_pattern_that_asks_for_a_word_of_letters_matches_no_marks(pattern: str, may_match: bool) -> None:
+    assert may_match_marks(pattern) == may_match

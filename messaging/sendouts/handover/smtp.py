@@ -140,7 +140,7 @@ class Post:
         for mail in mails:
             by_domain.setdefault(mail.domain, []).append(mail)
         for domain, theirs in by_domain.items():
-            self._have(lambda domain=domain, theirs=theirs: self._looked_up(domain, theirs))
+            self._have(partial(self._looked_up, domain, theirs))
 
     def _lane(self, hosts: tuple[str, ...], *, is_proven: bool = False) -> Lane:
         key = hosts, is_proven
@@ -184,7 +184,7 @@ class Post:
         for _ in range(min(worth, MOST_OPEN - len(self._lane_of) - self._under_way)):
             lane.openings += 1
             host = lane.hosts[0]
-            self._have(lambda host=host: self._opened(host, lane))
+            self._have(partial(self._opened, host, lane))
 
     def _opened(self, host: str, lane: Lane) -> Callable[[], None]:
         if not lane.waiting:

@@ -4,6 +4,7 @@ import ssl
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -138,8 +139,8 @@ def guarded(
         assert isinstance(given, LoginPassword)
         return AuthResult(success=given.password == b"secret", handled=False, auth_data=given.login.decode())
 
-    login = {"authenticator": check, "auth_required": True} if with_login else {}
-    tls = {"ssl_context": context} if at_once else {"tls_context": context} if with_tls else {}
+    login: dict[str, Any] = {"authenticator": check, "auth_required": True} if with_login else {}
+    tls: dict[str, Any] = {"ssl_context": context} if at_once else {"tls_context": context} if with_tls else {}
     over_tls = at_once or with_tls
     server = Controller(
         Takes(), hostname="127.0.0.1", port=port, ready_timeout=20, auth_require_tls=over_tls and not at_once,

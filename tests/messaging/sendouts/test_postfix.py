@@ -120,7 +120,9 @@ def test_the_mail_in_the_mailbox_is_right_and_its_signature_verifies(server: Pos
     assert mail["Return-Path"].strip("<>").startswith("bounce+")
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     assert not any(part.defects for part in mail.walk())
-    said = mail.get_body(("html",)).get_content()
+    body = mail.get_body(("html",))
+    assert body is not None
+    said = body.get_content()
     assert "<p>Hej&nbsp;Åsa!</p>\n<p>.</p>\n.dot\n" in said
     assert "lång " * 300 in said
     assert anna.status == "delivered"

@@ -25,13 +25,14 @@ from messaging.sendouts.models import (
     SendOutChange,
     Total,
 )
+from messaging.sendouts.outcome.models import Heard, Outcome, ReadUpTo, Stretch
 from messaging.sendouts.tags import plainly
 from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
 
 __all__ = [
-    "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "LeftOut", "ListedAddress", "MasterControl", "Message",
-    "Movement", "Pace", "Part", "Progress", "Report", "SendOut", "SendOutChange", "SlowDown", "Tally", "Total",
-    "UnlistedCode",
+    "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "LeftOut", "ListedAddress", "MasterControl",
+    "Message", "Movement", "Outcome", "Pace", "Part", "Progress", "ReadUpTo", "Report", "SendOut", "SendOutChange",
+    "SlowDown", "Stretch", "Tally", "Total", "UnlistedCode",
 ]  # fmt: skip
 
 

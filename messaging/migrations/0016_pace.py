@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0013_in_doubt'),
+        ('messaging', '0015_outcome_groups'),
     ]
 
     operations = [

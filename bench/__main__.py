@@ -9,7 +9,21 @@ from bench import place
 from bench.figures import Figure, say
 
 # In this order; each is a module here with a `measure`.
-GROUPS = ("apply", "overlap", "sweep", "rows", "card", "search", "ingest", "outage", "replies", "mails", "smtp")
+GROUPS = (
+    "apply",
+    "overlap",
+    "sweep",
+    "rows",
+    "outcome",
+    "card",
+    "search",
+    "ingest",
+    "pixel",
+    "outage",
+    "replies",
+    "mails",
+    "smtp",
+)
 # ONLY=apply means all figures of that name.
 PARTS = {"apply": ("apply", "overlap")}
 

@@ -276,7 +276,7 @@ class Change(models.Model):
     kind = models.CharField(_("what"), max_length=12, choices=Kind)
     # What blocked lines say: `field` the address (of a rule other than one hard bounce: `old` its cause), `new` the
     # code, `why` the reason.
-    field = models.CharField(_("field"), max_length=40, blank=True)
+    field = models.CharField(_("field"), max_length=320, blank=True)
     old = models.TextField(_("before"), blank=True)
     new = models.TextField(_("after"), blank=True)
     why = models.TextField(_("why"), blank=True)

@@ -54,6 +54,8 @@ DKIM_KEYS = keys_of(env.str("DKIM_KEYS", default=""))
 TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
 if not TRACKING_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"TRACKING_URL must start with http:// or https://, not {TRACKING_URL!r}.")
+# So that a domain of its own needs no second setting.
+ALLOWED_HOSTS += {urlsplit(TRACKING_URL).hostname or ""} - {"", *ALLOWED_HOSTS}
 # What stands behind the @ in the Message-ID of our mails.
 MESSAGE_ID_DOMAIN = env.str("MESSAGE_ID_DOMAIN", default=urlsplit(PUBLIC_URL).hostname or "localhost")
 
@@ -139,6 +141,11 @@ CELERY_BEAT_SCHEDULE = {
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
     "tend-the-send-outs": {"task": "messaging.tasks.tend_send_outs", "schedule": 5.0, "options": {"expires": 5}},
+    "look-what-became-of-it": {
+        "task": "messaging.tasks.look_at_outcomes",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "try-again-what-was-put-off": {"task": "messaging.tasks.try_again", "schedule": 15.0, "options": {"expires": 15}},
     "look-after-the-blocks": {
         "task": "messaging.tasks.look_after_blocks",

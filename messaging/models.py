@@ -24,12 +24,14 @@ from messaging.sendouts.models import (
     SendOutChange,
     Total,
 )
+from messaging.sendouts.outcome.models import Heard, Outcome, ReadUpTo, Stretch
 from messaging.sendouts.tags import plainly
 from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
 
 __all__ = [
-    "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "LeftOut", "ListedAddress", "MasterControl", "Message",
-    "Movement", "Part", "Progress", "Report", "SendOut", "SendOutChange", "Tally", "Total", "UnlistedCode",
+    "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "LeftOut", "ListedAddress", "MasterControl",
+    "Message", "Movement", "Outcome", "Part", "Progress", "ReadUpTo", "Report", "SendOut", "SendOutChange", "Stretch",
+    "Tally", "Total", "UnlistedCode",
 ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from messaging.bounces.classify import classify
 from messaging.models import Report
 from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.sendouts.outcome import keeping
 from messaging.statuses import Event, Kind, key_of
 
 log = logging.getLogger(__name__)
@@ -151,5 +152,8 @@ def _write(changed: Sequence[Revised]) -> None:
     """In chunks by message; each a transaction, in the order in which everybody takes locks."""
     ordered = sorted(changed, key=lambda each: (each.message_id, each.key))
     for start in range(0, len(ordered), WRITTEN_AT_ONCE):
+        chunk = ordered[start : start + WRITTEN_AT_ONCE]
         with transaction.atomic():
-            apply.revise(ordered[start : start + WRITTEN_AT_ONCE])
+            keeping.hold()
+            apply.revise(chunk)
+            keeping.mark({each.message_id for each in chunk})

@@ -73,16 +73,21 @@ def keep(provider: Provider, request: HttpRequest) -> None:
     if request.method == "GET":
         # Whole, since the path is cut where its column ends.
         body, content_type = path.partition("?")[2].encode(), FORM
+    keep_one(Kept(provider.slug, body, content_type, path, headers))
+    nudge()
+
+
+def keep_one(kept: Kept) -> None:
+    """Commit this one, by one statement. Once this returns, it cannot be lost; a worker is still to be nudged."""
     connection.ensure_connection()
     # Not Django's own cursor: that writes the body into the statement, in hexadecimal.
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(sql.KEEP_REPORT, _row(Kept(provider.slug, body, content_type, path, headers)))
-    nudge()
+        cursor.execute(sql.KEEP_REPORT, _row(kept))
 
 
 def keep_all(kept: Iterable[Kept]) -> None:
     """Commit these in one transaction. Once this returns, they cannot be lost; a worker is still to be nudged."""
-    # Its own cursor, as in `keep`.
+    # Its own cursor, as in `keep_one`.
     with transaction.atomic(), connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.executemany(sql.KEEP_REPORT, map(_row, kept))
 

@@ -7,6 +7,7 @@ from messaging import alarms, health, life, outages, reports, retention, rule_ch
 from messaging.block_lists import reason_from
 from messaging.sendouts import making, tending
 from messaging.sendouts.handover import turns, work
+from messaging.sendouts.outcome import keeping
 
 
 @shared_task
@@ -58,6 +59,11 @@ def make_rows(send_out_id: int) -> None:
 @shared_task
 def tend_send_outs() -> int:
     return tending.tend()
+
+
+@shared_task
+def look_at_outcomes() -> int:
+    return keeping.look()
 
 
 @shared_task

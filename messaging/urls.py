@@ -5,6 +5,7 @@ from django.urls import path
 from messaging import block_list_views, block_views, metrics, monitoring, provider_views, tracking, views, webhooks
 from messaging.sendouts import control_views, steps
 from messaging.sendouts import views as send_out_views
+from messaging.sendouts.outcome import views as outcome_views
 
 app_name = "messaging"
 urlpatterns = [
@@ -44,6 +45,8 @@ urlpatterns = [
     path("send-outs/<int:pk>/start/", steps.final, name="send_out_final"),
     path("send-outs/<int:pk>/members/<slug:outcome>/", steps.members, name="send_out_members"),
     path("send-outs/<int:pk>/messages/<slug:status>/", send_out_views.send_out_messages, name="send_out_messages"),
+    path("send-outs/<int:pk>/outcome/", outcome_views.outcome, name="send_out_outcome"),
+    path("send-outs/<int:pk>/messages.csv", outcome_views.export, name="send_out_export"),
     path("send-outs/<int:pk>/<slug:action>/", send_out_views.move, name="send_out_move"),
     # What mails lead to: short, since they stand in SMS as well (sendouts/contents.py).
     path("o/<str:token>.gif", tracking.opened),

@@ -1,6 +1,6 @@
-"""Three other ways to take a SendGrid batch: anymail's own webhook, a lean one over the ORM, and one that only keeps.
+"""Other ways to do it, beside ours. Three to take a SendGrid batch: anymail's own webhook, a lean one over the ORM, and one that only keeps.
 
-Each checks the signature, except the last, which does nothing but insert the body.
+Each checks the signature, except the last, which does nothing but insert the body. And a pixel that is only a pixel.
 """
 
 from typing import Any
@@ -21,6 +21,7 @@ from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.statuses import Kind, Status
 from messaging.tokens import message_id_of
+from messaging.tracking import PIXEL
 
 STATUSES = {
     "delivered": Status.DELIVERED, "opened": Status.OPENED, "clicked": Status.OPENED,
@@ -57,6 +58,11 @@ def keep(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
+def pixel(_: HttpRequest) -> HttpResponse:
+    return HttpResponse(PIXEL, content_type="image/gif")
+
+
+@login_not_required
 def here(_: HttpRequest) -> HttpResponse:
     """What engage.run asks for to see whether the server is up."""
     return HttpResponse()
@@ -67,4 +73,5 @@ urlpatterns = [
     path("anymail/", csrf_exempt(login_not_required(SendGridTrackingWebhookView.as_view()))),
     path("lean/", lean),
     path("keep/", keep),
+    path("pixel.gif", pixel),
 ]

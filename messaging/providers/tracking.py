@@ -39,7 +39,8 @@ def read(raw: Raw) -> Reading:
         raise UnreadableError(f"Not a note of ours: {error}") from error
     event = Event(
         SLUG, kind, raw.received_at, f"{message} {kind} {link} {machine} {_within(raw.received_at, kind)}",
-        message_id=message, reason=reason, diagnostic=machine, is_automatic=bool(machine),
+        message_id=message, reason=reason, provider_code=f"link {link}" if kind == Kind.CLICKED and link else "",
+        diagnostic=machine, is_automatic=bool(machine),
     )  # fmt: skip
     return Reading([event])
 

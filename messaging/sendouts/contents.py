@@ -5,7 +5,7 @@ link, never where it leads, so nobody can make it lead elsewhere.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -218,9 +218,19 @@ def is_ours_to_notice(address: str) -> bool:
     return address.strip().lower().startswith(("http://", "https://"))
 
 
+def addresses_of_links(html: str) -> dict[int, str]:
+    """Where the links lead that we notice, by their number; tags stand as they were written."""
+    found = ((number, unescape(each.group(2) or each.group(3) or "").strip()) for number, each in _hrefs(html))
+    return {number: address for number, address in found if is_ours_to_notice(address)}
+
+
+def _hrefs(html: str) -> Iterator[tuple[int, re.Match[str]]]:
+    return enumerate(_HREF.finditer(html))
+
+
 def target(html: str, number: int, values: Values) -> str | None:
     """Where link `number` of this HTML leads for this contact; None where there is no such link."""
-    found = next((each for n, each in enumerate(_HREF.finditer(html)) if n == number), None)
+    found = next((each for n, each in _hrefs(html) if n == number), None)
     if found is None:
         return None
     address = unescape(found.group(2) or found.group(3) or "").strip()

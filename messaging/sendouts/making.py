@@ -20,7 +20,9 @@ from messaging.sendouts.models import Progress
 
 log = logging.getLogger(__name__)
 
-CHUNK: Final = 2_000
+CHUNK: Final = 5_000
+# A batch for hand-over is no larger, so that several workers have something to do soon.
+BATCH: Final = 2_000
 # After so long a worker leaves room for other tasks, and is nudged anew.
 SECONDS_IN_A_ROW: Final = 10.0
 
@@ -53,7 +55,7 @@ def recipe_of(send_out_id: int) -> Recipe:
     send_out, put = progress.send_out, Parameters()
     rules = rules_of(send_out, master_of(progress.master))
     text = judged(rules, put, "c.id > %(after)s AND c.id <= %(end)s", is_chunk=True)
-    values = {"send_out": send_out_id, "channel": send_out.channel, "content": send_out.content_id}
+    values = {"send_out": send_out_id, "channel": send_out.channel, "content": send_out.content_id, "batch": BATCH}
     return Recipe(send_out_id, sql.MAKE_ROWS.format(judged=text), put.values | values)
 
 

@@ -76,6 +76,7 @@ class SendOut(models.Model):
         permissions: ClassVar = [
             ("make_sendout", _("Can make send-outs and start them")),
             ("steer_sendout", _("Can pause, resume and cancel send-outs")),
+            ("export_sendout", _("Can export the messages of send-outs")),
             ("set_master_control", _("Can set the master control group")),
         ]
         indexes: ClassVar = [

@@ -81,7 +81,9 @@ WITH {judged}, made AS (
   RETURNING why
 ), batch AS (
   INSERT INTO messaging_batch (send_out_id, first_message, last_message, messages)
-  SELECT %(send_out)s, min(id), max(id), count(*) FROM made WHERE status = 'waiting' HAVING count(*) > 0
+  SELECT %(send_out)s, min(id), max(id), count(*)
+  FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / %(batch)s AS n FROM made WHERE status = 'waiting') AS w
+  GROUP BY n
 ), moved AS (
   INSERT INTO messaging_movement (send_out_id, figure, delta)
   SELECT %(send_out)s, figure, count(*)

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from messaging.sendouts import sql
 from messaging.sendouts.models import SendOut, Why
+from messaging.sendouts.outcome import keeping
 from messaging.statuses import Status
 
 CHUNK: Final = 20_000
@@ -82,6 +83,7 @@ def recount_all() -> int:
     numbers = list(SendOut.objects.order_by("pk").values_list("pk", flat=True))
     for pk in numbers:
         recount(pk)
+        keeping.recount(pk)
     return len(numbers)
 
 

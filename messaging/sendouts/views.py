@@ -17,10 +17,13 @@ from contacts.keyset import page_of
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 from messaging.models import Message, SendOut
-from messaging.rows import rows_of, with_names
+from messaging.rows import rows_of
 from messaging.sendouts import contents, lifecycle, single
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Progress, State, Why
+from messaging.sendouts.outcome.finding import NO_REASON, shown_by
+from messaging.sendouts.outcome.reading import label_of
+from messaging.sendouts.outcome.views import outcome_context, why_unknown
 from messaging.sendouts.progress import standing_of
 from messaging.sendouts.single import RefusedError
 from messaging.sendouts.tags import TagError, Values
@@ -49,7 +52,7 @@ FRAME_POLICY: Final = (
 def send_outs(request: HtmxRequest) -> HttpResponse:
     found = page_of(SendOut.objects.all(), request.GET.get("before", ""))
     totals = totals_of([each.pk for each in found.rows])
-    rows = [(each, look_of(each), totals[each.pk]) for each in found.rows]
+    rows = [(each, look_of(each), totals[each.pk], counts_of(each, totals[each.pk])) for each in found.rows]
     return render(request, "messaging/send_outs.html", {"page": found, "rows": rows})
 
 
@@ -62,6 +65,7 @@ def send_out(request: HtmxRequest, pk: int) -> HttpResponse:
     context = {"send_out": found, **standing(found)}
     if is_partial(request) and request.htmx.target == "pulse":
         return render(request, "messaging/send_out_pulse.html", context)
+    context |= outcome_context(found)
     context["changes"] = found.changes.select_related("actor").order_by("-pk")[:30]
     return render(request, "messaging/send_out.html", context)
 
@@ -73,6 +77,7 @@ def standing(found: SendOut) -> dict[str, Any]:
     return {
         "totals": totals,
         "counts": counts_of(found, totals),
+        "why_unknown": why_unknown(found) if totals[Status.UNKNOWN] else "",
         "left_out": [(why, totals[why]) for why in Why if totals[why]],
         "at": at,
         "is_at_work": found.state == State.SENDING,
@@ -118,15 +123,14 @@ def send_out_messages(request: HtmxRequest, pk: int, status: str) -> HttpRespons
     found = get_object_or_404(SendOut, pk=pk)
     if status not in Status.values:
         raise Http404
-    progress = Progress.objects.filter(pk=pk).first()
-    chosen = with_names().filter(send_out=found, status=status)
-    if progress is not None and progress.first_message:
-        # By number, which has an index; the status has none.
-        chosen = chosen.filter(pk__gte=progress.first_message, pk__lte=progress.last_message)
-    rows = page_of(chosen, request.GET.get("before", ""))
+    reason, before = request.GET.get("reason", ""), request.GET.get("before", "")
+    chosen = shown_by(found, status, reason, before).select_related("send_out", "address")
+    rows = page_of(chosen, before)
     holders = Contact.objects.in_bulk([each.contact_id for each in rows.rows if each.contact_id])
     named = [(row, holders.get(each.contact_id)) for row, each in zip(rows_of(rows.rows), rows.rows, strict=True)]
-    context = {"send_out": found, "page": rows, "named": named, "label": Status(status).label}
+    context = {"send_out": found, "page": rows, "named": named, "label": Status(status).label, "reason": reason}
+    if reason:
+        context["reason_label"] = label_of("" if reason == NO_REASON else reason, status, found.channel)
     return render(request, "messaging/send_out_messages.html", context)
 
 

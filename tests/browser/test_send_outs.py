@@ -1,14 +1,18 @@
 """A marketer writes a send-out, starts it, and sees what becomes of it."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
 
 from messaging.models import Message, SendOut
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
+from messaging.sendouts.outcome import keeping
 from messaging.sendouts.totals import fold
+from messaging.statuses import Kind
 from tests.browser.conftest import Open, accessible
-from tests.factories import make_contact
+from tests.factories import ago, make_contact, report, said
 
 pytestmark = pytest.mark.browser
 
@@ -131,3 +135,72 @@ def test_labels_without_javascript(open_as: Open) -> None:
     page.get_by_role("button", name="Filter").click()
 
     expect(page.get_by_role("link", name=anna.name)).to_be_visible()
+
+
+def became(made: SendOut) -> None:
+    """Handed over, and reported about: one email for each of the page's sections."""
+    for _ in range(5):
+        make_contact()
+    SendOut.objects.filter(pk=made.pk).update(control_percentage=0)
+    start(made.pk)
+    making.make_rows(made.pk)
+    SendOut.objects.filter(pk=made.pk).update(state="done")
+    Message.objects.update(sent_at=ago(hours=1), provider="mx")
+    kinds = [
+        (Kind.CLICKED, {"provider_code": "link 0"}), (Kind.SOFT_BOUNCE, {"reason": "mailbox_full"}),
+        (Kind.HARD_BOUNCE, {"reason": "user_unknown"}), (Kind.DEFERRED, {"reason": "greylisted"}), (Kind.ACCEPTED, {}),
+    ]  # fmt: skip
+    for message, (kind, more) in zip(Message.objects.order_by("pk"), kinds, strict=True):
+        report(message, said(kind, None, **more))
+    keeping.look(margin=timedelta(0))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["wide", "middle", "narrow"])
+def test_what_became_of_it_is_accessible(open_as: Open, scheme: str, size: str) -> None:
+    made = draft()
+    became(made)
+    page = open_as("Marketers", size, color_scheme=scheme)
+    page.goto(f"/send-outs/{made.pk}/")
+
+    for name in ("What people did", "Over time", "On hold", "Bounces by reason", "By receiving domain"):
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+    for summary in ("As a table", "Why do some show Unknown?"):
+        page.get_by_text(summary).click()
+    accessible(page)
+    page.goto("/send-outs/")
+    accessible(page)
+
+
+def test_what_became_of_it_by_keyboard_and_without_javascript(open_as: Open) -> None:
+    made = draft()
+    became(made)
+    page = open_as("Marketers", java_script_enabled=False)
+    page.goto(f"/send-outs/{made.pk}/")
+
+    page.get_by_text("As a table").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("columnheader", name="Clicked by people")).to_be_visible()
+    page.get_by_role("region", name="How many bounced for which reason").get_by_role("link").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Hard bounce: User unknown")).to_be_visible()
+    page.go_back()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="All messages as CSV").click()
+    assert download.value.path().read_text("utf-8-sig").count("\n") == 6
+
+
+def test_what_is_being_sent_looks_for_news_by_itself(open_as: Open) -> None:
+    make_contact()
+    made = draft()
+    start(made.pk)
+    making.make_rows(made.pk)
+    keeping.look(margin=timedelta(0))
+    page = open_as("Marketers")
+    page.goto(f"/send-outs/{made.pk}/")
+    expect(page.get_by_role("heading", name="Bounces by reason")).to_be_hidden()
+
+    report(Message.objects.get(), said(Kind.HARD_BOUNCE, reason="user_unknown"))
+    keeping.look(margin=timedelta(0))
+
+    expect(page.get_by_role("heading", name="Bounces by reason")).to_be_visible(timeout=20_000)

@@ -149,3 +149,11 @@ def test_blocks_that_were_there_learn_their_domain() -> None:
     import_module("contacts.migrations.0003_block_indexes").fill_domains(None, SimpleNamespace(connection=connection))
 
     assert Block.objects.get().domain == anna.email.partition("@")[2]
+
+
+@pytest.mark.django_db
+def test_an_address_of_any_length_is_blocked_with_its_line_in_the_history() -> None:
+    anna = make_contact(email=f"{'a' * 64}@{'b' * 60}.{'c' * 60}.{'d' * 40}.example.org")
+    blocked(anna)
+
+    assert anna.changes.get(kind=Change.Kind.BLOCKED).field == anna.email

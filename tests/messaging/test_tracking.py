@@ -1,10 +1,15 @@
 """Opens, clicks and the way out: who did it, what follows, and what changes nothing."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from messaging import reports
@@ -61,6 +66,37 @@ def test_loading_it_again_and_again_is_one_open_an_hour(message: Message) -> Non
 
     applied(message)
     assert DeliveryEvent.objects.count() in (1, 2)  # the hour may just turn
+
+
+def test_no_cache_keeps_the_pixel_or_where_a_link_leads(message: Message) -> None:
+    for path in (f"/o/{token_of(message.pk)}.gif", f"/c/{token_of(message.pk)}/0/"):
+        assert "no-store" in Client().get(path)["Cache-Control"]
+
+
+def test_a_pixel_takes_one_look_and_one_row(message: Message) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        visit(f"/o/{token_of(message.pk)}.gif")
+
+    assert [each["sql"].split()[0] for each in asked.captured_queries] == ["SELECT"]
+    assert Report.objects.count() == 1
+
+
+def test_a_click_says_which_link_it_was(message: Message) -> None:
+    visit(f"/c/{token_of(message.pk)}/0/")
+
+    applied(message)
+    assert DeliveryEvent.objects.get().provider_code == "link 0"
+
+
+def test_a_tracking_domain_needs_no_second_setting() -> None:
+    environment = {
+        **os.environ, "SECRET_KEY": "x", "DATABASE_URL": "postgres://a@b/c", "REDIS_URL": "redis://127.0.0.1:1/0",
+        "TRACKING_URL": "https://links.shop.example", "ALLOWED_HOSTS": "engage.shop.example",
+    }  # fmt: skip
+    program = "from engage import settings; print(settings.ALLOWED_HOSTS)"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "['engage.shop.example', 'links.shop.example']"
 
 
 def test_a_link_leads_to_where_its_author_meant_and_is_noticed(message: Message) -> None:

@@ -30,7 +30,7 @@ class Talk:
     _is_content: bool = False
     _sender: str = ""
     _recipient: str = ""
-    _is_refused: bool = False
+    _is_refused: bool = True
 
     def hear(self, data: bytes) -> bytes:
         """Answers, up to where the server hangs up."""
@@ -55,8 +55,9 @@ class Talk:
     def _content(self, raw: bytes) -> bytes:
         self._is_content = False
         does, recipient = self._does, self._recipient
+        is_refused, self._is_refused = self._is_refused, True
         self._sender = self._recipient = ""
-        if self._is_refused:
+        if is_refused:
             assert raw == b".\r\n", "of a mail whose recipient was refused the end alone may come"
             return b"554 5.5.1 no valid recipients\r\n"
         self.ended.append(recipient)
@@ -82,7 +83,7 @@ class Talk:
                 b"250-PIPELINING\r\n250 SMTPUTF8\r\n" if self.is_pipelining else b"250 HELP\r\n"
             )
         if verb == "RSET":
-            self._sender = self._recipient = ""
+            self._sender, self._recipient, self._is_refused = "", "", True
             return b"250 2.0.0 forgotten\r\n"
         if verb == "QUIT":
             self.is_closed = True

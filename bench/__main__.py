@@ -23,6 +23,7 @@ GROUPS = (
     "replies",
     "mails",
     "smpp",
+    "smtp",
 )
 # ONLY=apply means all figures of that name.
 PARTS = {"apply": ("apply", "overlap")}

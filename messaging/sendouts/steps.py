@@ -108,6 +108,8 @@ def content(request: HtmxRequest, pk: int) -> HttpResponse:
     send_out = draft_of(pk)
     made_of = EmailContentForm if send_out.channel == Channel.EMAIL else SmsContentForm
     said = {name: getattr(send_out.content, name) for name in drafts.SAID} if send_out.content else {}
+    if said.get("mjml"):
+        said["html"] = said["mjml"]
     form = made_of(request.POST or None, initial=said | {n: getattr(send_out, n) for n in ("sender_name", "sender")})
     if not form.is_valid():
         return _step(request, send_out, "content", {"form": form}, is_bad=form.is_bound)

@@ -1,4 +1,4 @@
-"""What a mail server's answer comes to. Pure.
+"""What the answer of a mail server or a provider comes to. Pure.
 
 RFC 5321 4.2.1: 2xx taken, 4xx not now, 5xx not at all; what a 5xx means for the address is for bounces/ to say.
 """
@@ -36,6 +36,17 @@ class Answer:
     is_final: bool = False
     # The server may have taken it, and we did not hear so.
     is_in_doubt: bool = False
+    # Who is no mail server says itself what it comes to: `kind`, and a reason where the words tell none.
+    kind: Kind | None = None
+    reason: str = ""
+    # Under which number the provider has taken it.
+    provider_message_id: str = ""
+    # It never left: it goes on waiting, no attempt is counted, and nothing is recorded.
+    is_untried: bool = False
+    # We are refused, whomever we write to: a wrong key, an unverified sender. Somebody has to look.
+    refuses_us: bool = False
+    # For how long they want to be left alone, seconds, where they said so.
+    wait: float = 0
 
 
 def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: datetime) -> Event:
@@ -46,6 +57,8 @@ def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: d
             provider, Kind.ACCEPTED, at, named, message_id,
             diagnostic=answer.text, said_by=answer.said_by, caveat=Caveat.IN_DOUBT,
         )  # fmt: skip
+    if answer.kind is not None:
+        return _said_by_provider(answer, message_id, named, provider, at)
     if 200 <= answer.reply < 300:
         kind = Kind.DELIVERED if answer.is_final else Kind.ACCEPTED
         return Event(provider, kind, at, named, message_id, said_by=answer.said_by)
@@ -58,6 +71,16 @@ def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: d
         provider, kind, at, named, message_id,
         reason=verdict.reason, reply_code=verdict.reply_code, status_code=verdict.status_code,
         diagnostic=answer.text, said_by=answer.said_by,
+    )  # fmt: skip
+
+
+def _said_by_provider(answer: Answer, message_id: int, named: str, provider: str, at: datetime) -> Event:
+    """Never a hard bounce: it is no mail server that speaks of its own mailbox."""
+    kind = answer.kind or Kind.ACCEPTED
+    reason = "" if kind == Kind.ACCEPTED else answer.reason or classify(answer.text).reason
+    return Event(
+        provider, kind, at, named, message_id, provider_message_id=answer.provider_message_id,
+        reason=reason, diagnostic=answer.text, said_by=answer.said_by,
     )  # fmt: skip
 
 

@@ -3,8 +3,11 @@
 from django.conf import settings
 
 from contacts.models import Channel
+from messaging.sendouts.handover.by_esp import ByEsp
 from messaging.sendouts.handover.by_gateway import ByGateway, gateway_of
 from messaging.sendouts.handover.by_smtp import BySmtp
+from messaging.sendouts.handover.pace import Paced
+from messaging.sendouts.handover.routes import Direct, Esp
 from messaging.sendouts.handover.sms_routes import Http
 from messaging.sendouts.handover.ways import Way
 
@@ -20,8 +23,10 @@ def way_of(channel: str) -> Way | None:
 
     None for SMPP, too: `manage.py smpp` hands over by itself, over the sessions that it holds (smpp/sender.py).
     """
-    if channel == Channel.EMAIL and settings.EMAIL_ROUTE is not None:
-        return BySmtp(settings.EMAIL_ROUTE, settings.MAIL_NAME)
+    route = settings.EMAIL_ROUTE
+    if channel == Channel.EMAIL and route is not None:
+        way = ByEsp(route) if isinstance(route, Esp) else BySmtp(route, settings.MAIL_NAME)
+        return Paced(way, settings.EMAIL_LIMITS, is_direct=isinstance(route, Direct))
     if channel == Channel.SMS and isinstance(settings.SMS_ROUTE, Http):
         return ByGateway(settings.SMS_ROUTE)
     return None

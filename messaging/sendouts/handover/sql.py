@@ -25,6 +25,7 @@ MARK: Final = """
 WITH next AS (
   SELECT id FROM messaging_message
   WHERE send_out_id = %(send_out)s AND id BETWEEN %(first)s AND %(last)s AND status = 'waiting' AND attempts = 0
+    AND next_attempt_at IS NULL
   ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE messaging_message m SET attempts = 1, sent_at = now(), provider = %(provider)s
@@ -53,6 +54,13 @@ UPDATE messaging_message SET next_attempt_at = NULL WHERE id = ANY(ARRAY(
     AND (s.state = 'cancelled' OR m.status NOT IN ('waiting', 'deferred', 'unknown'))
   ORDER BY m.next_attempt_at, m.id LIMIT 1000 FOR NO KEY UPDATE OF m SKIP LOCKED))
 """
+# What did not leave after all: as if it had not been marked. Without a time it belongs to its batch once more.
+TAKE_BACK: Final = """
+UPDATE messaging_message m SET attempts = m.attempts - 1, next_attempt_at = h.until,
+  sent_at = CASE WHEN m.attempts > 1 THEN m.sent_at END
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS h(id, until)
+WHERE m.id = h.id AND m.status IN ('waiting', 'deferred', 'unknown')
+"""
 KNOWN_KEYS: Final = "SELECT key FROM messaging_deliveryevent WHERE key = ANY(%s::uuid[])"
 # All that a message needs, and whether it may still be sent: hours may have passed since the rows were made.
 LOAD: Final = """
@@ -60,7 +68,8 @@ SELECT m.id, m.attempts, m.sent_at, COALESCE(m.send_out_id, k.send_out_id), m.co
   EXISTS (SELECT FROM contacts_block b
     WHERE b.address_id = a.id AND b.ended_at IS NULL AND b.held_at IS NULL) AS is_blocked,
   NOT COALESCE(CASE m.channel WHEN 'email' THEN c.accepts_email ELSE c.accepts_sms END, true) AS is_opted_out,
-  c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language, m.next_attempt_at IS NOT NULL
+  c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language,
+  m.next_attempt_at IS NOT NULL, m.send_out_id IS NULL
 FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
 JOIN messaging_content k ON k.id = m.content_id
 LEFT JOIN contacts_contact c ON c.id = m.contact_id

@@ -1,16 +1,17 @@
 """What hand-over asks of a way out, and what a way out gets and gives. Which one a channel has: chosen.py."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol, Self
 
 from django.utils import timezone
 
-from contacts.models import Channel, Contact
+from contacts.models import Channel
 from messaging.models import Content, SendOut
 from messaging.sendouts import contents
+from messaging.sendouts.contents import Person
 from messaging.sendouts.tags import Values
 from messaging.statuses import GIVES_UP_AFTER, Event
 from messaging.tokens import token_of
@@ -20,17 +21,19 @@ from messaging.tokens import token_of
 class Ready:
     """A message that is to leave now: it is marked, and blocks and consent were asked once more.
 
-    `attempt` counts from 1, and `first_at` is when it was first tried (aware UTC); `contact` holds what tags ask for,
-    and is never saved.
+    `attempt` counts from 1, and `first_at` is when it was first tried (aware UTC). `is_planned`: it was on the list of
+    what is tried at its time. `is_single`: a test, or sent again; its send-out is only that of its content.
     """
 
     id: int
     attempt: int
-    first_at: datetime
     address: str
     send_out: SendOut
     content: Content
-    contact: Contact
+    person: Person
+    is_planned: bool = False
+    is_single: bool = False
+    first_at: datetime = field(default_factory=timezone.now)
 
     @cached_property
     def token(self) -> str:
@@ -38,7 +41,7 @@ class Ready:
 
     @cached_property
     def values(self) -> Values:
-        return contents.values_of(self.contact, self.token)
+        return contents.values_of(self.person, self.token)
 
     @cached_property
     def sms(self) -> str:
@@ -66,11 +69,25 @@ class Outcome:
     """What became of the attempt to hand one message over. `ids`: its provider's, of an SMS one for each part.
 
     The event is accepted (with Caveat.IN_DOUBT where nobody knows: it is never sent again), deferred (tried again), or
-    final.
+    final. `wait`: for how long the other side wants to be left alone, seconds, where it said so.
     """
 
     event: Event
     ids: tuple[str, ...] = ()
+    wait: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that did not leave after all: it goes on waiting, and no attempt is counted.
+
+    `until`: when it is tried; None as soon as its batch is taken up again. `refusal`: we are refused, whomever we write
+    to, in these words; its send-out is paused.
+    """
+
+    message: Ready
+    until: datetime | None = None
+    refusal: str = ""
 
 
 class Way(Protocol):
@@ -102,6 +119,6 @@ class Way(Protocol):
         """In how many parts it travels: committed before it leaves, as receipts are of parts."""
         ...
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome]:
-        """One outcome for each message, as they come. Raises nothing that is the fault of a message or a server."""
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+        """One of them for each message, as they come. Raises nothing that is the fault of a message or a server."""
         ...

@@ -10,18 +10,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts.models import Channel, Contact
+from contacts.models import Channel
 from contacts.sql import array, columns
 from messaging.apply import OURSELVES, Said, apply
 from messaging.models import Batch, Content, SendOut
-from messaging.sendouts.handover import chosen, sql
+from messaging.sendouts.contents import Person
+from messaging.sendouts.handover import chosen, holding, sql
 from messaging.sendouts.handover.answers import next_attempt
-from messaging.sendouts.handover.ways import Outcome, Ready, Way, repeat_id
+from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way, repeat_id
 from messaging.sendouts.models import State
 from messaging.sql import LOCK_MESSAGES
 from messaging.statuses import GIVES_UP_AFTER, Caveat, Event, Kind, hex_key_of, key_of
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 SILENT_AFTER: Final = timedelta(minutes=10)
 # A task hands over for so long, then makes room for others: reports must not wait for a large send-out.
 TURN_SECONDS: Final = 2.0
+# So many that are due are tried in one task, and then the next one goes on.
+AT_ONCE: Final = 500
 NOT_SENT: Final = "suppressed"
 
 
@@ -53,6 +55,7 @@ class Loaded(NamedTuple):
     country: str | None
     language: str | None
     is_on_list: bool
+    is_single: bool
 
 
 def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
@@ -90,24 +93,7 @@ def waiting(channel: str | None = None) -> list[int]:
     return sorted(of_channel.values_list("send_out", flat=True).distinct())
 
 
-def nudge_all() -> None:
-    """Have a worker go on with each send-out that has something to hand over."""
-    for pk in waiting():
-        nudge(pk)
-
-
-def nudge(send_out_id: int) -> None:
-    """Have a worker hand over soon. Without a broker the beat comes by; nothing is lost."""
-    from messaging.tasks import hand_over as task  # noqa: PLC0415 -- tasks import this module
-
-    try:
-        if cache.add(f"messaging.handover.{send_out_id}", 1, timeout=4):
-            task.delay(send_out_id)
-    except Exception as error:  # noqa: BLE001 -- whatever ails the broker, the beat comes by
-        log.warning("The broker cannot be reached (%s).", type(error).__name__)
-
-
-def try_again(limit: int = 500) -> int:
+def try_again(limit: int = AT_ONCE) -> int:
     """Try what was put off and is due, and single messages. Returns how many were tried."""
     done = 0
     for way in filter(None, map(chosen.way_of, Channel)):
@@ -116,7 +102,7 @@ def try_again(limit: int = 500) -> int:
     return done
 
 
-def try_again_by(way: Way, limit: int = 500, goes_on: Callable[[], bool] = lambda: True) -> int:
+def try_again_by(way: Way, limit: int = AT_ONCE, goes_on: Callable[[], bool] = lambda: True) -> int:
     """The same by a way that is open already, while `goes_on`."""
     _execute(sql.FORGET, [])
     done = 0
@@ -164,9 +150,9 @@ def _hand_over_batch(send_out_id: int, way: Way, is_over: Callable[[], bool]) ->
         return False
     batch_id, first, last = claimed
     _settle_doubtful(send_out_id, first, last)
-    of = {"send_out": send_out_id, "first": first, "last": last, "limit": way.slice, "provider": way.slug}
+    of = {"send_out": send_out_id, "first": first, "last": last, "provider": way.slug}
     while _execute(sql.HOLD_BATCH, [batch_id]):
-        marked = _ids(sql.MARK, of)
+        marked = _ids(sql.MARK, of | {"limit": way.slice})
         if not marked:
             _execute(sql.END_BATCH, [batch_id])
             return True
@@ -191,8 +177,15 @@ def _send(marked: Sequence[int], way: Way) -> None:
         else:
             ready.append(_ready(each, send_outs[each.send_out_id]))
     _set_parts(ready, way)
-    outcomes += way.send_all(ready)
+    held = list[Held]()
+    for found in way.send_all(ready):
+        if isinstance(found, Held):
+            held.append(found)
+        else:
+            outcomes.append(found)
+    outcomes += holding.refused_singles(held, way)
     _record(outcomes, {each.id: each for each in loaded}, way)
+    holding.take_back(held)
 
 
 def _set_parts(ready: Sequence[Ready], way: Way) -> None:
@@ -203,9 +196,13 @@ def _set_parts(ready: Sequence[Ready], way: Way) -> None:
 
 def _record(outcomes: Sequence[Outcome], by_id: dict[int, Loaded], way: Way) -> None:
     """The events, what the provider calls the messages, and when to try again what was put off: one transaction."""
-    plans = [(each.event.message_id, _again(each, by_id, way), hex_key_of(each.event)) for each in outcomes]
+    plans = [(each.event, _again(each, by_id, way)) for each in outcomes]
     # Of a first attempt that has an outcome, nothing is on the list.
-    needed = [plan for plan in plans if plan[0] is not None and (plan[1] or by_id[plan[0]].is_on_list)]
+    needed = [
+        (event.message_id, at, hex_key_of(event))
+        for event, at in plans
+        if event.message_id is not None and (at or by_id[event.message_id].is_on_list)
+    ]
     named = [each for each in outcomes if each.ids]
     with transaction.atomic():
         if named or needed:
@@ -250,12 +247,14 @@ def _why_not(each: Loaded, send_out: SendOut) -> Event | None:
 
 def _ready(each: Loaded, send_out: SendOut) -> Ready:
     is_email = send_out.channel == Channel.EMAIL
-    contact = Contact(
-        first_name=each.first_name or "", last_name=each.last_name or "", country=each.country or "",
-        email=each.email or (each.address if is_email else ""), language=each.language or "",
-        mobile_digits=each.mobile or ("" if is_email else each.address),
+    person = Person(
+        each.first_name or "", each.last_name or "", each.email or (each.address if is_email else ""),
+        each.mobile or ("" if is_email else each.address), each.country or "", each.language or "",
     )  # fmt: skip
-    return Ready(each.id, each.attempt, each.first_at, each.address, send_out, _content(each.content_id), contact)
+    content = _content(each.content_id)
+    return Ready(
+        each.id, each.attempt, each.address, send_out, content, person, each.is_on_list, each.is_single, each.first_at
+    )
 
 
 _CONTENTS: Final[dict[int, Content]] = {}

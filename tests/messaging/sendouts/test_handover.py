@@ -14,9 +14,8 @@ from contacts.addresses import address_of
 from contacts.models import Block, Channel, Contact
 from messaging.models import Batch, DeliveryEvent, Message, SendOut
 from messaging.sendouts import lifecycle
-from messaging.sendouts.handover import work
+from messaging.sendouts.handover import by_smtp, work
 from messaging.sendouts.handover.answers import SCHEDULE, Answer, event_of, next_attempt
-from messaging.sendouts.handover.by_smtp import BySmtp
 from messaging.sendouts.handover.routes import Direct, Relay
 from messaging.sendouts.handover.smtp import NoServerError, Outgoing, Post
 from messaging.sendouts.handover.ways import Way
@@ -31,7 +30,12 @@ from tests.messaging.sendouts.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SLICE = BySmtp.slice
+SLICE = by_smtp.FIRST_SLICE
+
+
+@pytest.fixture(autouse=True)
+def first_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_smtp, "_SLICES", {})
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Contact
-from messaging.sendouts.letter import Letter, html_value, letter_of, mailbox, one_line
+from messaging.sendouts.letter import Letter, html_value, in_ascii, letter_of, mailbox, one_line
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import text_of_html
 from messaging.sendouts.sms import Length, length_of
@@ -32,8 +32,10 @@ NOWHERE: Final = "#"
 LIKE_A_LINK: Final = "{}/u/12345678-0123456789abcdef/"
 # The address of an <a>, in double or single quotes.
 _HREF: Final = re.compile(r"""(<a\b[^<>]*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
-# Stands for link number n while tags are read: from the private use area, which no email needs.
+# Stands for link number n while tags are read: from the private use area, which no email needs. One that its author
+# wrote would be taken for ours, so it is shown as what it is to everybody else: no sign at all.
 _MARK: Final = re.compile("\ue000(\\d+)\ue001")
+_NO_SIGNS: Final = dict.fromkeys((0xE000, 0xE001), "\ufffd")
 # The pixel's number; there are never so many links.
 _PIXEL: Final = 10**9
 _END_OF_BODY: Final = re.compile(r"</body\s*>", re.IGNORECASE)
@@ -169,7 +171,7 @@ def _letter(of: Letterhead) -> Letter:
         html, plain = _with_way_out(html, plain)
     # Gmail, "Feedback Loop": which send-out, of which kind, and last who sends it, for ever the same.
     kind = "transactional" if of.is_transactional else "marketing"
-    headers = {"From": mailbox(of.sender_name, of.sender), "Feedback-ID": f"{of.send_out_id}:{kind}:engage"}
+    headers = {"From": mailbox(of.sender_name, in_ascii(of.sender)), "Feedback-ID": f"{of.send_out_id}:{kind}:engage"}
     # Both keep automatic replies away: what no person wrote (RFC 3834 5), and what goes to many (RFC 3834 2).
     if of.is_transactional:
         headers |= {"Auto-Submitted": "auto-generated"}
@@ -212,6 +214,7 @@ def _at_end(html: str, more: str) -> str:
 
 def noticed(html: str, *, opens: bool, clicks: bool) -> Text:
     """The HTML with our links and our pixel in it, compiled. Raises TagError."""
+    html = html.translate(_NO_SIGNS)
     numbers = iter(range(html.count("<")))
 
     def marked(found: re.Match[str]) -> str:
@@ -264,4 +267,11 @@ def target(html: str, number: int, values: Values) -> str | None:
         filled = compiled(address).fill(values, lambda value: quote(value, safe=""))
     except TagError:
         return None
-    return filled if urlsplit(filled).hostname else None
+    return filled if _has_host(filled) else None
+
+
+def _has_host(address: str) -> bool:
+    try:
+        return bool(urlsplit(address).hostname)
+    except ValueError:  # such as http://[::1
+        return False

@@ -197,6 +197,15 @@ def mailbox(name: str, address: str) -> str:
     return formataddr((one_line(name).strip(), address))
 
 
+def in_ascii(address: str) -> str:
+    """The address with its domain as the DNS knows it (RFC 5890)."""
+    local, _at, domain = address.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode()}" if not domain.isascii() else address
+    except UnicodeError:
+        return address
+
+
 def date() -> str:
     return format_datetime(timezone.now())
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from contacts.models import Channel
 from messaging.sendouts.handover.answers import SCHEDULE, event_of
-from messaging.sendouts.handover.by_smtp import mail_of
+from messaging.sendouts.handover.by_smtp import written
 from messaging.sendouts.handover.esp import EspPost
 from messaging.sendouts.handover.routes import Esp
 from messaging.sendouts.handover.ways import Held, Outcome, Ready
@@ -36,7 +36,9 @@ class ByEsp:
 
     def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
         by_id = {each.id: each for each in messages}
-        for mail, answer in self._post.send_all([mail_of(each) for each in messages]):
+        mails, unwritten = written(messages, self.slug)
+        yield from unwritten
+        for mail, answer in self._post.send_all(mails):
             if answer.is_untried:
                 said_by = f"{answer.said_by}: " if answer.said_by else ""
                 yield Held(by_id[mail.message_id], refusal=f"{said_by}{answer.text}" if answer.refuses_us else "")

@@ -1,5 +1,6 @@
 """Emails by SMTP, to a relay or to the servers of the receiving domains (smtp.py)."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -9,15 +10,21 @@ from typing import Final
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from contacts.models import Channel
+from messaging.apply import OURSELVES
 from messaging.incoming import addresses
 from messaging.sendouts import contents
 from messaging.sendouts.dkim import Key, keys_for
 from messaging.sendouts.handover.answers import SCHEDULE, event_of
 from messaging.sendouts.handover.routes import Route
 from messaging.sendouts.handover.smtp import Outgoing, Post
-from messaging.sendouts.handover.ways import Outcome, Ready
+from messaging.sendouts.handover.ways import Held, Outcome, Ready
+from messaging.sendouts.letter import in_ascii
+from messaging.statuses import Event, Kind
+
+log = logging.getLogger(__name__)
 
 # So many mails leave between two looks at whether somebody pressed Pause: more where a server is fast, as each look has
 # its price, fewer where it is slow, so that Pause takes effect within seconds.
@@ -54,9 +61,11 @@ class BySmtp:
     def parts_of(self, _message: Ready) -> int:
         return 1
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
         start = monotonic()
-        for mail, answer in self._post.send_all([mail_of(each) for each in messages]):
+        mails, unwritten = written(messages, self.slug)
+        yield from unwritten
+        for mail, answer in self._post.send_all(mails):
             yield Outcome(event_of(answer, mail.message_id, mail.attempt, self.slug, timezone.now()))
         if len(messages) >= self.slice:
             _SLICES[self.slug] = next_slice(self.slice, monotonic() - start)
@@ -69,13 +78,40 @@ def next_slice(size: int, seconds: float) -> int:
     return max(size // 2, SMALLEST_SLICE) if seconds > MOST_SECONDS else size
 
 
+def written(messages: Sequence[Ready], slug: str) -> tuple[list[Outgoing], list[Outcome | Held]]:
+    """The mails; and of each that cannot be written what follows, so that it does not take the others with it."""
+    mails, unwritten = list[Outgoing](), list[Outcome | Held]()
+    for each in messages:
+        try:
+            contents.letter_for(each.send_out, each.content)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it would be so for everybody
+            # No more than its kind: the words of errors may hold an address.
+            log.error("The emails of send-out %d cannot be written: %s", each.send_out.pk, type(error).__name__)
+            unwritten.append(Held(each, refusal=_("Its emails cannot be written. Look at the sender and the content.")))
+            continue
+        try:
+            mails.append(mail_of(each))
+        except Exception as error:  # noqa: BLE001 -- it must not take the others with it
+            log.error("Email %d cannot be written: %s", each.id, type(error).__name__)
+            unwritten.append(Outcome(_unwritten(each, slug)))
+    return mails, unwritten
+
+
+def _unwritten(message: Ready, slug: str) -> Event:
+    return Event(
+        slug, Kind.SOFT_BOUNCE, timezone.now(), message.repeat_id, message.id,
+        reason="protocol_error", diagnostic=_("Not sent: the email could not be written for this contact."),
+        said_by=OURSELVES,
+    )  # fmt: skip
+
+
 def mail_of(message: Ready) -> Outgoing:
     """The mail, and whom the envelope says that it is from and to."""
     send_out, recipient, now = message.send_out, in_ascii(message.address), int(time())
     headers = contents.own_headers(recipient, message.token, _date(now), is_transactional=send_out.is_transactional)
     keys = _keys(send_out.sender) if settings.DKIM_KEYS else ()
     mail = contents.letter_for(send_out, message.content).mail(message.values, headers, keys, now)
-    sender = addresses.return_path_of(message.token) if settings.BOUNCE_DOMAIN else send_out.sender
+    sender = addresses.return_path_of(message.token) if settings.BOUNCE_DOMAIN else in_ascii(send_out.sender)
     return Outgoing(message.id, message.attempt, sender, recipient, mail)
 
 
@@ -87,12 +123,3 @@ def _keys(sender: str) -> tuple[Key, ...]:
 def _date(at: int) -> str:
     """As the Date header has it."""
     return format_datetime(datetime.fromtimestamp(at, UTC))
-
-
-def in_ascii(address: str) -> str:
-    """The address with its domain as the DNS knows it (RFC 5890)."""
-    local, _at, domain = address.rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode()}" if not domain.isascii() else address
-    except UnicodeError:
-        return address

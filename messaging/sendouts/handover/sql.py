@@ -69,7 +69,7 @@ SELECT m.id, m.attempts, m.sent_at, COALESCE(m.send_out_id, k.send_out_id), m.co
     WHERE b.address_id = a.id AND b.ended_at IS NULL AND b.held_at IS NULL) AS is_blocked,
   NOT COALESCE(CASE m.channel WHEN 'email' THEN c.accepts_email ELSE c.accepts_sms END, true) AS is_opted_out,
   c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language,
-  m.next_attempt_at IS NOT NULL, m.send_out_id IS NULL
+  m.next_attempt_at IS NOT NULL, m.send_out_id IS NULL, m.send_out_id IS NOT NULL AND c.id IS NULL AS is_deleted
 FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
 JOIN messaging_content k ON k.id = m.content_id
 LEFT JOIN contacts_contact c ON c.id = m.contact_id

@@ -56,6 +56,7 @@ class Loaded(NamedTuple):
     language: str | None
     is_on_list: bool
     is_single: bool
+    is_deleted: bool
 
 
 def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
@@ -237,6 +238,9 @@ def _why_not(each: Loaded, send_out: SendOut) -> Event | None:
         why = _("Not sent: the address was blocked before its turn came.")
     elif each.is_opted_out and not send_out.is_transactional:
         why = _("Not sent: the person unsubscribed before its turn came.")
+    elif each.is_deleted:
+        # Nobody knows any more whether they wanted it.
+        why = _("Not sent: the contact was deleted before its turn came.")
     else:
         return None
     return Event(

@@ -1,7 +1,11 @@
 """One message by itself: sent again to its contact, or a test to oneself. Handed over like what is tried again."""
 
+from datetime import timedelta
+from typing import Final
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,6 +16,10 @@ from messaging.models import Message
 from messaging.sendouts import contents
 from messaging.sendouts.handover import chosen
 from messaging.sendouts.models import Content, SendOut
+from messaging.statuses import Status
+
+# A second press within this is the same wish.
+PRESSED_TWICE_WITHIN: Final = timedelta(seconds=10)
 
 
 class RefusedError(Exception):
@@ -25,7 +33,17 @@ def send_again(message: Message) -> Message:
         raise RefusedError(_("There is no contact any more, or nobody knows what it said."))
     address = contact.email_address if message.channel == Channel.EMAIL else contact.mobile_address
     _check(message.channel, address, contact, is_transactional=content.send_out.is_transactional)
-    return _queued(message.channel, address or message.address, content, contact)
+    with transaction.atomic():
+        Message.objects.select_for_update(no_key=True).get(pk=message.pk)  # pressed twice at once: one copy
+        if _is_on_its_way(content, contact):
+            raise RefusedError(_("It is on its way already."))
+        return _queued(message.channel, address or message.address, content, contact)
+
+
+def _is_on_its_way(content: Content, contact: Contact) -> bool:
+    same = Message.objects.filter(contact=contact, content=content, send_out=None)
+    just_made = Q(created_at__gt=timezone.now() - PRESSED_TWICE_WITHIN)
+    return same.filter(just_made | Q(status=Status.WAITING)).exists()
 
 
 def send_test(send_out: SendOut, email: str, mobile: str = "") -> Message:

@@ -27,7 +27,7 @@ def page_of(rows: "QuerySet[Row, Any]", before: str, *, is_search: bool = False)
 
     `is_search`: a text search picks the rows.
     """
-    cursor = int(before) if before.isascii() and before.isdigit() and int(before[:19]) <= LARGEST else None
+    cursor = number_in(before)
     if is_search:
         found = newest_matching(rows, SIZE + 1, cursor)
     else:
@@ -35,6 +35,12 @@ def page_of(rows: "QuerySet[Row, Any]", before: str, *, is_search: bool = False)
         found = list(older.order_by("-pk")[: SIZE + 1])
     has_more = len(found) > SIZE
     return Page(found[:SIZE], found[SIZE - 1].pk if has_more else None, cursor is None)
+
+
+def number_in(typed: str) -> int | None:
+    """The number of a row, as an address of ours names it; None for anything else."""
+    is_number = typed.isascii() and typed.isdigit() and len(typed) <= len(str(LARGEST)) and int(typed) <= LARGEST
+    return int(typed) if is_number else None
 
 
 def newest_number(model: type[Model]) -> int:

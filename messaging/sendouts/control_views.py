@@ -9,11 +9,11 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
+from contacts.keyset import LARGEST, number_in
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page
 from messaging.models import LeftOut, SendOut
 from messaging.sendouts import sql
-from messaging.sendouts.audience import LARGEST
 from messaging.sendouts.forms import MasterForm
 from messaging.sendouts.models import MasterControl, Progress, Why, new_seed
 
@@ -91,8 +91,7 @@ def left_out(request: HtmxRequest, pk: int, why: str) -> HttpResponse:
     found = get_object_or_404(SendOut, pk=pk)
     if why not in Why.values:
         raise Http404
-    typed = request.GET.get("before", "")
-    before = int(typed) if typed.isascii() and typed.isdigit() and int(typed[:19]) <= LARGEST else LARGEST
+    before = number_in(request.GET.get("before", "")) or LARGEST
     rows = LeftOut.objects.filter(send_out=found, why=why, contact_id__lt=before).order_by("-contact_id")
     numbers = list(rows.values_list("contact_id", flat=True)[: PAGE + 1])
     contacts = Contact.objects.in_bulk(numbers[:PAGE])

@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from contacts.keyset import LARGEST, number_in
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page
 from messaging.sendouts import drafts, judging, lifecycle, lists
-from messaging.sendouts.audience import LARGEST, Audience, Listed, read
+from messaging.sendouts.audience import Audience, Listed, read
 from messaging.sendouts.forms import (
     AudienceForm,
     EmailContentForm,
@@ -111,8 +112,13 @@ def content(request: HtmxRequest, pk: int) -> HttpResponse:
     if said.get("mjml"):
         said["html"] = said["mjml"]
     form = made_of(request.POST or None, initial=said | {n: getattr(send_out, n) for n in ("sender_name", "sender")})
+    version = str(send_out.content_id or "")
+    if form.is_bound and request.POST.get("seen", version) != version:
+        form.add_error(
+            None, _("Somebody has saved another text meanwhile. Yours stands here; saving it replaces theirs.")
+        )
     if not form.is_valid():
-        return _step(request, send_out, "content", {"form": form}, is_bad=form.is_bound)
+        return _step(request, send_out, "content", {"form": form, "seen": version}, is_bad=form.is_bound)
     filled = form.cleaned_data
     senders = {name: filled[name] for name in ("sender_name", "sender") if name in filled}
     drafts.save(send_out, request.user.pk, "sender", **senders)
@@ -140,6 +146,8 @@ def final(request: HtmxRequest, pk: int) -> HttpResponse:
     """How many get it, how many do not and why; and the button that starts it."""
     send_out = draft_of(pk)
     form = StartForm(request.POST or None)
+    if form.is_bound and request.POST.get("seen", latest := latest_change(send_out)) != latest:
+        form.add_error(None, _("It was changed since you opened this page. Look at it once more, then start it."))
     if send_out.content_id is None or not form.is_valid():
         return _ask_start(request, send_out, form)
     if form.cleaned_data["when"] == "later":
@@ -156,8 +164,7 @@ def final(request: HtmxRequest, pk: int) -> HttpResponse:
 def members(request: HtmxRequest, pk: int, outcome: str) -> HttpResponse:
     """The contacts behind a number of the final page."""
     send_out = draft_of(pk)
-    typed = request.GET.get("before", "")
-    before = int(typed) if typed.isascii() and typed.isdigit() and int(typed[:19]) <= LARGEST else LARGEST
+    before = number_in(request.GET.get("before", "")) or LARGEST
     numbers = judging.members(judging.rules_of(send_out), outcome, before, PAGE + 1) if outcome in OUTCOMES else []
     found = Contact.objects.in_bulk(numbers[:PAGE])
     context = {
@@ -177,6 +184,11 @@ OUTCOMES: Final[dict[str, Any]] = {
     Status.CONTROL_GROUP.value: Status.CONTROL_GROUP.label,
     **{why.value: why.label for why in Why},
 }
+
+
+def latest_change(send_out: SendOut) -> str:
+    """Names the state in which somebody sees the draft: every edit writes a line of its history."""
+    return str(send_out.changes.order_by("-pk").values_list("pk", flat=True).first() or "")
 
 
 def draft_of(pk: int) -> SendOut:
@@ -223,7 +235,8 @@ def _ask_start(request: HtmxRequest, send_out: SendOut, form: StartForm) -> Http
     found = judging.counts(judging.rules_of(send_out))
     context = {
         "form": form, "counts": found, "reasons": reasons_of(found), "is_empty": not found.get_it,
-        "audience_says": describe(send_out), "can_leave": bool(slug_of(send_out.channel)),
+        "seen": latest_change(send_out), "audience_says": describe(send_out),
+        "can_leave": bool(slug_of(send_out.channel)),
     }  # fmt: skip
     return _step(request, send_out, "final", context, is_bad=form.is_bound)
 

@@ -126,7 +126,7 @@ def send_out_messages(request: HtmxRequest, pk: int, status: str) -> HttpRespons
     found = get_object_or_404(SendOut, pk=pk)
     if status not in Status.values:
         raise Http404
-    reason, before = request.GET.get("reason", ""), request.GET.get("before", "")
+    reason, before = request.GET.get("reason", "").replace("\0", ""), request.GET.get("before", "")
     chosen = shown_by(found, status, reason, before).select_related("send_out", "address")
     rows = page_of(chosen, before)
     holders = Contact.objects.in_bulk([each.contact_id for each in rows.rows if each.contact_id])

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -19,6 +19,7 @@ from contacts.models import Channel, Label
 from messaging.sendouts import contents
 from messaging.sendouts.audience import (
     Audience,
+    AudienceError,
     Condition,
     Country,
     Created,
@@ -29,13 +30,17 @@ from messaging.sendouts.audience import (
     Opened,
     Segment,
     SentTo,
+    read,
 )
+from messaging.sendouts.letter import in_ascii
 from messaging.sendouts.mjml_source import MjmlError, html_of, is_mjml
 from messaging.sendouts.models import LARGEST_PERCENTAGE, AddressList, SendOut, State
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
 
 # So many earlier send-outs and lists are offered, the newest.
 OFFERED: Final = 50
+# Later than that is a slip in the year.
+LATEST: Final = timedelta(days=366)
 LONGEST_PASTE: Final = 2_000_000
 IS: Final = [("", gettext_lazy("is")), ("not", gettext_lazy("is not"))]
 HAS: Final = [("", gettext_lazy("has one of")), ("not", gettext_lazy("has none of"))]
@@ -133,9 +138,18 @@ class AudienceForm(forms.Form):
             self.add_error("until", _("The end lies before the beginning."))
         if not self.errors and cleaned["kind"] == "segment" and not self._conditions(cleaned):
             self.add_error(None, _("Fill in at least one condition, or choose Everybody."))
+        if not self.errors and cleaned["kind"] == "segment":
+            self._refuse_unreadable()
         if not self.errors and cleaned["kind"] == "list" and not (cleaned["listed"] or self.has_new_list(cleaned)):
             self.add_error(None, _("Paste addresses, upload a file, or choose a list."))
         return cleaned
+
+    def _refuse_unreadable(self) -> None:
+        """What cannot be read back would lock everybody out of the draft."""
+        try:
+            read(self.audience().as_json())
+        except AudienceError:
+            self.add_error(None, _("This cannot be: look at the days, and at how many values there are."))
 
     def has_new_list(self, cleaned: dict[str, Any]) -> bool:
         return bool(cleaned.get("upload") or cleaned.get("pasted"))
@@ -148,7 +162,7 @@ class AudienceForm(forms.Form):
         if upload:
             return upload.name or _("Uploaded"), upload
         if pasted := self.cleaned_data["pasted"]:
-            return _("Pasted"), io.BytesIO(pasted.encode())
+            return _("Pasted"), io.BytesIO("\n".join(pasted.splitlines()).encode())
         return None
 
     def audience(self) -> Audience:
@@ -215,6 +229,13 @@ class EmailContentForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
     )  # fmt: skip
     text = forms.CharField(label=gettext_lazy("Plain text"), required=False, widget=forms.Textarea(attrs={"rows": 8}))
+
+    def clean_sender(self) -> str:
+        """An address that a header can hold: its domain has a form in ASCII."""
+        given: str = self.cleaned_data["sender"]
+        if not in_ascii(given).isascii():
+            raise ValidationError(_("This domain cannot be written as the DNS wants it."))
+        return given
 
     def clean_html(self) -> str:
         """The HTML; what it was made from is kept beside it."""
@@ -284,6 +305,8 @@ class StartForm(forms.Form):
         at: datetime | None = cleaned.get("at")
         if not self.errors and cleaned.get("when") == "later" and (at is None or at <= timezone.now()):
             self.add_error("at", _("Choose a time to come."))
+        elif not self.errors and at is not None and at > timezone.now() + LATEST:
+            self.add_error("at", _("Choose a time within a year."))
         return cleaned
 
 

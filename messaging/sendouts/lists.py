@@ -96,7 +96,7 @@ def _keep_batch(made: AddressList, batch: list[tuple[int, str]]) -> None:
 
 def address_in(line: str) -> tuple[Channel, str]:
     """The address in a line of one cell or several: the first cell that is one. Raises ValidationError."""
-    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=_separator(line)), [])]
+    cells = [cell.strip() for cell in next(csv.reader([line.replace("\r", " ")], delimiter=_separator(line)), [])]
     problem: ValidationError | None = None
     for cell in cells:
         try:

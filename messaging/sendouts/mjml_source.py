@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 import mjml
 from django.utils.translation import gettext as _
 
-BEGINS: Final = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<mjml[\s>]", re.DOTALL)
+# A comment once read is not read another way (?>): with many of them that would take for ever.
+BEGINS: Final = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?><!--.*?-->\s*)*<mjml[\s>]", re.DOTALL)
 # Each alternative begins with a character of its own, so it takes time linear in the length.
-ELEMENT: Final = re.compile(r"""<!--.*?(?:-->|\Z)|<(/?)(mj[a-z-]*)((?:[^>"']|"[^"]*"|'[^']*')*)>""", re.DOTALL)
+ELEMENT: Final = re.compile(r"""<!--.*?(?:-->|\Z)|<(/?)(mj[a-z-]*)((?:[^<>"']|"[^"]*"|'[^']*')*)>""", re.DOTALL)
 POSITION: Final = re.compile(r" in root template at position (\d+):\d+")
 
 # https://documentation.mjml.io: where each may stand. None: anywhere that is not wrong.

@@ -29,6 +29,13 @@ class _Reader(HTMLParser):
         # What each open link says, and where it leads.
         self._links: list[tuple[int, int, str]] = []
 
+    def parse_html_declaration(self, i: int) -> int:
+        """What begins like a declaration and is none, such as `<![x[`, is a comment to browsers; the library raises."""
+        try:
+            return super().parse_html_declaration(i)
+        except AssertionError:
+            return self.parse_bogus_comment(i)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag in _UNSEEN:

@@ -39,6 +39,8 @@ from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
 
 # So many earlier send-outs and lists are offered, the newest.
 OFFERED: Final = 50
+# What is a condition once it is filled in.
+CONDITIONS: Final = frozenset({"country", "language", "since", "until", "labels", "sent_to", "opened"})
 # Later than that is a slip in the year.
 LATEST: Final = timedelta(days=366)
 LONGEST_PASTE: Final = 2_000_000
@@ -136,6 +138,7 @@ class AudienceForm(forms.Form):
         since, until = cleaned.get("since"), cleaned.get("until")
         if since and until and until < since:
             self.add_error("until", _("The end lies before the beginning."))
+        self._refuse_what_would_be_ignored(cleaned)
         if not self.errors and cleaned["kind"] == "segment" and not self._conditions(cleaned):
             self.add_error(None, _("Fill in at least one condition, or choose Everybody."))
         if not self.errors and cleaned["kind"] == "segment":
@@ -143,6 +146,16 @@ class AudienceForm(forms.Form):
         if not self.errors and cleaned["kind"] == "list" and not (cleaned["listed"] or self.has_new_list(cleaned)):
             self.add_error(None, _("Paste addresses, upload a file, or choose a list."))
         return cleaned
+
+    def _refuse_what_would_be_ignored(self, cleaned: dict[str, Any]) -> None:
+        """Who fills in a condition and leaves "Everybody" chosen would write to everybody."""
+        if self.errors or self.data.get("kind") is None:
+            return
+        changed = {*self.changed_data}
+        if cleaned["kind"] != "list" and changed & {"pasted", "upload"}:
+            self.add_error("kind", _("You gave a list. Choose “A list of addresses”, or take it out."))
+        elif cleaned["kind"] != "segment" and changed & CONDITIONS and self._conditions(cleaned):
+            self.add_error("kind", _("You filled in conditions. Choose “A segment”, or empty them."))
 
     def _refuse_unreadable(self) -> None:
         """What cannot be read back would lock everybody out of the draft."""

@@ -258,3 +258,30 @@ def test_garbage_in_a_list_is_told_line_by_line() -> None:
     found = lists.keep("List", io.BytesIO(garbage), make_user("").pk)
 
     assert found.bad >= 6
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "all", "country": "SE"}, {"kind": "all", "pasted": "anna@there.example"},
+        {"kind": "list", "pasted": "anna@there.example", "language": "sv"}, {"kind": "segment", "language": "sv", "pasted": "a"},
+    ],
+)  # fmt: skip
+def test_what_was_filled_in_is_never_left_out_in_silence(given: dict[str, str]) -> None:
+    marketer = log_in("Marketers")
+    page = address("send_out_audience", ready(marketer).pk)
+
+    answer = marketer.post(page, given)
+
+    assert answer.status_code == 422
+    assert "Choose “" in answer.content.decode()
+
+
+def test_a_segment_can_become_everybody_again() -> None:
+    marketer = log_in("Marketers")
+    page = address("send_out_audience", (made := ready(marketer)).pk)
+    marketer.post(page, {"kind": "segment", "country": "SE"})
+
+    assert marketer.post(page, {"kind": "all", "country": "SE"}).status_code == 302
+    made.refresh_from_db()
+    assert made.audience == {"kind": "all"}

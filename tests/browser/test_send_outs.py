@@ -226,3 +226,17 @@ def test_what_is_being_sent_looks_for_news_by_itself(open_as: Open) -> None:
     keeping.look(margin=timedelta(0))
 
     expect(page.get_by_role("heading", name="Bounces by reason")).to_be_visible(timeout=20_000)
+
+
+def test_what_one_may_do_with_a_message_is_in_sight_beside_a_long_address(open_as: Open) -> None:
+    from tests.messaging.sendouts.people import run  # noqa: PLC0415 -- it makes models at once
+
+    contact = make_contact(email=f"{'anna' * 12}@there.example")
+    run(draft())
+    page = open_as("Marketers", "narrow")
+    page.goto(f"{contact.get_absolute_url()}messages/")
+
+    for name in ("What it said", "Send again"):
+        box = page.get_by_role("link", name=name).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 390

@@ -9,9 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-import dns.exception
-import dns.resolver
-
 from messaging.sendouts.handover.answers import Answer
 from messaging.sendouts.handover.routes import Direct, Relay, Route
 
@@ -159,6 +156,9 @@ def servers_of(domain: str) -> list[str]:
 
     Raises NoServerError; a domain that says that it takes no mail (RFC 7505) is one.
     """
+    import dns.exception  # noqa: PLC0415 -- not in every worker: 1.5 MB
+    import dns.resolver  # noqa: PLC0415
+
     try:
         found = dns.resolver.resolve(domain, "MX", lifetime=10)
     except dns.resolver.NXDOMAIN:

@@ -10,15 +10,15 @@ echo "Install one (Debian: apt install python3 python3-venv), or name it: PYTHON
 endef
 BOOTSTRAP = @$(if $(FOUND),$(FOUND) -I engage/bootstrap.py,$(NO_PYTHON);)
 
-.PHONY: run test lint unit browser newcomer chaos bench
+.PHONY: run test lint unit postfix browser newcomer chaos bench
 
 run:
 	$(BOOTSTRAP) engage.run
 
 test:
-	$(BOOTSTRAP) --tests tests.checks lint unit browser newcomer chaos
+	$(BOOTSTRAP) --tests tests.checks lint unit postfix browser newcomer chaos
 
-lint unit browser newcomer chaos:
+lint unit postfix browser newcomer chaos:
 	$(BOOTSTRAP) --tests tests.checks $@
 
 # What to measure is said by ONLY=…

@@ -22,6 +22,8 @@ GROUPS = (
     "outage",
     "replies",
     "mails",
+    "smpp",
+    "smtp",
 )
 # ONLY=apply means all figures of that name.
 PARTS = {"apply": ("apply", "overlap")}

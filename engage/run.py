@@ -25,8 +25,10 @@ from engage.embedded import StartError
 
 START_SECONDS = 60
 STOP_SECONDS = 15
-# The beginning of an EMAIL_ROUTE to a receiver on this machine (messaging/demo/receiver.py).
+# The beginning of an EMAIL_ROUTE to a receiver on this machine (messaging/demo/receiver.py), and of one of SMPP_URLS
+# (messaging/demo/phones.py).
 TRY_OUT = "mx://127.0.0.1:"
+TRY_OUT_SMS = "smpp://tryout:tryout@127.0.0.1:"
 WORKER_NICENESS = 10
 LOG_INS = "marketer, administrator, support"
 # The commands that bring reports in otherwise than by webhook, and the setting that asks for each.
@@ -153,16 +155,19 @@ def fill_environment(var: Path) -> None:
 
 
 def fill_in_the_world() -> None:
-    """Where nobody has said how emails leave: a receiver of ours stands in for everybody's, and its bounces come home.
+    """Where nobody has said how emails or SMS leave: a receiver of ours stands in for everybody's, and its bounces and
+    receipts come home.
 
     docs/marketers.md, Trying it out.
     """
-    if os.environ.get("EMAIL_ROUTE") or os.environ.get("BOUNCE_LISTEN"):
-        return
-    receiver, bounces = free_ports(2)
-    os.environ["EMAIL_ROUTE"] = f"{TRY_OUT}{receiver}"
-    os.environ["BOUNCE_LISTEN"] = f"smtp://127.0.0.1:{bounces}"
-    os.environ.setdefault("BOUNCE_DOMAIN", "bounces.localhost")
+    receiver, bounces, phones = free_ports(3)
+    if not (os.environ.get("EMAIL_ROUTE") or os.environ.get("BOUNCE_LISTEN")):
+        os.environ["EMAIL_ROUTE"] = f"{TRY_OUT}{receiver}"
+        os.environ["BOUNCE_LISTEN"] = f"smtp://127.0.0.1:{bounces}"
+        os.environ.setdefault("BOUNCE_DOMAIN", "bounces.localhost")
+    if not (os.environ.get("SMS_ROUTE") or os.environ.get("SMPP_URLS")):
+        os.environ["SMPP_URLS"] = f"{TRY_OUT_SMS}{phones}/tryout?codes=map"
+        os.environ["SMS_ROUTE"] = "smpp:tryout"
 
 
 def free_ports(count: int) -> list[int]:
@@ -232,7 +237,8 @@ def processes() -> list[tuple[str, list[str]]]:
     """What runs, by name; what brings reports in only where somebody has said from where."""
     wanted = [name for name, setting in CARRIERS.items() if os.environ.get(setting, "").strip(" ,")]
     carriers = [(name, ["manage.py", name]) for name in wanted]
-    is_trial = os.environ.get("EMAIL_ROUTE", "").startswith(TRY_OUT)
+    trials = {"EMAIL_ROUTE": TRY_OUT, "SMPP_URLS": TRY_OUT_SMS}
+    is_trial = any(os.environ.get(setting, "").startswith(beginning) for setting, beginning in trials.items())
     world = [("tryout", ["manage.py", "tryout_receiver"])] if is_trial else []
     return [("worker", worker()), ("web", web()), ("beat", beat()), *carriers, *world]
 

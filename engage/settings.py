@@ -13,7 +13,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
-from messaging.sendouts.handover.routes import route_of
+from messaging.sendouts.dkim import keys_of
+from messaging.sendouts.handover.rates import CAREFUL, limits_of
+from messaging.sendouts.handover.routes import route_of, to_strangers
+from messaging.sendouts.handover.sms_routes import sms_route_of
 from messaging.smpp.connections import connections_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -41,8 +44,20 @@ if not PUBLIC_URL.startswith(("http://", "https://")):
 
 # By which way emails leave (messaging/sendouts/handover/routes.py); without one none do, and send-outs wait.
 EMAIL_ROUTE = route_of(env.str("EMAIL_ROUTE", default=""))
+# How many leave at what time (rates.py): in all, and by receiving domain. Directly to the receiving servers, a careful
+# number for each; a relay or a provider keeps its own limits.
+EMAIL_LIMITS = limits_of(
+    env.str("EMAIL_LIMIT", default=""),
+    env.list("EMAIL_DOMAIN_LIMITS", default=[f"*={CAREFUL}"] if to_strangers(EMAIL_ROUTE) else []),
+)
+# So many connections at once to one mail server, of each process that hands over.
+EMAIL_CONNECTIONS = env.int("EMAIL_CONNECTIONS", default=4)
+if EMAIL_CONNECTIONS < 1:
+    raise ImproperlyConfigured("EMAIL_CONNECTIONS must be 1 or more.")
 # What our mail client calls itself to other servers (RFC 5321 4.1.1.1): the name that our address has in the DNS.
 MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
+# What signs our mails (messaging/sendouts/dkim.py): selector@domain=/path/to/private.pem, by comma.
+DKIM_KEYS = keys_of(env.str("DKIM_KEYS", default=""))
 # Where links and the pixel in our mails lead: a domain of its own, if you like, that reaches this same server.
 TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
 if not TRACKING_URL.startswith(("http://", "https://")):
@@ -161,6 +176,8 @@ WEBHOOK_KEYS = {
 GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # The SMSCs that `manage.py smpp` binds to, by comma: smpp://user:password@host:2775/name (docs/providers/smpp.md).
 SMPP_CONNECTIONS = connections_of(env.list("SMPP_URLS", default=[]))
+# By which way SMS leave (messaging/sendouts/handover/sms_routes.py); without one none do, and send-outs wait.
+SMS_ROUTE = sms_route_of(env.str("SMS_ROUTE", default=""), SMPP_CONNECTIONS, GATEWAYS_DIR)
 # Bounce mail comes to bounce+<token>@BOUNCE_DOMAIN (docs/providers/mail.md): by `manage.py bounce_server`, which
 # listens at BOUNCE_LISTEN, lmtp://127.0.0.1:8024 or smtp://0.0.0.0:25 or lmtp:///run/engage/bounce.sock, by comma, with
 # STARTTLS where there is a certificate; or by `manage.py bounce_mailbox` out of the mailboxes of IMAP_URLS.

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Address, Channel, Contact
+from messaging.sendouts.handover.models import Pace, SlowDown
 from messaging.sendouts.models import (
     AddressList,
     Batch,
@@ -30,8 +31,8 @@ from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
 
 __all__ = [
     "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "LeftOut", "ListedAddress", "MasterControl",
-    "Message", "Movement", "Outcome", "Part", "Progress", "ReadUpTo", "Report", "SendOut", "SendOutChange", "Stretch",
-    "Tally", "Total", "UnlistedCode",
+    "Message", "Movement", "Outcome", "Pace", "Part", "Progress", "ReadUpTo", "Report", "SendOut", "SendOutChange",
+    "SlowDown", "Stretch", "Tally", "Total", "UnlistedCode",
 ]  # fmt: skip
 
 

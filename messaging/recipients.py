@@ -4,6 +4,7 @@ was passed on to somebody else.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from django.conf import settings
@@ -15,21 +16,45 @@ from messaging.statuses import Caveat, Event, Kind
 
 # RFC 5321 4.5.4.1: a server gives up on a mail after four or five days.
 GUESSED_WITHIN_DAYS: Final = 5
+# People answer an SMS long after they got it.
+ANSWERED_WITHIN_DAYS: Final = 400
+# The place of an event, the address that it names, and its time.
+Asked = tuple[int, str, datetime]
 
 
 def guess(events: Sequence[Event]) -> dict[int, int]:
     """For events that name an address alone, by their place, the newest email to it in the five days before; nothing
-    where two contacts share the address and both got one, or where settings.BOUNCE_GUESS is off. One query."""
+    where two contacts share the address and both got one, or where settings.BOUNCE_GUESS is off. Of a number the newest
+    SMS. One query for each channel."""
     asked = [
         (place, event.recipient, event.occurred_at)
         for place, event in enumerate(events)
         if event.recipient and event.message_id is None and not event.provider_message_id
     ]
+    return answered(asked) | _guess_by_email([each for each in asked if not _is_number(each[1])])
+
+
+def answered(asked: Sequence[Asked]) -> dict[int, int]:
+    """For who answers by SMS, the newest SMS to the number: what they want is about the number, whoever shares it."""
+    of_numbers = [each for each in asked if _is_number(each[1])]
+    if not of_numbers:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SMS_BY_NUMBER, [*columns(of_numbers), ANSWERED_WITHIN_DAYS])
+        return dict(cursor.fetchall())
+
+
+def _guess_by_email(asked: Sequence[Asked]) -> dict[int, int]:
     if not asked or not settings.BOUNCE_GUESS:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(sql.MESSAGES_BY_ADDRESS, [*columns(asked), GUESSED_WITHIN_DAYS])
         return dict(cursor.fetchall())
+
+
+def _is_number(recipient: str) -> bool:
+    """E.164: no email address is like it."""
+    return recipient.startswith("+") and "@" not in recipient
 
 
 def to(event: Event, address: str) -> Event:

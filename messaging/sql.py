@@ -67,6 +67,20 @@ holders AS (
 SELECT place, id FROM found WHERE newest = 1 AND is_of_one
 """
 
+# The newest SMS to a number, sent within some days before a moment, by way of whoever has the number now. What somebody
+# wants who answers is about the number, so it does not matter which of those who share it got that SMS.
+SMS_BY_NUMBER: Final = """
+WITH said AS (SELECT * FROM unnest(%s::int[], %s::text[], %s::timestamptz[]) AS s(place, number, occurred_at))
+SELECT DISTINCT ON (s.place) s.place, m.id
+FROM said s
+JOIN contacts_address a ON a.channel = 'sms' AND a.value = s.number
+CROSS JOIN LATERAL (SELECT id FROM contacts_contact WHERE mobile_address_id = a.id LIMIT 11) c
+CROSS JOIN LATERAL (SELECT * FROM messaging_message WHERE contact_id = c.id ORDER BY id DESC LIMIT 50) m
+WHERE m.address_id = a.id AND m.sent_at > s.occurred_at - make_interval(days => %s)
+  AND m.sent_at <= s.occurred_at + interval '10 minutes'
+ORDER BY s.place, m.sent_at DESC, m.id DESC
+"""
+
 ADDRESSES_OF_MESSAGES: Final = """
 SELECT m.id, a.value FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
 WHERE m.id = ANY(%s::bigint[])

@@ -113,8 +113,8 @@ class Event:
 
     `repeat_id` names the fact among all of its provider's: two events of one provider and kind that share it are
     one. `message_id` comes from our own token in the message; where a provider drops that, `provider_message_id`
-    is the fallback. `occurred_at` is aware UTC. `recipient` is the normalised email address that a mail speaks of:
-    the last resort where nothing names the message (recipients.py).
+    is the fallback. `occurred_at` is aware UTC. `recipient` is the normalised email address that a mail speaks of, or
+    the number of who answered an SMS: the last resort where nothing names the message (recipients.py).
     """
 
     provider: str

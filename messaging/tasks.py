@@ -6,7 +6,7 @@ from contacts.blocklist import importing
 from messaging import alarms, health, life, outages, reports, retention, rule_change, sweep
 from messaging.block_lists import reason_from
 from messaging.sendouts import making, tending
-from messaging.sendouts.handover import work
+from messaging.sendouts.handover import turns, work
 from messaging.sendouts.outcome import keeping
 
 
@@ -67,14 +67,16 @@ def look_at_outcomes() -> int:
 
 
 @shared_task
-def hand_over(send_out_id: int) -> None:
-    if work.hand_over(send_out_id):
-        work.nudge(send_out_id)
+def hand_over(send_out_id: int, place: int = 0) -> None:
+    turns.take(send_out_id, place)
 
 
 @shared_task
 def try_again() -> int:
-    return work.try_again()
+    done = work.try_again()
+    if done >= work.AT_ONCE:
+        try_again.delay()
+    return done
 
 
 @shared_task

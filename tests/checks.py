@@ -1,6 +1,6 @@
 """Every check there is, as one list, for developers and the CI machine alike; `make test` runs all of it.
 
-.venv/bin/python -m tests.checks [lint] [unit] [browser] [newcomer] [chaos]
+.venv/bin/python -m tests.checks [lint] [unit] [postfix] [browser] [newcomer] [chaos]
 """
 
 import os
@@ -14,6 +14,11 @@ from engage.bootstrap import BASE_DIR, fail, until_parent_dies
 
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest"]
+# What somebody would need to do who wants the skipped ones.
+MISSING = {
+    "browser": "no Chromium could be had. CHROMIUM=/path/to/chromium names one.",
+    "postfix": "no Postfix could be had. It needs root, and on Debian: apt install postfix.",
+}
 # For checks that read the settings and need no server; nothing listens there.
 NOWHERE = {
     "SECRET_KEY": "not-used",
@@ -38,9 +43,9 @@ def checks() -> Iterator[Check]:
     yield Check("lint", "templates", [PYTHON, "-m", "djhtml", "--check", "--tabwidth", "2", "templates"])
     yield Check("lint", "types", [PYTHON, "-m", "mypy"], NOWHERE)
     yield Check("lint", "migrations", [PYTHON, "-W", "ignore::RuntimeWarning", *makemigrations], NOWHERE)
-    yield Check(
-        "unit", "unit and database tests", [*PYTEST, "-n", "2", "-m", "not browser and not newcomer and not chaos"]
-    )
+    slow = "not postfix and not browser and not newcomer and not chaos"
+    yield Check("unit", "unit and database tests", [*PYTEST, "-n", "2", "-m", slow])
+    yield Check("postfix", "tests against Postfix", [*PYTEST, "-m", "postfix"])
     yield Check("browser", "browser tests", [*PYTEST, "-m", "browser"])
     yield Check("newcomer", "newcomer test", [*PYTEST, "-m", "newcomer"])
     yield Check("chaos", "chaos test", [*PYTEST, "-m", "chaos"])
@@ -52,12 +57,12 @@ def main() -> None:
     for check in checks():
         if check.group not in wanted:
             continue
-        if check.group == "browser" and not has_browser():
+        if (check.group == "browser" and not has_browser()) or (check.group == "postfix" and not has_postfix()):
             skipped.append(check)
         else:
             run(check)
     for check in skipped:
-        say(f"\n!!!!!!  SKIPPED: {check.name}; no Chromium could be had. CHROMIUM=/path/to/chromium names one.  !!!!!!")
+        say(f"\n!!!!!!  SKIPPED: {check.name}; {MISSING[check.group]}  !!!!!!")
 
 
 def has_browser() -> bool:
@@ -67,6 +72,14 @@ def has_browser() -> bool:
     os.environ["CHROMIUM"] = found.stdout.strip()
     if found.returncode and os.environ.get("CI"):
         fail("browser tests are not skipped where CI is set.")
+    return found.returncode == 0
+
+
+def has_postfix() -> bool:
+    say("── a Postfix")
+    found = subprocess.run([PYTHON, "-m", "tests.postfix"], stdout=subprocess.DEVNULL, check=False)
+    if found.returncode and os.environ.get("CI"):
+        fail("tests against Postfix are not skipped where CI is set.")
     return found.returncode == 0
 
 

@@ -1,4 +1,5 @@
-"""Contacts at the addresses to which the try-out receiver (receiver.py) answers in every way there is, under one label.
+"""Contacts at the addresses and numbers to which the try-out receivers (receiver.py, phones.py) answer in every way
+there is, under one label.
 
 A send-out to that label meets every fate. They are made once, and stay as they are: they may have messages by then.
 """
@@ -8,6 +9,7 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from contacts.history import save_contact
 from contacts.models import Contact, Label, Labelled
+from messaging.demo import phones
 
 LABEL: Final = "Try it out"
 DOMAIN: Final = "tryout.example"
@@ -33,21 +35,30 @@ PEOPLE: Final = {
 }
 
 
+# By SMS, by the last digits of the number.
+PHONES: Final = {ending: fate.name for ending, fate in phones.FATES.items()}
+
+
 def guids() -> list[UUID]:
-    return [_guid(local) for local in PEOPLE]
+    return [_guid(which) for which in (*PEOPLE, *PHONES)]
 
 
 def make() -> None:
     """Those who are not there yet."""
     label, _ = Label.objects.get_or_create(name=LABEL)
     there = set(Contact.objects.filter(guid__in=guids()).values_list("guid", flat=True))
-    for local, name in PEOPLE.items():
-        if _guid(local) in there:
+    of_email = {which: {"first_name": name, "email": f"{which}@{DOMAIN}"} for which, name in PEOPLE.items()}
+    of_sms = {
+        which: {"first_name": name, "mobile": phones.number_of(which), "country": "se"}
+        for which, name in PHONES.items()
+    }
+    for which, fields in {**of_email, **of_sms}.items():
+        if _guid(which) in there:
             continue
-        contact = Contact(guid=_guid(local), first_name=name, email=f"{local}@{DOMAIN}")
+        contact = Contact(guid=_guid(which), **fields)
         save_contact(contact, actor_id=None, why=LABEL)
         Labelled.objects.create(label=label, contact=contact)
 
 
-def _guid(local: str) -> UUID:
-    return uuid5(NAMESPACE_DNS, f"{local}.{DOMAIN}")
+def _guid(which: str) -> UUID:
+    return uuid5(NAMESPACE_DNS, f"{which}.{DOMAIN}")

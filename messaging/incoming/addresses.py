@@ -21,7 +21,12 @@ VERP: Final = re.compile(rf"{LOCAL_PART}[+=-]({TOKEN.pattern})", re.IGNORECASE)
 
 def return_path(message_id: int) -> str:
     """The envelope sender (MAIL FROM) of a message, at most 44 characters before the @."""
-    return f"{LOCAL_PART}+{token_of(message_id)}@{settings.BOUNCE_DOMAIN}"
+    return return_path_of(token_of(message_id))
+
+
+def return_path_of(token: str) -> str:
+    """The same, for whoever has the token at hand."""
+    return f"{LOCAL_PART}+{token}@{settings.BOUNCE_DOMAIN}"
 
 
 def is_our_domain(address: str) -> bool:

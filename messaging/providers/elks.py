@@ -14,6 +14,7 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, when
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import events_of, tables
 from messaging.statuses import Event, Kind
 
@@ -26,8 +27,10 @@ def verify(request: HttpRequest) -> None:
 
 
 def read(raw: Raw) -> Reading:
-    """The event of one report. Raises UnreadableError."""
+    """The event of one report, or the wish in an SMS that somebody sent us ("Receive SMS"). Raises UnreadableError."""
     fields = fields_of(raw.body, raw.path)
+    if "message" in fields and fields.get("direction", "") == "incoming":
+        return reading_of_reply(SLUG, fields.get("from", ""), fields["message"], raw.received_at)
     message, status = fields.get("id", ""), fields.get("status", "").lower()
     state = tables(SLUG)["statuses"].get(status)
     if state is None or not message:

@@ -22,6 +22,7 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, json_of, message_of, object_of, since_1970, text_of, when, within
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import same
 from messaging.providers.tables import Table, of_a_part, reading_of, table_of, tables
 from messaging.statuses import Event, Kind
@@ -34,7 +35,8 @@ FIELDS: Final = frozenset({"status", "message_id", "reference", "event_id", "cod
 LINES: Final = frozenset({"label", "methods", "answer", "reports", "time_zone", "codes_like", "about"})
 # What one report is about.
 ABOUT: Final = ("messages", "parts")
-PARTS: Final = frozenset({"authentication", "fields", "statuses", "codes"})
+PARTS: Final = frozenset({"authentication", "fields", "statuses", "codes", "replies", "send"})
+REPLIES: Final = frozenset({"from", "text"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Gateway:
     reports: str = ""
     zone: ZoneInfo | None = None
     is_about_parts: bool = False
+    replies: Mapping[str, str] = field(default_factory=dict)
 
 
 def gateways(folder: Path, taken: Collection[str]) -> dict[str, Provider]:
@@ -106,8 +109,18 @@ def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
         raise ValueError(f"about must be one of: {', '.join(ABOUT)}.")
     return Gateway(
         slug, place, name, fields, statuses, codes_in(said), _text(said, "reports", ""), _zone(said),
-        is_about_parts=about == "parts",
+        is_about_parts=about == "parts", replies=_replies(said),
     )  # fmt: skip
+
+
+def _replies(said: Mapping[str, Any]) -> dict[str, str]:
+    """Where an SMS that somebody sent us says from whom it is and what it says; empty where none are posted here."""
+    if "replies" not in said:
+        return {}
+    found = _known(_part(said, "replies"), REPLIES, "replies.")
+    if set(found) != REPLIES:
+        raise ValueError("[replies] must name the fields from and text.")
+    return {name: _text(found, name, "") for name in found}
 
 
 def _authentication(said: Mapping[str, Any]) -> tuple[str, str]:
@@ -202,6 +215,9 @@ def _reports(gateway: Gateway, raw: Raw) -> list[Any]:
 
 
 def _events(gateway: Gateway, raw: Raw, report: Any) -> Reading:
+    reply = {name: _value(report, path) for name, path in gateway.replies.items()}
+    if reply.get("from") and reply.get("text") and not _value(report, gateway.fields["status"]):
+        return reading_of_reply(gateway.slug, reply["from"], reply["text"], raw.received_at)
     said = {name: _value(report, path) for name, path in gateway.fields.items()}
     status, code, message = said["status"], said.get("code", ""), said.get("message_id", "")
     state = gateway.statuses.get(status) or gateway.statuses.get(status.upper()) or gateway.statuses.get(status.lower())

@@ -13,6 +13,7 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Provider, Raw, Reading, Unlisted, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import Outcome, coded, tables
 from messaging.statuses import Event, Kind
 
@@ -32,6 +33,11 @@ def read(raw: Raw) -> Reading:
         raise UnreadableError("No results: not a batch of delivery reports.")
     reading = Reading()
     for number, result in enumerate(results, 1):
+        if within(result, "text") is not None and within(result, "status") is None:
+            # "Receive SMS": an SMS that somebody sent us.
+            sender, text = text_of(within(result, "from")), text_of(within(result, "text"))
+            reading.add(reading_of_reply(SLUG, sender, text, raw.received_at))
+            continue
         try:
             reading.add(_events(raw, result))
         except UnreadableError as error:

@@ -17,6 +17,7 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, pairs_of, query_of
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import among, public_url
 from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
@@ -84,8 +85,12 @@ def _grouped(form: str) -> list[tuple[str, str]]:
 
 
 def read(raw: Raw) -> Reading:
-    """The events of one callback. Raises UnreadableError."""
+    """The events of one callback, or the wish in an SMS that somebody sent us ("Receive a message"). Raises
+    UnreadableError.
+    """
     fields = fields_of(raw.body, raw.path)
+    if "Text" in fields and "Status" not in fields:
+        return reading_of_reply(SLUG, fields.get("From", ""), fields["Text"], raw.received_at)
     message, status = fields.get("MessageUUID", ""), fields.get("Status", "").lower()
     state = tables(SLUG)["statuses"].get(status)
     if state is None or not message:

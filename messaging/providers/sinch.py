@@ -15,6 +15,7 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, same
 from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
@@ -43,9 +44,16 @@ def sign(url: str) -> Probe:
     return Probe(url, {SIGNATURE: made, f"{SIGNATURE}-nonce": "probe", f"{SIGNATURE}-timestamp": timestamp})
 
 
+INBOUND: Final = "mo_text"
+
+
 def read(raw: Raw) -> Reading:
-    """The events of one report. Raises UnreadableError."""
+    """The events of one report, or the wish in an SMS that somebody sent us ("Inbound Messages"). Raises
+    UnreadableError.
+    """
     report = object_of(raw.body)
+    if report.get("type") == INBOUND:
+        return reading_of_reply(SLUG, text_of(report.get("from")), text_of(report.get("body")), raw.received_at)
     if report.get("type") == PER_RECIPIENT:
         return _events(raw, report, report)
     if report.get("type") == PER_BATCH:

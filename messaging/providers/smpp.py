@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.generic import codes_in
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import UNTROUBLED, Outcome, Table, of_a_part, reading_of, tables
 from messaging.smpp.connections import UNMARKED, Connection
 from messaging.smpp.pdus import delivery_of
@@ -40,7 +41,7 @@ def verify(_request: HttpRequest) -> None:
 
 
 def read(raw: Raw) -> Reading:
-    """The event of one receipt; none where the PDU is an SMS that somebody sent us. Raises UnreadableError."""
+    """The event of one receipt, or the wish in an SMS that somebody sent us. Raises UnreadableError."""
     try:
         delivery = delivery_of(raw.body)
     except ValueError as error:
@@ -53,7 +54,7 @@ def read(raw: Raw) -> Reading:
             "It reads like a receipt, but esm_class says that it is an SMS, which anybody can write. If this SMSC does "
             f"not mark its receipts, set receipts={UNMARKED} for it in SMPP_URLS and replay this."
         )
-    return Reading()
+    return reading_of_reply(SLUG, delivery.source, delivery.words, raw.received_at)
 
 
 def _connection(raw: Raw) -> Connection:

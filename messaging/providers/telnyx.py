@@ -15,6 +15,7 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST
 from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
@@ -36,11 +37,17 @@ def _check(key: str, given: str, said: bytes) -> None:
     Ed25519PublicKey.from_public_bytes(b64decode(key)).verify(b64decode(given), said)
 
 
+RECEIVED: Final = "message.received"
+
+
 def read(raw: Raw) -> Reading:
-    """The events of one webhook; none where it is about a message that came in. Raises UnreadableError."""
+    """The events of one webhook, or the wish in an SMS that somebody sent us. Raises UnreadableError."""
     data = object_of(raw.body).get("data")
     if not isinstance(data, dict) or not data.get("event_type"):
         raise UnreadableError("No data with an event_type: not a webhook of Telnyx.")
+    if data["event_type"] == RECEIVED:
+        sender, text = within(data, "payload", "from", "phone_number"), within(data, "payload", "text")
+        return reading_of_reply(SLUG, text_of(sender), text_of(text), raw.received_at)
     return _events(raw, data, data.get("payload")) if data["event_type"] in OURS else Reading()
 
 

@@ -52,5 +52,5 @@ def _within(moment: datetime, kind: Kind) -> str:
 
 # Only what we send ourselves leads to our pages.
 provider = Provider(
-    SLUG, "Engage", Channel.EMAIL, lambda: settings.EMAIL_ROUTE is not None, verify, read, methods=()
+    SLUG, "Engage", Channel.EMAIL, lambda: bool(settings.EMAIL_ROUTE or settings.SMS_ROUTE), verify, read, methods=()
 )  # fmt: skip

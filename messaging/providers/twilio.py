@@ -16,6 +16,7 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import public_url
 from messaging.providers.tables import coded, tables
 from messaging.statuses import Event, Kind
@@ -49,8 +50,12 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
 
 
 def read(raw: Raw) -> Reading:
-    """The event of one callback; two where Twilio says that the person opted out. Raises UnreadableError."""
+    """The event of one callback; two where Twilio says that the person opted out. Of an SMS that somebody sent us the
+    wish, such as STOP ("Twilio's Request to your Incoming Message Webhook URL"). Raises UnreadableError.
+    """
     form = dict(_fields(raw.body))
+    if "Body" in form and "MessageStatus" not in form:
+        return reading_of_reply(SLUG, form.get("From", ""), form.get("OptOutType") or form["Body"], raw.received_at)
     sid, status = form.get("MessageSid") or form.get("SmsSid"), form.get("MessageStatus", "").lower()
     if not status or not sid:
         raise UnreadableError("No MessageStatus or no MessageSid: not a status callback.")

@@ -25,6 +25,7 @@ from messaging.providers.reading import (
     when,
     within,
 )
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, claims_of, same
 from messaging.providers.tables import coded, of_a_part, tables
 from messaging.statuses import Event, Kind
@@ -80,8 +81,12 @@ def _verify_jwt(token: str, body: bytes) -> None:
 
 
 def read(raw: Raw) -> Reading:
-    """The events of one receipt or status. Raises UnreadableError."""
+    """The events of one receipt or status, or the wish in an SMS that somebody sent us ("Inbound SMS"; "Inbound
+    message"). Raises UnreadableError.
+    """
     fields = fields_of(raw.body, raw.path)
+    if "text" in fields and "status" not in fields:
+        return reading_of_reply(SLUG, fields.get("msisdn") or fields.get("from", ""), fields["text"], raw.received_at)
     if fields.get("message_uuid"):
         return _of_messages_api(raw, object_of(raw.body))
     if fields.get("messageId"):

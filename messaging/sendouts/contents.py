@@ -27,6 +27,9 @@ from messaging.sendouts.tags import Tag, TagError, Text, Values, compiled
 TOKEN: Final = "token"  # noqa: S105 -- a name
 UNSUBSCRIBE: Final = "unsubscribeUrl"
 OPENED, CLICKED, LEAVE = "o", "c", "u"
+NOWHERE: Final = "#"
+# A link of ours in an SMS where there is no message yet.
+LIKE_A_LINK: Final = "{}/u/12345678-0123456789abcdef/"
 # The address of an <a>, in double or single quotes.
 _HREF: Final = re.compile(r"""(<a\b[^<>]*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 # Stands for link number n while tags are read: from the private use area, which no email needs.
@@ -64,19 +67,39 @@ def problems(channel: str, *, subject: str, html: str, text: str) -> dict[str, l
     return found
 
 
-def values_of(contact: Contact | None, token: str = "") -> Values:
-    """What tags are filled with for this contact; without a token, as in a preview, links of ours lead nowhere."""
-    of_us = {TOKEN: token, UNSUBSCRIBE: f"{tracking_url()}/{LEAVE}/{token}/"} if token else {UNSUBSCRIBE: "#"}
-    if contact is None:
+class Person(NamedTuple):
+    """What tags ask for of a contact: hand-over has no use for the whole row."""
+
+    first_name: str
+    last_name: str
+    email: str
+    mobile: str
+    country: str
+    language: str
+
+
+def person_of(contact: Contact) -> Person:
+    return Person(
+        contact.first_name, contact.last_name, contact.email, contact.mobile_digits or contact.mobile, contact.country,
+        contact.language,
+    )  # fmt: skip
+
+
+def values_of(person: Contact | Person | None, token: str = "") -> Values:
+    """What tags are filled with for this person; without a token, as in a preview, links of ours lead nowhere."""
+    of_us = {TOKEN: token, UNSUBSCRIBE: f"{tracking_url()}/{LEAVE}/{token}/"} if token else {UNSUBSCRIBE: NOWHERE}
+    if person is None:
         return of_us
+    if isinstance(person, Contact):
+        person = person_of(person)
     return of_us | {
-        "firstName": contact.first_name,
-        "lastName": contact.last_name,
-        "fullName": f"{contact.first_name} {contact.last_name}".strip(),
-        "email": contact.email,
-        "mobile": contact.mobile_digits or contact.mobile,
-        "country": contact.country.upper(),
-        "language": contact.language,
+        "firstName": person.first_name,
+        "lastName": person.last_name,
+        "fullName": f"{person.first_name} {person.last_name}".strip(),
+        "email": person.email,
+        "mobile": person.mobile,
+        "country": person.country.upper(),
+        "language": person.language,
     }
 
 
@@ -86,16 +109,32 @@ def tracking_url() -> str:
 
 def shown(content: Content, channel: str, values: Values) -> Shown:
     """For the eye: as the contact gets it, but for our own links and pixel. Raises TagError."""
-    text = compiled(content.text)
     if channel == Channel.SMS:
-        said = text.fill(values)
+        said = sms_of(content, _with_a_link(values))
         return Shown("", "", said, length_of(said))
+    text = compiled(content.text)
     html = compiled(content.html)
     return Shown(
         one_line(compiled(content.subject).fill(values)),
         html.fill(values, html_value),
         (text if content.text.strip() else compiled(text_of_html(content.html))).fill(values),
     )
+
+
+def _with_a_link(values: Values) -> Values:
+    """As long as it will be, so that nobody is surprised by the number of parts."""
+    is_open = values.get(UNSUBSCRIBE) == NOWHERE
+    return {**values, UNSUBSCRIBE: LIKE_A_LINK.format(tracking_url())} if is_open else values
+
+
+def sms_of(content: Content, values: Values) -> str:
+    """The text of an SMS. A line break is one sign, as browsers send two. Raises TagError."""
+    return _compiled_sms(content.text).fill(values, one_line)
+
+
+@lru_cache(maxsize=64)
+def _compiled_sms(text: str) -> Text:
+    return compiled(text.replace("\r\n", "\n"))
 
 
 def letter_for(send_out: SendOut, content: Content) -> Letter:
@@ -128,9 +167,14 @@ def _letter(of: Letterhead) -> Letter:
     plain = of.text if of.text.strip() else text_of_html(html)
     if not of.is_transactional:
         html, plain = _with_way_out(html, plain)
-    headers = {"From": mailbox(of.sender_name, of.sender), "Feedback-ID": f"{of.send_out_id}:sendout:engage"}
-    if not of.is_transactional:
-        # RFC 8058 3.1; Precedence keeps automatic replies away (RFC 3834 2).
+    # Gmail, "Feedback Loop": which send-out, of which kind, and last who sends it, for ever the same.
+    kind = "transactional" if of.is_transactional else "marketing"
+    headers = {"From": mailbox(of.sender_name, of.sender), "Feedback-ID": f"{of.send_out_id}:{kind}:engage"}
+    # Both keep automatic replies away: what no person wrote (RFC 3834 5), and what goes to many (RFC 3834 2).
+    if of.is_transactional:
+        headers |= {"Auto-Submitted": "auto-generated"}
+    else:
+        # RFC 8058 3.1.
         headers |= {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click", "Precedence": "bulk"}
     return letter_of(
         subject=compiled(of.subject),

@@ -9,7 +9,7 @@ from messaging.sendouts.audience import Audience
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Content, SendOut, SendOutChange, State
 
-SAID: Final = ("subject", "html", "text")
+SAID: Final = ("subject", "html", "mjml", "text")
 
 
 def create(actor_id: int, **fields: Any) -> SendOut:

@@ -30,6 +30,7 @@ from messaging.sendouts.audience import (
     Segment,
     SentTo,
 )
+from messaging.sendouts.mjml_source import MjmlError, html_of, is_mjml
 from messaging.sendouts.models import LARGEST_PERCENTAGE, AddressList, SendOut, State
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
 
@@ -210,9 +211,21 @@ class EmailContentForm(forms.Form):
     )  # fmt: skip
     subject = forms.CharField(label=gettext_lazy("Subject"), max_length=250)
     html = forms.CharField(
-        label=gettext_lazy("HTML"), required=False, widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"})
-    )
+        label=gettext_lazy("HTML or MJML"), required=False,
+        widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
+    )  # fmt: skip
     text = forms.CharField(label=gettext_lazy("Plain text"), required=False, widget=forms.Textarea(attrs={"rows": 8}))
+
+    def clean_html(self) -> str:
+        """The HTML; what it was made from is kept beside it."""
+        given: str = self.cleaned_data["html"]
+        if not is_mjml(given):
+            return given
+        self.cleaned_data["mjml"] = given
+        try:
+            return html_of(given)
+        except MjmlError as error:
+            raise ValidationError(error.problems) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -7,15 +7,17 @@ mail parses back to exactly what rendering it singly gives.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.header import Header
 from email.quoprimime import body_encode
 from email.utils import format_datetime, formataddr
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 
 from django.utils import timezone
 
+from messaging.sendouts.dkim import Key, relaxed_header, relaxed_lines, signed, without_empty_end
 from messaging.sendouts.tags import Tag, Text, Values, html_quoted
 
 CRLF: Final = b"\r\n"
@@ -24,32 +26,63 @@ SOFT_BREAK: Final = b"=\r\n"
 LONGEST_LINE: Final = 75
 # A value of these alone stands for itself; a longer one could make the line too long.
 _PLAIN: Final = re.compile(rb"[!-<>-~](?:[ -<>-~]{0,68}[!-<>-~])?")
+# Such a value needs no quoting, in whatever it stands.
+_EASY: Final = re.compile(r"[0-9A-Za-z.@_:/+-]{0,70}")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 Place = tuple[Tag, Callable[[str], str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """The template of an email: bytes, and between each two of them a place. `subject` is apart, as headers fold."""
+class Shape:
+    """A body: bytes that are the same for everybody, and between each two of them a place."""
 
-    headers: bytes
-    subject: Text
     fixed: tuple[bytes, ...]
-    places: tuple[Place, ...]
-    fixed_subject: bytes | None = field(default=None)
+    # Of each place, its number in what is filled in.
+    order: tuple[int, ...]
 
-    def mail(self, values: Values, headers: Mapping[str, str]) -> bytes:
+    def filled(self, values: Sequence[bytes]) -> bytes:
+        parts = [b""] * (2 * len(self.fixed) - 1)
+        parts[::2] = self.fixed
+        parts[1::2] = [values[number] for number in self.order]
+        return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The template of an email. `subject` is apart, as headers fold."""
+
+    # In the order in which they are signed, and as they are signed.
+    names: tuple[str, ...]
+    headers: bytes
+    canonical_headers: bytes
+    subject: Text
+    fixed_subject: bytes | None
+    # How the body is encoded: after all other headers.
+    mime: bytes
+    body: Shape
+    canonical_body: Shape
+    places: tuple[Place, ...]
+
+    def mail(self, values: Values, headers: Mapping[str, str], keys: Sequence[Key] = (), at: int = 0) -> bytes:
         """The email for one recipient, lines ending in CRLF. `headers` are those of this mail alone, such as To.
 
-        Raises ValueError where a header holds more than a header may.
+        `keys` sign it as of `at`, seconds since 1970. Raises ValueError where a header holds more than a header may.
         """
         subject = self.fixed_subject or header("Subject", one_line(self.subject.fill(values)))
-        own = b"".join(header(name, value) for name, value in headers.items())
-        parts = [self.headers, subject, own, self.fixed[0]]
-        for (tag, quote), after in zip(self.places, self.fixed[1:], strict=True):
-            parts += (encoded(quote(tag.value(values))), after)
+        own = [subject, *(header(name, value) for name, value in headers.items())]
+        filled = [_encoded(tag.value(values), quote) for tag, quote in self.places]
+        parts = [self.headers, *own, self.mime, self.body.filled(filled)]
+        if keys:
+            parts.insert(0, self._signed(keys, headers, own, filled, at))
         return b"".join(parts)
+
+    def _signed(
+        self, keys: Sequence[Key], headers: Mapping[str, str], own: list[bytes], filled: list[bytes], at: int
+    ) -> bytes:
+        canonical = self.canonical_headers + b"".join(map(relaxed_header, own))
+        body = self.canonical_body.filled([relaxed_lines(value) for value in filled])
+        return signed(keys, [*self.names, "Subject", *headers], canonical, sha256(body).digest(), at)
 
 
 def letter_of(*, subject: Text, text: Text, html: Text | None, headers: Mapping[str, str], boundary: str) -> Letter:
@@ -62,8 +95,7 @@ def letter_of(*, subject: Text, text: Text, html: Text | None, headers: Mapping[
     def add(data: bytes) -> None:
         fixed[-1] += data
 
-    def body(kind: str, said: Text, quote: Callable[[str], str]) -> None:
-        add(f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n".encode())
+    def body(said: Text, quote: Callable[[str], str]) -> None:
         for piece in said.pieces:
             if isinstance(piece, str):
                 add(encoded(_with_crlf(piece)))
@@ -73,21 +105,47 @@ def letter_of(*, subject: Text, text: Text, html: Text | None, headers: Mapping[
                 places.append((piece, quote))
                 fixed.append(SOFT_BREAK)
 
-    add(b"MIME-Version: 1.0\r\n")
     if html is None:
-        body("plain", text, one_line)
+        mime = {"MIME-Version": "1.0", **_kind("plain")}
+        body(text, one_line)
         if not fixed[-1].endswith(CRLF) or fixed[-1].endswith(SOFT_BREAK):
             add(CRLF)  # a mail ends where a line ends
     else:
-        add(f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'.encode())
+        mime = {"MIME-Version": "1.0", "Content-Type": f'multipart/alternative; boundary="{boundary}"'}
         for kind, said, quote in (("plain", text, one_line), ("html", html, html_value)):
-            add(f"--{boundary}\r\n".encode())
-            body(kind, said, quote)
+            add(f"--{boundary}\r\n".encode() + _block(_kind(kind)) + CRLF)
+            body(said, quote)
             add(CRLF)
         add(f"--{boundary}--\r\n".encode())
-    shared = b"".join(header(name, value) for name, value in headers.items())
-    same_subject = None if subject.tags else header("Subject", one_line(subject.fill({})))
-    return Letter(shared, subject, tuple(fixed), tuple(places), same_subject)
+    # The same value in the same words is filled in once.
+    once = list(dict.fromkeys(places))
+    order = tuple(map(once.index, places))
+    shared = [header(name, value) for name, value in {**headers, **mime}.items()]
+    return Letter(
+        names=(*headers, *mime),
+        headers=_block(headers),
+        canonical_headers=b"".join(map(relaxed_header, shared)),
+        subject=subject,
+        fixed_subject=None if subject.tags else header("Subject", one_line(subject.fill({}))),
+        mime=_block(mime) + CRLF,
+        body=Shape(tuple(fixed), order),
+        canonical_body=Shape(_canonical(fixed), order),
+        places=tuple(once),
+    )
+
+
+def _kind(kind: str) -> Mapping[str, str]:
+    return {"Content-Type": f"text/{kind}; charset=utf-8", "Content-Transfer-Encoding": "quoted-printable"}
+
+
+def _block(headers: Mapping[str, str]) -> bytes:
+    return b"".join(header(name, value) for name, value in headers.items())
+
+
+def _canonical(fixed: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Each by itself, as a place has whole lines before and after it; empty lines at the end do not count (dkim.py)."""
+    lines = [relaxed_lines(each) for each in fixed]
+    return (*lines[:-1], without_empty_end(lines[-1]))
 
 
 def one_line(value: str) -> str:
@@ -97,6 +155,10 @@ def one_line(value: str) -> str:
 
 def html_value(value: str) -> str:
     return html_quoted(one_line(value))
+
+
+def _encoded(value: str, quote: Callable[[str], str]) -> bytes:
+    return value.encode("ascii") if _EASY.fullmatch(value) else encoded(quote(value))
 
 
 def encoded(text: str) -> bytes:

@@ -53,9 +53,9 @@ def start(send_out_id: int, actor_id: int | None = None) -> None:
     transaction.on_commit(lambda: making.nudge(send_out_id))
 
 
-def pause(send_out_id: int, actor_id: int) -> None:
-    """Make no more rows and hand nothing more over, until it is resumed."""
-    _move(send_out_id, [State.SENDING], State.PAUSED, Kind.PAUSED, actor_id)
+def pause(send_out_id: int, actor_id: int | None, detail: str = "") -> None:
+    """Make no more rows and hand nothing more over, until it is resumed. Without an actor Engage itself does so."""
+    _move(send_out_id, [State.SENDING], State.PAUSED, Kind.PAUSED, actor_id, detail=detail[:200])
 
 
 def resume(send_out_id: int, actor_id: int) -> None:

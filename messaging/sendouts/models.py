@@ -102,6 +102,8 @@ class Content(models.Model):
     version = models.PositiveIntegerField(_("version"))
     subject = models.CharField(_("subject"), max_length=250, blank=True)
     html = models.TextField(_("HTML"), blank=True)
+    # From which the HTML was made; empty where it was written as HTML.
+    mjml = models.TextField(_("MJML"), blank=True, db_default="")
     text = models.TextField(_("text"), blank=True, help_text=_("Of an email, or of the SMS"))
     created_at = models.DateTimeField(_("created"), db_default=Now())
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")

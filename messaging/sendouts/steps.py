@@ -24,6 +24,7 @@ from messaging.sendouts.forms import (
     StartForm,
     initial_of,
 )
+from messaging.sendouts.handover.chosen import slug_of
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import AddressList, SendOut, State, Why
 from messaging.statuses import Status
@@ -107,6 +108,8 @@ def content(request: HtmxRequest, pk: int) -> HttpResponse:
     send_out = draft_of(pk)
     made_of = EmailContentForm if send_out.channel == Channel.EMAIL else SmsContentForm
     said = {name: getattr(send_out.content, name) for name in drafts.SAID} if send_out.content else {}
+    if said.get("mjml"):
+        said["html"] = said["mjml"]
     form = made_of(request.POST or None, initial=said | {n: getattr(send_out, n) for n in ("sender_name", "sender")})
     if not form.is_valid():
         return _step(request, send_out, "content", {"form": form}, is_bad=form.is_bound)
@@ -220,7 +223,7 @@ def _ask_start(request: HtmxRequest, send_out: SendOut, form: StartForm) -> Http
     found = judging.counts(judging.rules_of(send_out))
     context = {
         "form": form, "counts": found, "reasons": reasons_of(found), "is_empty": not found.get_it,
-        "audience_says": describe(send_out),
+        "audience_says": describe(send_out), "can_leave": bool(slug_of(send_out.channel)),
     }  # fmt: skip
     return _step(request, send_out, "final", context, is_bad=form.is_bound)
 

@@ -1,7 +1,7 @@
 """What is done for all send-outs every few seconds."""
 
 from messaging.sendouts import lifecycle, progress, totals
-from messaging.sendouts.handover import work
+from messaging.sendouts.handover import turns
 
 
 def tend() -> int:
@@ -12,5 +12,5 @@ def tend() -> int:
     lifecycle.start_due()
     totals.fold()
     progress.mark_all()
-    work.nudge_all()
+    turns.nudge_all()
     return lifecycle.go_on()

@@ -26,6 +26,7 @@ from messaging.sendouts.outcome.reading import label_of
 from messaging.sendouts.outcome.views import outcome_context, why_unknown
 from messaging.sendouts.progress import standing_of
 from messaging.sendouts.single import RefusedError
+from messaging.sendouts.slowness import slowed_by, stopped_by
 from messaging.sendouts.tags import TagError, Values
 from messaging.sendouts.totals import Totals, totals_of
 from messaging.statuses import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Status
@@ -80,6 +81,8 @@ def standing(found: SendOut) -> dict[str, Any]:
         "why_unknown": why_unknown(found) if totals[Status.UNKNOWN] else "",
         "left_out": [(why, totals[why]) for why in Why if totals[why]],
         "at": at,
+        "slowed": slowed_by(found),
+        "stopped": stopped_by(found),
         "is_at_work": found.state == State.SENDING,
         "look": look_of(found),
         "moves": [(name, label) for name, (of, label) in MOVES.items() if found.state in of],
@@ -170,7 +173,7 @@ def send_test(request: HtmxRequest, pk: int) -> HttpResponse:
     """What it says, to oneself."""
     found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
     try:
-        sent = single.send_test(found, request.user.email)
+        sent = single.send_test(found, request.user.email, request.POST.get("mobile", ""))
     except RefusedError as error:
         messages.warning(request, str(error))
     else:

@@ -20,8 +20,15 @@ NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,29}")
 TEXT, HEX, DECIMAL = "text", "hex", "decimal"
 DIGITS: Final = {HEX: re.compile(r"[0-9a-f]{1,64}", re.IGNORECASE), DECIMAL: re.compile(r"[0-9]{1,64}")}
 BASE: Final = {HEX: 16, DECIMAL: 10}
-OPTIONS: Final = ("system_type", "address_range", "ids", "receipt_ids", "receipts", "codes", "time_zone", "ca")
+OPTIONS: Final = (
+    "system_type", "address_range", "ids", "receipt_ids", "receipts", "codes", "time_zone", "ca", "window", "rate",
+    "long",
+)  # fmt: skip
 MARKED, UNMARKED = "marked", "unmarked"
+# How the parts of a long SMS belong together (submits.py).
+UDH, SAR, PAYLOAD = "udh", "sar", "payload"
+# So many submit_sm are on their way at once, unless told otherwise: enough to hide a round trip of 50 ms at 1,000/s.
+WINDOW: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class Connection:
 
     `ids` and `receipt_ids`: how it writes message ids in submit_sm_resp and in receipts. `receipts`: whether it marks
     them in esm_class. `codes`: what its `err:` numbers mean (messaging/providers/smpp.py). `zone`: that of its dates.
+    `window`: how many submit_sm may be on their way; `rate`: how many it takes in a second, 0 for as many as it can.
     """
 
     name: str
@@ -46,6 +54,9 @@ class Connection:
     receipts: str = MARKED
     codes: str = ""
     zone: ZoneInfo | None = None
+    window: int = WINDOW
+    rate: float = 0
+    long: str = UDH
 
     def submitted_id(self, said: str) -> str:
         """What a message's `provider_message_id` is for the id in its submit_sm_resp."""
@@ -124,8 +135,23 @@ def _options(said: dict[str, str]) -> dict[str, Any]:
     _require((ids == TEXT) == (receipt_ids == TEXT), "ids and receipt_ids must both be numbers, hex or decimal")
     _require(receipts in (MARKED, UNMARKED), f"receipts must be {MARKED} or {UNMARKED}")
     _require(not ca or Path(ca).is_file(), f"there is no file {ca!r} with the certificate to trust")
+    long = said.get("long", UDH)
+    _require(long in (UDH, SAR, PAYLOAD), f"long must be {UDH}, {SAR} or {PAYLOAD}")
+    window, rate = _number(said, "window", WINDOW, 1), _number(said, "rate", 0, 0)
     plain = {name: said[name] for name in ("system_type", "address_range", "codes") if name in said}
-    return plain | {"ids": ids, "receipt_ids": receipt_ids, "receipts": receipts, "ca": ca, "zone": _zone(said)}
+    return plain | {
+        "ids": ids, "receipt_ids": receipt_ids, "receipts": receipts, "ca": ca, "zone": _zone(said),
+        "window": int(window), "rate": rate, "long": long,
+    }  # fmt: skip
+
+
+def _number(said: dict[str, str], name: str, otherwise: float, least: float) -> float:
+    try:
+        found = float(said.get(name, otherwise))
+    except ValueError:
+        found = -1.0
+    _require(least <= found <= 10_000, f"{name} must be a number from {least:g} to 10,000")
+    return found
 
 
 def _zone(said: dict[str, str]) -> ZoneInfo | None:

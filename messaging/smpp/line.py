@@ -3,6 +3,7 @@
 import select
 import socket
 import ssl
+from threading import Lock
 from time import monotonic
 from typing import Final
 
@@ -18,11 +19,14 @@ MOST_BYTES: Final = 256 * 1024
 
 
 class Line:
-    """A connected socket."""
+    """A connected socket. One thread receives; any may send."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
+        self._socket.setblocking(False)
         self._buffer = bytearray()
+        # PDUs of two threads must not mix; and TLS cannot be read and written at the very same time.
+        self._sending, self._using = Lock(), Lock()
         self.heard_at = monotonic()
 
     def receive(self, seconds: float) -> list[bytes]:
@@ -44,11 +48,11 @@ class Line:
         return bool(select.select([self._socket], [], [], seconds)[0])
 
     def _read_what_is_there(self) -> None:
-        self._socket.setblocking(False)
         read = 0
         while read < MOST_BYTES:
             try:
-                part = self._socket.recv(READ_BYTES)
+                with self._using:
+                    part = self._socket.recv(READ_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             if not part:
@@ -60,12 +64,28 @@ class Line:
             read += len(part)
 
     def send(self, pdus: bytes) -> None:
-        """Raises EndedError."""
+        """Raises EndedError; then nobody knows how much of it has left."""
+        until = monotonic() + SEND_SECONDS
+        with self._sending:
+            left = memoryview(pdus)
+            try:
+                while left:
+                    left = left[self._sent(left) :]
+                    if left and not self._is_writable(until - monotonic()):
+                        raise EndedError("the SMSC reads nothing any more")
+            except OSError as error:
+                raise EndedError(f"the line broke ({_why(error)})") from error
+
+    def _sent(self, octets: memoryview) -> int:
         try:
-            self._socket.settimeout(SEND_SECONDS)
-            self._socket.sendall(pdus)
-        except OSError as error:
-            raise EndedError(f"the line broke ({_why(error)})") from error
+            with self._using:
+                return self._socket.send(octets)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+
+    def _is_writable(self, seconds: float) -> bool:
+        # TLS may have to read before it can write; whoever receives does that.
+        return bool(select.select([], [self._socket], [], max(0, seconds))[1]) and seconds > 0
 
     def close(self) -> None:
         self._socket.close()

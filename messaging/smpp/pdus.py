@@ -6,7 +6,7 @@ receipted_message_id that lacks its closing NUL, and gives up on a whole PDU for
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from smpplib.command_codes import commands
@@ -29,6 +29,8 @@ MESSAGE_PAYLOAD: Final = 0x0424
 MESSAGE_STATE: Final = 0x0427
 NAMES: Final = {number: name for name, number in OPTIONAL_PARAMS.items()}
 UCS2: Final = 8
+# 5.2.12: the message begins with a header.
+UDHI: Final = 0x40
 
 
 class GarbageError(Exception):
@@ -46,7 +48,7 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A deliver_sm (4.6.1) or data_sm (4.7.1): a receipt, or an SMS that somebody sent."""
+    """A deliver_sm (4.6.1) or data_sm (4.7.1): a receipt, or an SMS that somebody sent. Or a submit_sm (4.4.1)."""
 
     source: str
     destination: str
@@ -59,6 +61,13 @@ class Delivery:
     def text(self) -> str:
         body = self.body or self.tlvs.get(MESSAGE_PAYLOAD, b"")
         return body.decode("utf-16-be" if self.data_coding == UCS2 else "latin-1", "replace")
+
+    @property
+    def words(self) -> str:
+        """The text without the header of one part of several (TS 23.040 9.2.3.24)."""
+        if not self.esm_class & UDHI or not self.body:
+            return self.text
+        return replace(self, body=self.body[self.body[0] + 1 :], esm_class=0).text
 
 
 def header_of(pdu: bytes) -> Header:
@@ -87,6 +96,15 @@ def delivery_of(pdu: bytes) -> Delivery:
     command = header_of(pdu).command
     if command not in (DELIVER_SM, DATA_SM):
         raise ValueError(f"neither deliver_sm nor data_sm, but command {command:#x}")
+    return _short_message(pdu, command)
+
+
+def submission_of(pdu: bytes) -> Delivery:
+    """What a whole submit_sm holds: its parameters are those of deliver_sm. Raises ValueError where they break off."""
+    return _short_message(pdu, COMMANDS["submit_sm"])
+
+
+def _short_message(pdu: bytes, command: int) -> Delivery:
     fields = _Fields(pdu)
     fields.text()  # service_type
     fields.octets(2)
@@ -102,6 +120,11 @@ def delivery_of(pdu: bytes) -> Delivery:
     fields.octets(2)
     data_coding, _, length = fields.octet(), fields.octet(), fields.octet()
     return Delivery(source, destination, esm_class, data_coding, fields.octets(length), fields.tlvs())
+
+
+def message_id_in(pdu: bytes) -> str:
+    """The id in a submit_sm_resp (4.4.2): what follows its header, up to a NUL; "" where it holds none."""
+    return pdu[HEADER.size :].partition(b"\0")[0].decode("latin-1")
 
 
 def lines_of(pdu: bytes) -> str:

@@ -7,17 +7,18 @@ says that the fault is temporary (5.1.3), which makes the SMSC try again.
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from threading import Event
+from threading import Event, Lock
 from time import monotonic
 from typing import Final
 
 from smpplib import consts, smpp
-from smpplib.client import SimpleSequenceGenerator
 
 from messaging.smpp.connections import Connection
 from messaging.smpp.inbox import Inbox
 from messaging.smpp.line import Line
-from messaging.smpp.pdus import COMMANDS, DATA_SM, DELIVER_SM, RESPONSE, GarbageError, Header, header_of
+from messaging.smpp.pdus import COMMANDS, DATA_SM, DELIVER_SM, RESPONSE, GarbageError, Header, header_of, message_id_in
+from messaging.smpp.submits import SUBMIT_SM_RESP
+from messaging.smpp.window import Answered, Window
 from messaging.staying import EndedError, RefusedError
 
 log: Final = logging.getLogger(__name__)
@@ -29,7 +30,12 @@ BIND_SECONDS: Final = 10.0
 ENQUIRE_SECONDS: Final = 30.0
 ANSWER_SECONDS: Final = 10.0
 UNBIND_SECONDS: Final = 5.0
+# How long whoever is submitting may still take when we are to stop.
+FINISH_SECONDS: Final = 10.0
 TEMPORARY: Final = consts.SMPP_ESME_RX_T_APPN
+# What answers a submit_sm: a generic_nack, too, where the SMSC could not read it (4.3).
+SUBMITTED: Final = frozenset({SUBMIT_SM_RESP, COMMANDS["generic_nack"]})
+MOST_SEQUENCES: Final = 0x7FFFFFFF
 # What a wrong user or password comes to, in one SMSC or the other.
 CREDENTIALS: Final = frozenset(
     {consts.SMPP_ESME_RINVPASWD, consts.SMPP_ESME_RINVSYSID, consts.SMPP_ESME_RBINDFAIL, consts.SMPP_ESME_RINVSYSTYP}
@@ -37,14 +43,15 @@ CREDENTIALS: Final = frozenset(
 
 
 class Session:
-    """A session as an ESME, bound as a transceiver so that it can send one day as well."""
+    """A session as an ESME, bound as a transceiver. One thread serves it; what it submits goes through `window`."""
 
     def __init__(self, connection: Connection, line: Line, inbox: Inbox, stop: Event) -> None:
         self._connection = connection
         self._line = line
         self._inbox = inbox
         self._stop = stop
-        self._sequence = SimpleSequenceGenerator()
+        self._sequence = Sequence()
+        self.window = Window(connection, line.send, self._sequence.next_sequence)
         self._enquired_at: float | None = None
         self._is_unbound = False
         # What is done with a request; what answers it, if anything does, is sent with the other answers.
@@ -79,9 +86,17 @@ class Session:
             "no answer to our bind; check that this is the port for SMPP, and smpps:// where the operator wants TLS"
         )
 
-    def serve(self) -> None:
-        """Until it is to stop, which ends it well. Raises EndedError, GarbageError."""
-        while not self._stop.is_set():
+    def serve(self, is_busy: Callable[[], bool] = lambda: False) -> None:
+        """Until it is to stop, which ends it well; while `is_busy` answers are still waited for.
+
+        Raises EndedError, GarbageError.
+        """
+        until = None
+        while True:
+            if self._stop.is_set():
+                until = until or monotonic() + FINISH_SECONDS
+                if not is_busy() or monotonic() > until:
+                    return
             self._heed(self._line.receive(LOOK_SECONDS))
             if self._is_unbound:
                 raise EndedError("the SMSC ended the session (unbind)")
@@ -119,6 +134,9 @@ class Session:
     def _heed(self, pdus: Iterable[bytes]) -> None:
         """Commit what is delivered, all at once; answer; then have a worker look."""
         headers = [(pdu, header_of(pdu)) for pdu in pdus]
+        submitted = [_answered(pdu, header) for pdu, header in headers if header.command in SUBMITTED]
+        if submitted:
+            self.window.answered(submitted)
         delivered = [pdu for pdu, header in headers if header.command in (DELIVER_SM, DATA_SM)]
         status = consts.SMPP_ESME_ROK if not delivered or self._inbox.keep(delivered) else TEMPORARY
         answers = b"".join(self._answered(header, status) for _, header in headers)
@@ -140,7 +158,7 @@ class Session:
         return request(header) if request else _answer("generic_nack", header, consts.SMPP_ESME_RINVCMDID)
 
     def _take_response(self, header: Header) -> None:
-        """Whoever sends messages one day waits here for submit_sm_resp."""
+        """What the window does not care about."""
         if header.command == COMMANDS["unbind_resp"]:
             self._is_unbound = True
         elif header.command == COMMANDS["generic_nack"]:
@@ -160,6 +178,22 @@ class Session:
             self._enquired_at = now
         elif self._enquired_at is not None and now - self._enquired_at > ANSWER_SECONDS:
             raise EndedError("the SMSC does not answer any more")
+
+
+class Sequence:
+    """Numbers of PDUs (5.1.4), for several threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._last = Lock(), 0
+
+    def next_sequence(self) -> int:
+        with self._lock:
+            self._last = self._last % MOST_SEQUENCES + 1
+            return self._last
+
+
+def _answered(pdu: bytes, header: Header) -> Answered:
+    return Answered(header.sequence, header.status, message_id_in(pdu))
 
 
 def _answer(command: str, header: Header, status: int = consts.SMPP_ESME_ROK) -> bytes:

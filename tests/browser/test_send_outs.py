@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from contacts.models import Channel
 from messaging.models import Message, SendOut
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
@@ -42,6 +43,27 @@ def test_all_pages_are_accessible(open_as: Open, scheme: str, size: str) -> None
     accessible(page)
     page.goto(f"/send-outs/{made.pk}/messages/waiting/")
     accessible(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+def test_the_pages_of_an_sms_are_accessible_and_say_that_there_is_no_way_out(
+    open_as: Open, scheme: str, size: str
+) -> None:
+    from tests.messaging.sendouts.people import make_send_out  # noqa: PLC0415 -- it makes models at once
+
+    make_contact(mobile="+46701740611")
+    made = make_send_out(Channel.SMS, sender="Shop")
+    page = open_as("Marketers", size, color_scheme=scheme)
+
+    for step in ("content", "preview", "start"):
+        page.goto(f"/send-outs/{made.pk}/{step}/")
+        accessible(page)
+    expect(page.get_by_role("alert")).to_contain_text("No way out is set up for this channel")
+    page.goto(f"/send-outs/{made.pk}/preview/")
+    page.get_by_label("Your mobile number").fill("070 174 06 11")
+    page.get_by_role("button", name="Send me a test").click()
+    expect(page.get_by_text("No way for SMS to leave is set up.")).to_be_visible()
 
 
 def test_from_the_name_to_the_numbers(open_as: Open) -> None:

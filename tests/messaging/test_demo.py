@@ -1,5 +1,6 @@
 """The demo: its story is sound, its reports are genuine, and played against the product it ends as it is told."""
 
+import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from contacts.addresses import normalise_email, normalise_mobile
 from contacts.models import Address, Block, Change, Channel, Contact
 from messaging import reports, sweep
 from messaging.bounces.reasons import REASONS
-from messaging.demo import cast, play, preconditions, sendgrid, tryout, twilio
+from messaging.demo import cast, phones, play, preconditions, sendgrid, tryout, twilio
 from messaging.demo.post import Keys, Said, callback_of, event_of
 from messaging.demo.script import Person, Plot, Scene, Story, story
 from messaging.demo.stage import Part
@@ -267,6 +268,13 @@ def check_history() -> None:
     assert [change.kind for change in made_again] == ["created", "blocked", "lifted", "blocked"]
 
 
+def test_nobody_of_the_story_has_a_number_that_stands_for_a_fate() -> None:
+    told = {re.sub(r"[^+0-9]", "", person.mobile) for person in story().cast.values()}
+
+    assert told.isdisjoint(phones.number_of(ending) for ending in phones.FATES)
+    assert all(phones.number_of(ending).startswith(FICTION) for ending in phones.FATES)
+
+
 def test_a_second_demo_changes_nothing_but_the_password(
     short_story: None, played: str, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,7 +297,7 @@ def test_a_demo_that_was_killed_is_played_afresh_and_leaves_real_contacts_alone(
     real = make_contact(email="real@example.se")
 
     assert "cleared away" in run(live_server.url, again=True)
-    assert Contact.objects.count() == len(story().cast) + len(tryout.PEOPLE) + 1
+    assert Contact.objects.count() == len(story().cast) + len(tryout.guids()) + 1
     assert Contact.objects.filter(pk=real.pk).exists()
     assert not Block.objects.filter(address__message=None).exists()
 

@@ -66,7 +66,7 @@ class Command(BaseCommand):
         play.run()
         totals.recount_all()  # the play sets times back, and makes messages past the send-outs' own way
         tryout.make()
-        self.say(f"  Contacts to send to, under the label {tryout.LABEL!r}: {len(tryout.PEOPLE)}")
+        self.say(f"  Contacts to send to, under the label {tryout.LABEL!r}: {len(tryout.guids())}")
         return play
 
     def say(self, line: str) -> None:

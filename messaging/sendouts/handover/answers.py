@@ -1,13 +1,15 @@
-"""What a mail server's answer comes to. Pure.
+"""What the answer of a mail server or a provider comes to. Pure.
 
 RFC 5321 4.2.1: 2xx taken, 4xx not now, 5xx not at all; what a 5xx means for the address is for bounces/ to say.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from messaging.bounces.classify import classify
+from messaging.sendouts.handover.ways import repeat_id
 from messaging.statuses import Caveat, Event, Kind
 
 # How long after each attempt the next one follows: from minutes to hours. The last one repeats, until 72 hours after
@@ -15,6 +17,11 @@ from messaging.statuses import Caveat, Event, Kind
 SCHEDULE: Final = (
     timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=1), timedelta(hours=2),
     timedelta(hours=4), timedelta(hours=6),
+)  # fmt: skip
+# Of SMS until 48 hours are over: the gateway wants a pause, or has a fault, and both are over soon as a rule.
+SMS_SCHEDULE: Final = (
+    timedelta(seconds=10), timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5),
+    timedelta(minutes=10), timedelta(minutes=30),
 )  # fmt: skip
 
 
@@ -29,32 +36,57 @@ class Answer:
     is_final: bool = False
     # The server may have taken it, and we did not hear so.
     is_in_doubt: bool = False
+    # Who is no mail server says itself what it comes to: `kind`, and a reason where the words tell none.
+    kind: Kind | None = None
+    reason: str = ""
+    # Under which number the provider has taken it.
+    provider_message_id: str = ""
+    # It never left: it goes on waiting, no attempt is counted, and nothing is recorded.
+    is_untried: bool = False
+    # We are refused, whomever we write to: a wrong key, an unverified sender. Somebody has to look.
+    refuses_us: bool = False
+    # For how long they want to be left alone, seconds, where they said so.
+    wait: float = 0
 
 
 def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: datetime) -> Event:
     """The event of attempt number `attempt` (from 1)."""
-    repeat_id = f"{message_id} {attempt}"
+    named = repeat_id(message_id, attempt)
     if answer.is_in_doubt:
         return Event(
-            provider, Kind.ACCEPTED, at, repeat_id, message_id,
+            provider, Kind.ACCEPTED, at, named, message_id,
             diagnostic=answer.text, said_by=answer.said_by, caveat=Caveat.IN_DOUBT,
         )  # fmt: skip
+    if answer.kind is not None:
+        return _said_by_provider(answer, message_id, named, provider, at)
     if 200 <= answer.reply < 300:
         kind = Kind.DELIVERED if answer.is_final else Kind.ACCEPTED
-        return Event(provider, kind, at, repeat_id, message_id, said_by=answer.said_by)
+        return Event(provider, kind, at, named, message_id, said_by=answer.said_by)
     verdict = classify(answer.text, reply_code=str(answer.reply) if answer.reply else "", said_by=answer.said_by)
     if answer.reply < 500 and not (answer.reply == 0 and verdict.is_hard):
         kind = Kind.DEFERRED
     else:
         kind = Kind.HARD_BOUNCE if verdict.is_hard else Kind.SOFT_BOUNCE
     return Event(
-        provider, kind, at, repeat_id, message_id,
+        provider, kind, at, named, message_id,
         reason=verdict.reason, reply_code=verdict.reply_code, status_code=verdict.status_code,
         diagnostic=answer.text, said_by=answer.said_by,
     )  # fmt: skip
 
 
-def next_attempt(attempt: int, first_at: datetime, now: datetime, longest: timedelta) -> datetime | None:
+def _said_by_provider(answer: Answer, message_id: int, named: str, provider: str, at: datetime) -> Event:
+    """Never a hard bounce: it is no mail server that speaks of its own mailbox."""
+    kind = answer.kind or Kind.ACCEPTED
+    reason = "" if kind == Kind.ACCEPTED else answer.reason or classify(answer.text).reason
+    return Event(
+        provider, kind, at, named, message_id, provider_message_id=answer.provider_message_id,
+        reason=reason, diagnostic=answer.text, said_by=answer.said_by,
+    )  # fmt: skip
+
+
+def next_attempt(
+    attempt: int, first_at: datetime, now: datetime, longest: timedelta, schedule: Sequence[timedelta] = SCHEDULE
+) -> datetime | None:
     """When to try again after attempt number `attempt` was put off; None where that would be too late."""
-    at = now + SCHEDULE[min(attempt, len(SCHEDULE)) - 1]
+    at = now + schedule[min(attempt, len(schedule)) - 1]
     return at if at < first_at + longest else None

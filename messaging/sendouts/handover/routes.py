@@ -3,13 +3,19 @@
 smtp://user:password@host:587   a relay, which reports by mail or webhook what became of them; smtps:// for TLS at once
 mx:                             directly to the server of the receiving domain
 mx://127.0.0.1:2525             the same, but all domains' mail goes to this one server: to try things out
+anymail:sendgrid                by a provider's HTTP API (esps.py), whose reports say what became of them;
+                                anymail:resend?without=Message-ID leaves a header out that the provider refuses
 """
 
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from messaging.sendouts.handover.esps import settings_of
 
 PORTS: Final = {"smtp": 25, "smtps": 465}
 
@@ -44,14 +50,29 @@ class Direct:
         return "mx"
 
 
+# To a mail server.
 Route = Relay | Direct
 
 
-def route_of(url: str) -> Route | None:
+@dataclass(frozen=True, slots=True)
+class Esp:
+    """A provider's HTTP API. Its "yes" says that it will try; its reports say the rest.
+
+    `settings` are anymail's, by name; `without` names headers, in lower case, that it does not get.
+    """
+
+    slug: str
+    settings: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    without: frozenset[str] = frozenset()
+
+
+def route_of(url: str, environment: Mapping[str, str] = os.environ) -> Route | Esp | None:
     """None where nothing is set: then no email can be sent. Raises ImproperlyConfigured with what to do."""
     text = url.strip()
     if not text:
         return None
+    if text.startswith("anymail:"):
+        return _esp(text.removeprefix("anymail:"), environment)
     if text == "mx:":
         return Direct()
     try:
@@ -67,9 +88,25 @@ def route_of(url: str) -> Route | None:
     return Relay(host, port or PORTS[parts.scheme], user, password, parts.scheme == "smtps")
 
 
+def to_strangers(route: Route | Esp | None) -> bool:
+    """Whether it leads to the receiving domains' own servers."""
+    return isinstance(route, Direct) and not route.host
+
+
+def _esp(text: str, environment: Mapping[str, str]) -> Esp:
+    slug, _, query = text.partition("?")
+    options = parse_qs(query)
+    if options.keys() - {"without"}:
+        raise _wrong()
+    without = frozenset(
+        name.strip().lower() for name in ",".join(options.get("without", [])).split(",") if name.strip()
+    )
+    return Esp(slug.strip().lower(), settings_of(slug.strip().lower(), environment), without)
+
+
 def _wrong() -> ImproperlyConfigured:
     # Without what was given: there may be a password in it.
     return ImproperlyConfigured(
-        "EMAIL_ROUTE must look like smtp://user:password@relay.example.org:587, smtps://…, mx: or "
-        "mx://127.0.0.1:2525 (docs/operators.md)."
+        "EMAIL_ROUTE must look like smtp://user:password@relay.example.org:587, smtps://…, mx:, "
+        "mx://127.0.0.1:2525 or anymail:sendgrid (docs/operators.md)."
     )

@@ -1,227 +1,370 @@
-"""Mails over SMTP: to a relay, or to the servers of the receiving domain. Connections are used again."""
+"""Mails over SMTP: to a relay, or to the servers of the receiving domain, over several connections at once.
 
-import re
-import smtplib
-import ssl
-from collections import OrderedDict
+One thread talks on all connections (wire.py); looking up servers and opening connections blocks, so others do that.
+"""
+
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
+from selectors import EVENT_READ, DefaultSelector
+from socket import socketpair
+from time import monotonic
 from typing import Final
 
 from messaging.sendouts.handover.answers import Answer
-from messaging.sendouts.handover.routes import Direct, Relay, Route
+from messaging.sendouts.handover.dialogue import CLOSING, Outgoing, Reply
+from messaging.sendouts.handover.mta_sts import Policy, heeding, policies
+from messaging.sendouts.handover.mx import NoServerError, servers_of
+from messaging.sendouts.handover.opening import NotOpenedError, Opened, opened, unreachable
+from messaging.sendouts.handover.routes import Direct, Route
+from messaging.sendouts.handover.wire import Wire, closed_politely
 
-CONNECT_SECONDS: Final = 20
+__all__ = ["NoServerError", "Outgoing", "Post"]
+
 # No more servers of one domain are tried at one attempt.
 MOST_HOSTS: Final = 4
-MOST_OPEN: Final = 20
-# A connection that has carried so many is closed: servers slow down those that go on and on.
+# At once to one server, unless told otherwise, and to all of them.
+CONNECTIONS: Final = 4
+MOST_OPEN: Final = 50
+# For fewer mails another connection is not worth its opening.
+MAILS_A_CONNECTION: Final = 10
+# A connection that has carried so many is closed: strangers' servers slow down those that go on and on.
 MOST_MAILS: Final = 200
-# RFC 5321 4.5.2.
-_LEADING_PERIOD: Final = re.compile(rb"^\.", re.MULTILINE)
+MOST_MAILS_TO_RELAY: Final = 5000
+# A mail that was not begun after so long is put off, so that a slice ends before its worker counts as dead.
+SLICE_SECONDS: Final = 240
+TICK_SECONDS: Final = 1.0
+# So often in a row "421" to mails that were begun, and the server is left alone.
+MOST_CLOSINGS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One mail, ready. `recipient` is the envelope's, in ASCII but for its local part; lines end in CRLF."""
+@dataclass(eq=False)
+class Lane:
+    """The mails for the same servers. `hosts` are those that were not tried in vain yet, most preferred first."""
 
-    message_id: int
-    attempt: int
-    sender: str
-    recipient: str
-    mail: bytes
+    hosts: list[str]
+    waiting: deque[Outgoing] = field(default_factory=deque)
+    wires: set[Wire] = field(default_factory=set)
+    openings: int = 0
+    most: int = CONNECTIONS
+    closings: int = 0
+    # Their servers must show by a valid certificate that they are who the DNS says (mta_sts.py).
+    is_proven: bool = False
 
     @property
-    def domain(self) -> str:
-        return self.recipient.rpartition("@")[2]
+    def place(self) -> tuple[str, bool]:
+        return self.hosts[0], self.is_proven
 
 
 class Post:
     """Sends mails by one route. Not shared between threads; close it, or its connections linger."""
 
-    def __init__(self, route: Route, our_name: str, *, resolve: Callable[[str], list[str]] | None = None) -> None:
-        """`resolve` gives the names of a domain's servers (or raises NoServerError)."""
+    def __init__(
+        self,
+        route: Route,
+        our_name: str,
+        *,
+        connections: int = CONNECTIONS,
+        resolve: Callable[[str], list[str]] | None = None,
+        policy_of: Callable[[str], Policy | None] | None = None,
+    ) -> None:
+        """`connections` is how many at once to one server; `resolve` gives the names of a domain's servers (or raises
+        NoServerError), `policy_of` what a domain demands of them (mta_sts.py)."""
         self.slug = route.slug
-        self._route, self._our_name = route, our_name
+        self._route, self._our_name, self._connections = route, our_name, connections
         self._resolve = resolve or servers_of
-        self._open: OrderedDict[str, tuple[smtplib.SMTP, int]] = OrderedDict()
+        self._policy_of = policy_of or policies().policy_of
+        self._is_final = isinstance(route, Direct)
+        self._most_mails = MOST_MAILS if self._is_final else MOST_MAILS_TO_RELAY
+        self._idle: dict[tuple[str, bool], list[Wire]] = {}
+        self._lanes: dict[tuple[tuple[str, ...], bool], Lane] = {}
+        self._lane_of: dict[Wire, Lane] = {}
+        self._again: set[int] = set()
+        self._answers: list[tuple[Outgoing, Answer]] = []
+        self._next_look = 0.0
+        self._selector = DefaultSelector()
+        self._workers: ThreadPoolExecutor | None = None
+        self._under_way = 0
+        # What the workers have found out, to be taken up by the thread that talks.
+        self._news: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._bell, self._ear = socketpair()
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
+        self._selector.register(self._ear, EVENT_READ, None)
 
     def __enter__(self) -> "Post":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for server, _count in self._open.values():
-            _bye(server)
-        self._open.clear()
-
-    def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
-        """An answer for each mail, those to one domain together, as they come."""
-        for mail in sorted(mails, key=lambda each: each.domain):
-            yield mail, self.send(mail)
+        if self._workers is not None:
+            self._workers.shutdown(wait=False, cancel_futures=True)
+        for wire in self._lane_of:
+            wire.sock.close()
+        closed_politely([wire for wires in self._idle.values() for wire in wires])
+        self._selector.close()
+        self._bell.close()
+        self._ear.close()
 
     def send(self, mail: Outgoing) -> Answer:
-        if isinstance(self._route, Relay):
-            return self._by([self._route.host], mail, is_final=False)
-        if self._route.host:
-            return self._by([self._route.host], mail, is_final=True)
-        try:
-            hosts = self._resolve(mail.domain)
-        except NoServerError as error:
-            return Answer(error.reply, str(error), is_final=True)
-        return self._by(hosts, mail, is_final=True)
-
-    def _by(self, hosts: Sequence[str], mail: Outgoing, *, is_final: bool) -> Answer:
-        """The first server that answers has the word (RFC 5321 5.1)."""
-        answer = Answer(0, "No server could be reached.")
-        for host in hosts[:MOST_HOSTS]:
-            try:
-                server = self._connected(host)
-            except (OSError, smtplib.SMTPException) as error:
-                answer = _trouble(error, host, is_final=is_final)
-                continue
-            answer = self._hand_over(server, host, mail, is_final=is_final)
-            if answer.reply or answer.is_in_doubt:
-                return answer
+        (answer,) = (answer for _mail, answer in self.send_all([mail]))
         return answer
 
-    def _connected(self, host: str) -> smtplib.SMTP:
-        server, count = self._open.pop(host, (None, 0))
-        if server is not None and count < MOST_MAILS and _is_alive(server):
-            self._open[host] = (server, count + 1)
-            return server
-        if server is not None:
-            _bye(server)
-        server = self._connect(host)
-        self._open[host] = (server, 1)
-        if len(self._open) > MOST_OPEN:
-            _bye(self._open.popitem(last=False)[1][0])
-        return server
+    def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+        """An answer for each mail, in the order in which they come."""
+        self._again.clear()
+        self._lanes.clear()
+        until, left = monotonic() + SLICE_SECONDS, len(mails)
+        self._sort(mails)
+        while left:
+            for lane in list(self._lanes.values()):
+                self._staff(lane)
+            if not self._answers:
+                self._listen()
+                self._look_at_clock(until)
+            answers, self._answers = self._answers, []
+            left -= len(answers)
+            yield from answers
 
-    def _connect(self, host: str) -> smtplib.SMTP:
-        route = self._route
-        if isinstance(route, Relay) and route.is_tls:
-            return _logged_in(smtplib.SMTP_SSL(host, route.port, self._our_name, timeout=CONNECT_SECONDS), route)
-        server = smtplib.SMTP(host, route.port, self._our_name, timeout=CONNECT_SECONDS)
-        server.ehlo_or_helo_if_needed()
-        if server.has_extn("starttls"):
-            # To a stranger's server encryption is better than none, whoever signed its certificate (RFC 7435).
-            context = ssl.create_default_context()
-            if isinstance(route, Direct):
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            try:
-                server.starttls(context=context)
-            except (OSError, smtplib.SMTPException):
-                _bye(server)
-                if isinstance(route, Relay):
-                    raise
-                server = smtplib.SMTP(host, route.port, self._our_name, timeout=CONNECT_SECONDS)
-            server.ehlo_or_helo_if_needed()
-        return _logged_in(server, route) if isinstance(route, Relay) else server
+    # Which way each mail goes.
 
-    def _hand_over(self, server: smtplib.SMTP, host: str, mail: Outgoing, *, is_final: bool) -> Answer:
+    def _sort(self, mails: Sequence[Outgoing]) -> None:
+        host = self._route.host
+        if host:
+            self._lane((host,)).waiting.extend(mails)
+            return
+        by_domain: dict[str, list[Outgoing]] = {}
+        for mail in mails:
+            by_domain.setdefault(mail.domain, []).append(mail)
+        for domain, theirs in by_domain.items():
+            self._have(partial(self._looked_up, domain, theirs))
+
+    def _lane(self, hosts: tuple[str, ...], *, is_proven: bool = False) -> Lane:
+        key = hosts, is_proven
+        if key not in self._lanes:
+            self._lanes[key] = Lane(list(hosts), most=self._connections, is_proven=is_proven)
+        return self._lanes[key]
+
+    def _looked_up(self, domain: str, mails: list[Outgoing]) -> Callable[[], None]:
         try:
-            reply, text = _dialogue(server, mail)
-        except InDoubtError as error:
-            self._forget(host)
-            return Answer(0, str(error), host, is_final=is_final, is_in_doubt=True)
-        except (OSError, smtplib.SMTPException) as error:
-            self._forget(host)
-            return _trouble(error, host, is_final=is_final)
-        if reply >= 400:
-            with suppress(OSError, smtplib.SMTPException):
-                server.rset()
-        return Answer(reply, f"{reply} {text.decode('utf-8', 'replace')}", host, is_final=is_final)
+            hosts = tuple(self._resolve(domain)[:MOST_HOSTS])
+        except NoServerError as error:
+            answer = Answer(error.reply, str(error), is_final=True)
+            return lambda: self._answers.extend((mail, answer) for mail in mails)
+        policy = self._policy_of(domain)
+        allowed = heeding(policy, hosts, domain)
+        if not allowed:
+            answer = Answer(
+                0, f"TLS required: the MTA-STS policy of {domain} allows none of its servers", is_final=True
+            )
+            return lambda: self._answers.extend((mail, answer) for mail in mails)
+        is_proven = policy is not None and policy.is_enforced
+        return lambda: self._lane(allowed, is_proven=is_proven).waiting.extend(mails)
 
-    def _forget(self, host: str) -> None:
-        server, _count = self._open.pop(host, (None, 0))
-        if server is not None:
-            server.close()
+    # Connections for it.
+
+    def _staff(self, lane: Lane) -> None:
+        """As many connections as its mails are worth, those first that are open already."""
+        if not lane.waiting:
+            return
+        for wire in list(lane.wires):
+            if wire.dialogue.has_room:
+                self._feed(wire, lane)
+        while lane.waiting and len(lane.wires) < lane.most and (idle := self._idle.get(lane.place)):
+            wire = idle.pop()
+            wire.read()
+            if wire.dialogue.fault:
+                self._drop(wire)
+            else:
+                self._employ(wire, lane)
+        worth = min(-(-len(lane.waiting) // MAILS_A_CONNECTION), lane.most) - len(lane.wires) - lane.openings
+        for _ in range(min(worth, MOST_OPEN - len(self._lane_of) - self._under_way)):
+            lane.openings += 1
+            host = lane.hosts[0]
+            self._have(partial(self._opened, host, lane))
+
+    def _opened(self, host: str, lane: Lane) -> Callable[[], None]:
+        if not lane.waiting:
+            return lambda: self._was_spared(lane)
+        try:
+            ready = opened(self._route, host, self._our_name, is_proven=lane.is_proven)
+        except NotOpenedError as error:
+            answer = error.answer
+            return lambda: self._was_refused(host, lane, answer)
+        return lambda: self._was_opened(host, lane, ready)
+
+    def _was_spared(self, lane: Lane) -> None:
+        lane.openings -= 1
+
+    def _was_opened(self, host: str, lane: Lane, ready: Opened) -> None:
+        lane.openings -= 1
+        wire = Wire(host, ready, is_proven=lane.is_proven)
+        self._selector.register(wire.sock, EVENT_READ, wire)
+        wire.watched = EVENT_READ
+        self._employ(wire, lane)
+
+    def _was_refused(self, host: str, lane: Lane, answer: Answer) -> None:
+        lane.openings -= 1
+        if lane.wires:
+            # It takes no more at once than those.
+            lane.most = max(1, len(lane.wires))
+        else:
+            self._pass_over(host, lane, answer)
+
+    def _pass_over(self, host: str, lane: Lane, answer: Answer) -> None:
+        """On to the next server (RFC 5321 5.1); after the last one all that wait for it are answered."""
+        if lane.hosts[0] != host or lane.openings:
+            return
+        if len(lane.hosts) > 1:
+            del lane.hosts[0]
+            return
+        self._answers += ((mail, answer) for mail in lane.waiting)
+        lane.waiting.clear()
+
+    def _employ(self, wire: Wire, lane: Lane) -> None:
+        lane.wires.add(wire)
+        self._lane_of[wire] = lane
+        self._feed(wire, lane)
+
+    # The talk on them.
+
+    def _listen(self) -> None:
+        for key, events in self._selector.select(TICK_SECONDS):
+            wire: Wire | None = key.data
+            if wire is None:
+                self._take_up_news()
+            elif wire.sock.fileno() >= 0:
+                self._attend(wire, events)
+
+    def _attend(self, wire: Wire, events: int) -> None:
+        lane = self._lane_of.get(wire)
+        if events & EVENT_READ:
+            for mail, reply in wire.read():
+                self._answers.append((mail, self._answer(reply, wire.host)))
+                if lane is not None and reply.code < 300:
+                    lane.closings = 0
+        if lane is None:
+            if wire.dialogue.fault:
+                self._idle[wire.place].remove(wire)
+                self._drop(wire)
+        elif wire.dialogue.fault:
+            self._lose(wire, lane)
+        else:
+            self._feed(wire, lane)
+
+    def _feed(self, wire: Wire, lane: Lane) -> None:
+        """Say on it what there is to say. Without mail it rests, or ends after very many."""
+        dialogue = wire.dialogue
+        while lane.waiting and dialogue.has_room and wire.carried < self._most_mails:
+            mail = lane.waiting.popleft()
+            refusal = dialogue.why_not(mail)
+            if refusal is None:
+                dialogue.take(mail)
+            else:
+                self._answers.append((mail, self._answer(refusal, wire.host)))
+        if dialogue.unwritten:
+            wire.write()
+            if dialogue.fault:
+                self._lose(wire, lane)
+                return
+        if wire.wanted != wire.watched:
+            self._selector.modify(wire.sock, wire.wanted, wire)
+            wire.watched = wire.wanted
+        if dialogue.is_idle:
+            self._release(wire, lane)
+
+    def _release(self, wire: Wire, lane: Lane) -> None:
+        lane.wires.discard(wire)
+        del self._lane_of[wire]
+        if wire.carried < self._most_mails:
+            self._idle.setdefault(wire.place, []).append(wire)
+            self._close_surplus()
+        else:
+            wire.say_bye()
+            self._drop(wire)
+
+    def _close_surplus(self) -> None:
+        idle = [wire for wires in self._idle.values() for wire in wires]
+        if len(idle) > MOST_OPEN:
+            self._idle[idle[0].place].remove(idle[0])
+            idle[0].say_bye()
+            self._drop(idle[0])
+
+    def _lose(self, wire: Wire, lane: Lane) -> None:
+        """The connection is of no more use. What the server certainly has not taken is said once more on another."""
+        lane.wires.discard(wire)
+        del self._lane_of[wire]
+        self._selector.unregister(wire.sock)
+        refused, lost = wire.lost()
+        self._answers += ((mail, self._answer(reply, wire.host)) for mail, reply in refused)
+        trouble = unreachable(ConnectionError(wire.dialogue.fault), wire.host, is_final=self._is_final)
+        for mail, is_in_doubt in reversed(lost):
+            if is_in_doubt:
+                text = f"no answer after the mail was sent: {wire.dialogue.fault}"
+                answer = Answer(0, text, wire.host, is_final=self._is_final, is_in_doubt=True)
+                self._answers.append((mail, answer))
+            elif mail.message_id in self._again:
+                self._answers.append((mail, trouble))
+            else:
+                self._again.add(mail.message_id)
+                lane.waiting.appendleft(mail)
+        if wire.dialogue.fault.startswith(str(CLOSING)):
+            lane.closings += 1
+            trouble = self._answer(Reply(CLOSING, wire.dialogue.fault), wire.host)
+        if not lane.wires and (not wire.carried or lane.closings >= MOST_CLOSINGS):
+            self._pass_over(wire.host, lane, trouble)
+
+    def _drop(self, wire: Wire) -> None:
+        self._selector.unregister(wire.sock)
+        wire.sock.close()
+
+    def _look_at_clock(self, until: float) -> None:
+        now = monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + TICK_SECONDS
+        for wire, lane in list(self._lane_of.items()):
+            if wire.until < now:
+                wire.dialogue.fault = "timed out"
+                self._lose(wire, lane)
+        if until < now:
+            late = Answer(0, "connect: the server was too slow for so many mails", is_final=self._is_final)
+            for lane in self._lanes.values():
+                self._answers += ((mail, late) for mail in lane.waiting)
+                lane.waiting.clear()
+
+    def _answer(self, reply: Reply, host: str) -> Answer:
+        return Answer(reply.code, reply.text, host, is_final=self._is_final)
+
+    # What blocks.
+
+    def _have(self, done: Callable[[], Callable[[], None]]) -> None:
+        """Have a thread do it; what it returns is called by the thread that talks."""
+        self._workers = self._workers or ThreadPoolExecutor(MOST_OPEN, thread_name_prefix="smtp")
+        self._under_way += 1
+        self._workers.submit(self._do, done)
+
+    def _do(self, done: Callable[[], Callable[[], None]]) -> None:
+        try:
+            self._news.put(done())
+        except BaseException as error:  # noqa: BLE001 -- raised again where somebody hears it
+            self._news.put(partial(_again, error))
+        with suppress(OSError):
+            self._bell.send(b"!")
+
+    def _take_up_news(self) -> None:
+        self._ear.recv(4096)
+        while True:
+            try:
+                news = self._news.get_nowait()
+            except Empty:
+                return
+            self._under_way -= 1
+            news()
 
 
-class InDoubtError(Exception):
-    """The connection broke after the mail was sent and before the server said whether it took it."""
-
-
-class NoServerError(Exception):
-    """The domain has no mail server. `reply` is what a server would have said: 0 where only asking went wrong."""
-
-    def __init__(self, reply: int, text: str) -> None:
-        super().__init__(text)
-        self.reply = reply
-
-
-def servers_of(domain: str) -> list[str]:
-    """The names of the servers for a domain, most preferred first (RFC 5321 5.1): its MX, else itself.
-
-    Raises NoServerError; a domain that says that it takes no mail (RFC 7505) is one.
-    """
-    import dns.exception  # noqa: PLC0415 -- not in every worker: 1.5 MB
-    import dns.resolver  # noqa: PLC0415
-
-    try:
-        found = dns.resolver.resolve(domain, "MX", lifetime=10)
-    except dns.resolver.NXDOMAIN:
-        raise NoServerError(550, f"550 5.1.2 Domain {domain} not found (NXDOMAIN)") from None
-    except dns.resolver.NoAnswer:
-        return [domain]
-    except dns.exception.DNSException as error:
-        raise NoServerError(0, f"4.4.3 DNS lookup of {domain} failed: {type(error).__name__}") from None
-    hosts = [str(each.exchange).rstrip(".") for each in sorted(found, key=lambda each: each.preference)]
-    if hosts == [""]:
-        raise NoServerError(556, f"556 5.1.10 {domain} does not accept mail (null MX)")
-    return hosts
-
-
-def _dialogue(server: smtplib.SMTP, mail: Outgoing) -> tuple[int, bytes]:
-    """The first answer that is not a yes, or the last one (RFC 5321 3.3)."""
-    options = ["BODY=8BITMIME"] if not mail.mail.isascii() and server.has_extn("8bitmime") else []
-    if not mail.recipient.isascii():
-        if not server.has_extn("smtputf8"):
-            return 553, b"5.6.7 The server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)"
-        server.command_encoding = "utf-8"
-        options.append("SMTPUTF8")
-    reply, text = server.mail(mail.sender, options)
-    if reply != 250:
-        return reply, text
-    reply, text = server.rcpt(mail.recipient)
-    if reply not in (250, 251):
-        return reply, text
-    reply, text = server.docmd("DATA")
-    if reply != 354:
-        return reply, text
-    try:
-        server.send(_LEADING_PERIOD.sub(b"..", mail.mail) + b".\r\n")
-        return server.getreply()
-    except (OSError, smtplib.SMTPException) as error:
-        # RFC 5321 4.5.4.1, 6.1: it may have the mail. To send it again could be once too often.
-        raise InDoubtError(f"{type(error).__name__}: {error}") from error
-
-
-def _logged_in(server: smtplib.SMTP, route: Relay) -> smtplib.SMTP:
-    if route.user:
-        server.login(route.user, route.password)
-    return server
-
-
-def _is_alive(server: smtplib.SMTP) -> bool:
-    try:
-        return server.noop()[0] == 250
-    except (OSError, smtplib.SMTPException):
-        return False
-
-
-def _trouble(error: Exception, host: str, *, is_final: bool) -> Answer:
-    """A server that answered, but not to a mail, or nobody at all: to be tried again either way."""
-    if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-        # A refusal of us, before anybody was named, says nothing about the address.
-        return Answer(421, f"{error.smtp_code} {text}", host, is_final=is_final)
-    return Answer(0, f"connect to {host}: {error or type(error).__name__}", host, is_final=is_final)
-
-
-def _bye(server: smtplib.SMTP) -> None:
-    with suppress(OSError, smtplib.SMTPException):
-        server.quit()
-    server.close()
+def _again(error: BaseException) -> None:
+    raise error

@@ -25,31 +25,51 @@ MARK: Final = """
 WITH next AS (
   SELECT id FROM messaging_message
   WHERE send_out_id = %(send_out)s AND id BETWEEN %(first)s AND %(last)s AND status = 'waiting' AND attempts = 0
+    AND next_attempt_at IS NULL
   ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE messaging_message m SET attempts = 1, sent_at = now(), provider = %(provider)s
 FROM next WHERE m.id = next.id RETURNING m.id
 """
 # The same for what is to be tried again, and for single messages. It stays on the list for as long as a worker may
-# take: who dies in between is found out then, by an attempt that nothing is recorded of.
+# take: who dies in between is found out then, by an attempt that nothing is recorded of. What belongs to a send-out
+# that somebody paused waits until it is resumed.
 MARK_AGAIN: Final = """
 WITH next AS (
-  SELECT id FROM messaging_message WHERE next_attempt_at <= statement_timestamp() AND provider = %(provider)s
-  ORDER BY next_attempt_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+  SELECT m.id, m.provider FROM messaging_message m LEFT JOIN messaging_sendout s ON s.id = m.send_out_id
+  WHERE m.next_attempt_at <= statement_timestamp() AND m.channel = %(channel)s
+    AND m.status IN ('waiting', 'deferred', 'unknown') AND COALESCE(s.state, 'done') IN ('sending', 'done')
+  ORDER BY m.next_attempt_at, m.id LIMIT %(limit)s FOR NO KEY UPDATE OF m SKIP LOCKED
 )
 UPDATE messaging_message m SET
   attempts = m.attempts + 1, next_attempt_at = statement_timestamp() + %(silent)s,
-  sent_at = COALESCE(m.sent_at, statement_timestamp())
-FROM next WHERE m.id = next.id RETURNING m.id, m.attempts - 1
+  sent_at = COALESCE(m.sent_at, statement_timestamp()), provider = %(provider)s
+FROM next WHERE m.id = next.id RETURNING m.id, m.attempts - 1, next.provider
+"""
+# What is due and never to be tried again: its send-out was cancelled, or a final word came in between.
+FORGET: Final = """
+UPDATE messaging_message SET next_attempt_at = NULL WHERE id = ANY(ARRAY(
+  SELECT m.id FROM messaging_message m LEFT JOIN messaging_sendout s ON s.id = m.send_out_id
+  WHERE m.next_attempt_at <= statement_timestamp()
+    AND (s.state = 'cancelled' OR m.status NOT IN ('waiting', 'deferred', 'unknown'))
+  ORDER BY m.next_attempt_at, m.id LIMIT 1000 FOR NO KEY UPDATE OF m SKIP LOCKED))
+"""
+# What did not leave after all: as if it had not been marked. Without a time it belongs to its batch once more.
+TAKE_BACK: Final = """
+UPDATE messaging_message m SET attempts = m.attempts - 1, next_attempt_at = h.until,
+  sent_at = CASE WHEN m.attempts > 1 THEN m.sent_at END
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS h(id, until)
+WHERE m.id = h.id AND m.status IN ('waiting', 'deferred', 'unknown')
 """
 KNOWN_KEYS: Final = "SELECT key FROM messaging_deliveryevent WHERE key = ANY(%s::uuid[])"
-# All that a mail needs, and whether it may still be sent: hours may have passed since the rows were made.
+# All that a message needs, and whether it may still be sent: hours may have passed since the rows were made.
 LOAD: Final = """
 SELECT m.id, m.attempts, m.sent_at, COALESCE(m.send_out_id, k.send_out_id), m.content_id, a.value,
   EXISTS (SELECT FROM contacts_block b
     WHERE b.address_id = a.id AND b.ended_at IS NULL AND b.held_at IS NULL) AS is_blocked,
   NOT COALESCE(CASE m.channel WHEN 'email' THEN c.accepts_email ELSE c.accepts_sms END, true) AS is_opted_out,
-  c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language, m.next_attempt_at IS NOT NULL
+  c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language,
+  m.next_attempt_at IS NOT NULL, m.send_out_id IS NULL
 FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
 JOIN messaging_content k ON k.id = m.content_id
 LEFT JOIN contacts_contact c ON c.id = m.contact_id
@@ -60,7 +80,21 @@ DOUBTFUL: Final = """
 SELECT id FROM messaging_message
 WHERE send_out_id = %s AND id BETWEEN %s AND %s AND status = 'waiting' AND attempts > 0 ORDER BY id
 """
+# Only where the attempt's own word still counts: what was said since may be final.
 PLAN: Final = """
-UPDATE messaging_message m SET next_attempt_at = CASE WHEN m.status = 'deferred' THEN p.at END
-FROM unnest(%s::bigint[], %s::timestamptz[]) AS p(id, at) WHERE m.id = p.id
+UPDATE messaging_message m SET next_attempt_at = CASE WHEN m.decided_by = p.key THEN p.at END
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[]) AS p(id, at, key) WHERE m.id = p.id
+"""
+# Before it leaves: a receipt may overtake all that is written down afterwards.
+SET_PARTS: Final = """
+UPDATE messaging_message m SET parts = p.parts FROM unnest(%s::bigint[], %s::int[]) AS p(id, parts)
+WHERE m.id = p.id AND m.parts <> p.parts
+"""
+NAME: Final = """
+UPDATE messaging_message m SET provider_message_id = n.name FROM unnest(%s::bigint[], %s::text[]) AS n(id, name)
+WHERE m.id = n.id
+"""
+NAME_PARTS: Final = """
+INSERT INTO messaging_part (message_id, provider, provider_message_id)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[]) ON CONFLICT (provider_message_id, provider) DO NOTHING
 """

@@ -6,38 +6,34 @@ dies in between leaves it marked; it then shows Unknown, and says why, until its
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 from typing import Any, Final, NamedTuple
 
-from django.conf import settings
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts.models import Channel, Contact
+from contacts.models import Channel
 from contacts.sql import array, columns
 from messaging.apply import OURSELVES, Said, apply
-from messaging.incoming import addresses
 from messaging.models import Batch, Content, SendOut
-from messaging.sendouts import contents
-from messaging.sendouts.handover import sql
-from messaging.sendouts.handover.answers import event_of, next_attempt
-from messaging.sendouts.handover.smtp import Outgoing, Post
+from messaging.sendouts.contents import Person
+from messaging.sendouts.handover import chosen, holding, sql
+from messaging.sendouts.handover.answers import next_attempt
+from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way, repeat_id
 from messaging.sendouts.models import State
-from messaging.statuses import GIVES_UP_AFTER, Caveat, Event, Kind, key_of
-from messaging.tokens import token_of
+from messaging.sql import LOCK_MESSAGES
+from messaging.statuses import GIVES_UP_AFTER, Caveat, Event, Kind, hex_key_of, key_of
 
 log = logging.getLogger(__name__)
 
-# So many leave between two looks at whether somebody pressed Pause, and share a transaction.
-SLICE: Final = 50
 # A worker that has not been heard of for so long is dead; sending a slice takes less.
 SILENT_AFTER: Final = timedelta(minutes=10)
 # A task hands over for so long, then makes room for others: reports must not wait for a large send-out.
 TURN_SECONDS: Final = 2.0
+# So many that are due are tried in one task, and then the next one goes on.
+AT_ONCE: Final = 500
 NOT_SENT: Final = "suppressed"
 
 
@@ -59,6 +55,7 @@ class Loaded(NamedTuple):
     country: str | None
     language: str | None
     is_on_list: bool
+    is_single: bool
 
 
 def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
@@ -66,65 +63,76 @@ def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
 
     Safe with any number of workers at once; ends within a slice when the send-out is paused or cancelled.
     """
-    if settings.EMAIL_ROUTE is None or not SendOut.objects.filter(pk=send_out_id, channel=Channel.EMAIL).exists():
+    channel = SendOut.objects.values_list("channel", flat=True).filter(pk=send_out_id).first()
+    way = chosen.way_of(channel) if channel else None
+    if way is None:
         return False
+    with way:
+        return hand_over_by(way, send_out_id, seconds)
+
+
+def hand_over_by(
+    way: Way, send_out_id: int, seconds: float = TURN_SECONDS, goes_on: Callable[[], bool] = lambda: True
+) -> bool:
+    """The same by a way that is open already, and that is one for the channel of the send-out; while `goes_on`."""
     until = time.monotonic() + seconds
-    with Post(settings.EMAIL_ROUTE, settings.MAIL_NAME) as post:
-        while _hand_over_batch(send_out_id, post, until):
-            if time.monotonic() >= until:
-                return True
+
+    def is_over() -> bool:
+        return time.monotonic() >= until or not goes_on()
+
+    while _hand_over_batch(send_out_id, way, is_over):
+        if is_over():
+            return True
     return False
 
 
-def nudge_all() -> None:
-    """Have a worker go on with each send-out that has something to hand over."""
-    waiting = Batch.objects.filter(send_out__state=State.SENDING, done_at=None)
-    for pk in waiting.values_list("send_out", flat=True).distinct():
-        nudge(pk)
+def waiting(channel: str | None = None) -> list[int]:
+    """The send-outs that have something to hand over."""
+    found = Batch.objects.filter(send_out__state=State.SENDING, done_at=None)
+    of_channel = found.filter(send_out__channel=channel) if channel else found
+    return sorted(of_channel.values_list("send_out", flat=True).distinct())
 
 
-def nudge(send_out_id: int) -> None:
-    """Have a worker hand over soon. Without a broker the beat comes by; nothing is lost."""
-    from messaging.tasks import hand_over as task  # noqa: PLC0415 -- tasks import this module
-
-    try:
-        if cache.add(f"messaging.handover.{send_out_id}", 1, timeout=4):
-            task.delay(send_out_id)
-    except Exception as error:  # noqa: BLE001 -- whatever ails the broker, the beat comes by
-        log.warning("The broker cannot be reached (%s).", type(error).__name__)
-
-
-def try_again(limit: int = 500) -> int:
+def try_again(limit: int = AT_ONCE) -> int:
     """Try what was put off and is due, and single messages. Returns how many were tried."""
-    if settings.EMAIL_ROUTE is None:
-        return 0
     done = 0
-    with Post(settings.EMAIL_ROUTE, settings.MAIL_NAME) as post:
-        while done < limit:
-            marked = _mark_again(post.slug)
-            if not marked:
-                break
-            doubtful = _without_outcome(marked, post.slug)
-            _leave_in_doubt(doubtful)
-            if sure := sorted(marked.keys() - doubtful):
-                _send(sure, post)
-            done += len(marked)
+    for way in filter(None, map(chosen.way_of, Channel)):
+        with way:
+            done += try_again_by(way, limit)
     return done
 
 
-def _mark_again(slug: str) -> dict[int, int]:
-    """Messages to try now, each with the number of its attempt before."""
-    of: Any = {"provider": slug, "limit": SLICE, "silent": SILENT_AFTER}
+def try_again_by(way: Way, limit: int = AT_ONCE, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """The same by a way that is open already, while `goes_on`."""
+    _execute(sql.FORGET, [])
+    done = 0
+    while done < limit:
+        marked = _mark_again(way)
+        if not marked:
+            break
+        doubtful = _without_outcome(marked)
+        _leave_in_doubt(doubtful)
+        if sure := sorted(marked.keys() - doubtful):
+            _send(sure, way)
+        done += len(marked)
+        if not goes_on():
+            break
+    return done
+
+
+def _mark_again(way: Way) -> dict[int, tuple[int, str]]:
+    """Messages to try now, each with the number of its attempt before, and the slug of the way that one went."""
+    of: Any = {"provider": way.slug, "channel": way.channel, "limit": way.slice, "silent": SILENT_AFTER}
     with connection.cursor() as cursor:
         cursor.execute(sql.MARK_AGAIN, of)
-        return dict(cursor.fetchall())
+        return {pk: (attempt, slug) for pk, attempt, slug in cursor.fetchall()}
 
 
-def _without_outcome(marked: Mapping[int, int], slug: str) -> set[int]:
+def _without_outcome(marked: Mapping[int, tuple[int, str]]) -> set[int]:
     """Those whose last attempt a worker began, and told nothing about: only one that was put off comes here again."""
     keys = {
-        key_of(Event(slug, Kind.DEFERRED, timezone.now(), f"{pk} {attempt}")): pk
-        for pk, attempt in marked.items()
+        key_of(Event(slug, Kind.DEFERRED, timezone.now(), repeat_id(pk, attempt))): pk
+        for pk, (attempt, slug) in marked.items()
         if attempt
     }
     with connection.cursor() as cursor:
@@ -132,8 +140,8 @@ def _without_outcome(marked: Mapping[int, int], slug: str) -> set[int]:
         return set(keys.values()) - {keys[key] for (key,) in cursor.fetchall()}
 
 
-def _hand_over_batch(send_out_id: int, post: Post, until: float) -> bool:
-    """Whether there was one. It is handed over to its end, or let go at the time `until`."""
+def _hand_over_batch(send_out_id: int, way: Way, is_over: Callable[[], bool]) -> bool:
+    """Whether there was one. It is handed over to its end, or let go once `is_over`."""
     silent: Any = SILENT_AFTER
     with connection.cursor() as cursor:
         cursor.execute(sql.CLAIM_BATCH, [send_out_id, silent])
@@ -142,54 +150,85 @@ def _hand_over_batch(send_out_id: int, post: Post, until: float) -> bool:
         return False
     batch_id, first, last = claimed
     _settle_doubtful(send_out_id, first, last)
-    of = {"send_out": send_out_id, "first": first, "last": last, "limit": SLICE, "provider": post.slug}
+    of = {"send_out": send_out_id, "first": first, "last": last, "provider": way.slug}
     while _execute(sql.HOLD_BATCH, [batch_id]):
-        marked = _ids(sql.MARK, of)
+        marked = _ids(sql.MARK, of | {"limit": way.slice})
         if not marked:
             _execute(sql.END_BATCH, [batch_id])
             return True
-        _send(marked, post)
-        if time.monotonic() >= until:
+        _send(marked, way)
+        if is_over():
             _execute(sql.RELEASE_BATCH, [batch_id])
             return True
     _execute(sql.RELEASE_BATCH, [batch_id])
     return False
 
 
-def _send(marked: Sequence[int], post: Post) -> None:
+def _send(marked: Sequence[int], way: Way) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql.LOAD, [list(marked)])
         loaded = [Loaded(*row) for row in cursor.fetchall()]
     send_outs = SendOut.objects.in_bulk({each.send_out_id for each in loaded})
-    events, mails = list[Event](), list[Outgoing]()
+    outcomes, ready = list[Outcome](), list[Ready]()
     for each in loaded:
         refusal = _why_not(each, send_outs[each.send_out_id])
         if refusal is not None:
-            events.append(refusal)
+            outcomes.append(Outcome(refusal))
         else:
-            mails.append(_mail(each, send_outs[each.send_out_id]))
-    answers = [(mail, answer, timezone.now()) for mail, answer in post.send_all(mails)]
-    by_id = {each.id: each for each in loaded}
-    events += [event_of(answer, mail.message_id, mail.attempt, post.slug, at) for mail, answer, at in answers]
-    _record(events, by_id)
+            ready.append(_ready(each, send_outs[each.send_out_id]))
+    _set_parts(ready, way)
+    held = list[Held]()
+    for found in way.send_all(ready):
+        if isinstance(found, Held):
+            held.append(found)
+        else:
+            outcomes.append(found)
+    outcomes += holding.refused_singles(held, way)
+    _record(outcomes, {each.id: each for each in loaded}, way)
+    holding.take_back(held)
 
 
-def _record(events: Sequence[Event], by_id: dict[int, Loaded]) -> None:
-    """The events, and when to try again what was put off, in one transaction."""
-    plans = [(event.message_id, _again(event, by_id)) for event in events]
+def _set_parts(ready: Sequence[Ready], way: Way) -> None:
+    long = [(each.id, parts) for each in ready if (parts := way.parts_of(each)) != 1]
+    if long:
+        _execute(sql.SET_PARTS, columns(long))
+
+
+def _record(outcomes: Sequence[Outcome], by_id: dict[int, Loaded], way: Way) -> None:
+    """The events, what the provider calls the messages, and when to try again what was put off: one transaction."""
+    plans = [(each.event, _again(each, by_id, way)) for each in outcomes]
     # Of a first attempt that has an outcome, nothing is on the list.
-    needed = [(pk, at) for pk, at in plans if pk is not None and (at or by_id[pk].is_on_list)]
+    needed = [
+        (event.message_id, at, hex_key_of(event))
+        for event, at in plans
+        if event.message_id is not None and (at or by_id[event.message_id].is_on_list)
+    ]
+    named = [each for each in outcomes if each.ids]
     with transaction.atomic():
-        apply([Said(event) for event in events])
+        if named or needed:
+            # What is not raised by its event is locked here, in the order in which everybody does.
+            _execute(LOCK_MESSAGES, [array(by_id)])
+        if named:
+            _name(named)
+        apply([Said(each.event) for each in outcomes])
         if needed:
             _execute(sql.PLAN, columns(needed))
 
 
-def _again(event: Event, by_id: dict[int, Loaded]) -> datetime | None:
+def _name(outcomes: Sequence[Outcome]) -> None:
+    """By the provider's ids its reports find the messages: the first is the message's own, further ones its parts'."""
+    _execute(sql.NAME, columns((each.event.message_id, each.ids[0]) for each in outcomes))
+    further = [(each.event.message_id, each.event.provider, name) for each in outcomes for name in each.ids[1:]]
+    if further:
+        _execute(sql.NAME_PARTS, columns(further))
+
+
+def _again(outcome: Outcome, by_id: dict[int, Loaded], way: Way) -> datetime | None:
+    event = outcome.event
     if event.kind != Kind.DEFERRED or event.message_id is None:
         return None
     of = by_id[event.message_id]
-    return next_attempt(of.attempt, of.first_at, event.occurred_at, GIVES_UP_AFTER[Channel.EMAIL])
+    return next_attempt(of.attempt, of.first_at, event.occurred_at, GIVES_UP_AFTER[way.channel], way.schedule)
 
 
 def _why_not(each: Loaded, send_out: SendOut) -> Event | None:
@@ -206,28 +245,16 @@ def _why_not(each: Loaded, send_out: SendOut) -> Event | None:
     )  # fmt: skip
 
 
-def _mail(each: Loaded, send_out: SendOut) -> Outgoing:
-    contact = Contact(
-        first_name=each.first_name or "", last_name=each.last_name or "", email=each.email or each.address,
-        mobile_digits=each.mobile or "", country=each.country or "", language=each.language or "",
+def _ready(each: Loaded, send_out: SendOut) -> Ready:
+    is_email = send_out.channel == Channel.EMAIL
+    person = Person(
+        each.first_name or "", each.last_name or "", each.email or (each.address if is_email else ""),
+        each.mobile or ("" if is_email else each.address), each.country or "", each.language or "",
     )  # fmt: skip
-    token = token_of(each.id)
     content = _content(each.content_id)
-    headers = contents.own_headers(
-        in_ascii(each.address), token, format_datetime(timezone.now()), is_transactional=send_out.is_transactional
+    return Ready(
+        each.id, each.attempt, each.address, send_out, content, person, each.is_on_list, each.is_single, each.first_at
     )
-    mail = contents.letter_for(send_out, content).mail(contents.values_of(contact, token), headers)
-    sender = addresses.return_path(each.id) if settings.BOUNCE_DOMAIN else send_out.sender
-    return Outgoing(each.id, each.attempt, sender, in_ascii(each.address), mail)
-
-
-def in_ascii(address: str) -> str:
-    """The address with its domain as the DNS knows it (RFC 5890)."""
-    local, _at, domain = address.rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode()}" if not domain.isascii() else address
-    except UnicodeError:
-        return address
 
 
 _CONTENTS: Final[dict[int, Content]] = {}
@@ -257,7 +284,7 @@ def _leave_in_doubt(doubtful: Collection[int]) -> None:
         apply([
             Said(Event(OURSELVES, Kind.ACCEPTED, now, f"{pk} in doubt", pk, caveat=Caveat.IN_DOUBT)) for pk in doubtful
         ])  # fmt: skip
-        _execute(sql.PLAN, columns((pk, None) for pk in doubtful))
+        _execute(sql.PLAN, columns((pk, None, None) for pk in doubtful))
 
 
 def _ids(statement: str, parameters: Any) -> list[int]:

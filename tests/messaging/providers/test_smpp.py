@@ -101,7 +101,22 @@ def test_the_same_receipt_twice_is_one_fact_and_a_later_state_another() -> None:
 
 
 def test_an_sms_that_somebody_sent_says_nothing_of_our_messages() -> None:
-    assert reading(pdus.deliver_sm("STOP", esm_class=0)) == Reading()
+    assert reading(pdus.deliver_sm("When do you open?", esm_class=0)) == Reading()
+
+
+@pytest.mark.parametrize(
+    ("text", "coding", "esm_class"),
+    [
+        ("STOP", 0, 0),
+        (" stopp! ", 0, 0),
+        ("Stop".encode("utf-16-be"), 8, 0),
+        (b"\x05\x00\x03\x07\x02\x01STOP", 0, 0x40),
+    ],
+)
+def test_who_writes_stop_wants_no_more_sms(text: str | bytes, coding: int, esm_class: int) -> None:
+    found = event(pdus.deliver_sm(text, esm_class=esm_class, data_coding=coding))
+
+    assert (found.kind, found.recipient, found.message_id) == ("unsubscribed", "+46701234567", None)
 
 
 def test_a_person_cannot_write_a_receipt_but_an_smsc_may_leave_it_unmarked(settings: Settings) -> None:

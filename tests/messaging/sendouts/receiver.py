@@ -15,6 +15,8 @@ ANSWERS = {
     "full": "552 5.2.2 Mailbox full",
     "later": "450 4.2.0 Greylisted, please try again later",
     "policy": "550 5.7.1 Message rejected due to local policy",
+    "busy": "450 4.7.1 Too many messages from your server, please slow down",
+    "closing": "421 4.3.2 Service not available, closing transmission channel",
 }
 
 

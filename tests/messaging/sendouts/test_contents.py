@@ -1,5 +1,6 @@
 """What a send-out says: links by way of us, the way out, the text of HTML, and what a contact is shown."""
 
+from email import message_from_bytes
 from quopri import decodestring
 from urllib.parse import urlsplit
 
@@ -104,3 +105,21 @@ def test_what_is_wrong_is_said_by_field() -> None:
 )
 def test_html_reads_as_text(html: str, text: str) -> None:
     assert text_of_html(html) == text
+
+
+@pytest.mark.parametrize(
+    ("is_transactional", "expected"),
+    [
+        (False, {"feedback-id": "3:marketing:engage", "precedence": "bulk", "auto-submitted": None}),
+        (True, {"feedback-id": "3:transactional:engage", "precedence": None, "auto-submitted": "auto-generated"}),
+    ],
+)
+def test_the_headers_say_what_kind_of_email_it_is(*, is_transactional: bool, expected: dict[str, str | None]) -> None:
+    send_out = SendOut(
+        pk=3, channel="email", sender="news@shop.example", sender_name="", is_transactional=is_transactional
+    )
+    content = Content(pk=3, send_out=send_out, subject="News", text="Hi")
+    mail = message_from_bytes(contents.letter_for(send_out, content).mail(values_of(ANNA, "2-x"), {}))
+
+    assert {name: mail[name] for name in expected} == expected
+    assert (mail["List-Unsubscribe-Post"] is None) == is_transactional

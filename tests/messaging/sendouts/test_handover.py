@@ -14,10 +14,11 @@ from contacts.addresses import address_of
 from contacts.models import Block, Channel, Contact
 from messaging.models import Batch, DeliveryEvent, Message, SendOut
 from messaging.sendouts import lifecycle
-from messaging.sendouts.handover import work
+from messaging.sendouts.handover import by_smtp, work
 from messaging.sendouts.handover.answers import SCHEDULE, Answer, event_of, next_attempt
 from messaging.sendouts.handover.routes import Direct, Relay
 from messaging.sendouts.handover.smtp import NoServerError, Outgoing, Post
+from messaging.sendouts.handover.ways import Way
 from messaging.sendouts.totals import totals_of
 from messaging.statuses import Kind, Status
 from messaging.sweep import give_up_due
@@ -28,6 +29,13 @@ from tests.messaging.sendouts.people import make_send_out, run
 from tests.messaging.sendouts.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+SLICE = by_smtp.FIRST_SLICE
+
+
+@pytest.fixture(autouse=True)
+def first_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_smtp, "_SLICES", {})
 
 
 @pytest.fixture
@@ -112,6 +120,72 @@ def test_what_was_put_off_is_tried_again_and_arrives(settings: Settings) -> None
         assert (message.status, message.attempts, message.next_attempt_at) == ("delivered", 2, None)
 
 
+@pytest.mark.usefixtures("groups")
+def test_what_was_put_off_waits_while_its_send_out_is_paused_and_goes_on_when_it_is_resumed(
+    settings: Settings,
+) -> None:
+    somebody = int(log_in("Marketers").session["_auth_user_id"])
+    with receiver(later=1) as found:
+        use(settings, found)
+        send_out = sent_to("later", "anna")
+        message = handed_over(send_out)["later"]
+        Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
+        lifecycle.pause(send_out.pk, somebody)
+        assert work.try_again() == 0
+
+        lifecycle.resume(send_out.pk, somebody)
+        assert work.try_again() == 1
+        message.refresh_from_db()
+        assert (message.status, message.attempts) == ("delivered", 2)
+
+
+@pytest.mark.usefixtures("groups")
+def test_what_was_put_off_is_never_tried_again_once_its_send_out_is_cancelled(settings: Settings) -> None:
+    somebody = int(log_in("Marketers").session["_auth_user_id"])
+    with receiver(later=1) as found:
+        use(settings, found)
+        send_out = sent_to("later")
+        message = handed_over(send_out)["later"]
+        Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
+        lifecycle.cancel(send_out.pk, somebody)
+
+        assert work.try_again() == 0
+        message.refresh_from_db()
+        assert (message.status, message.attempts, message.next_attempt_at) == ("deferred", 1, None)
+        assert found.taken == []
+
+
+@pytest.mark.usefixtures("groups")
+def test_what_was_given_up_while_its_send_out_was_paused_is_not_tried_after_it_is_resumed(settings: Settings) -> None:
+    somebody = int(log_in("Marketers").session["_auth_user_id"])
+    with receiver(later=1) as found:
+        use(settings, found)
+        send_out = sent_to("later")
+        message = handed_over(send_out)["later"]
+        lifecycle.pause(send_out.pk, somebody)
+        past = timezone.now() - timedelta(minutes=1)
+        Message.objects.filter(pk=message.pk).update(due_at=past, next_attempt_at=past)
+        give_up_due()
+        lifecycle.resume(send_out.pk, somebody)
+
+        assert work.try_again() == 0
+        message.refresh_from_db()
+        assert (message.status, message.next_attempt_at) == ("soft_bounce", None)
+        assert found.taken == []
+
+
+def test_what_was_put_off_goes_by_the_new_way_once_the_route_is_another(settings: Settings) -> None:
+    with receiver(later=1) as found:
+        use(settings, found)
+        message = handed_over(sent_to("later"))["later"]
+        Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
+        use(settings, found, direct=False)
+
+        assert work.try_again() == 1
+        message.refresh_from_db()
+        assert (message.status, message.provider, message.attempts) == ("deferred", "relay", 2)
+
+
 def test_after_72_hours_it_is_tried_no_more_and_is_a_soft_bounce(taker: Receiver) -> None:
     message = handed_over(sent_to("later"))["later"]
     first = timezone.now() - timedelta(hours=72, minutes=1)
@@ -180,8 +254,8 @@ def test_a_worker_that_dies_in_between_leaves_it_unknown_and_nothing_goes_twice(
     recipients = [each.rcpt_tos[0] for each in taker.taken]
     assert len(recipients) == len(set(recipients)) == 120
     shown = [each.status for each in messages.values()]
-    assert (shown.count("unknown"), shown.count("delivered")) == (work.SLICE, 120 - work.SLICE)
-    assert DeliveryEvent.objects.filter(caveat="in_doubt").count() == work.SLICE
+    assert (shown.count("unknown"), shown.count("delivered")) == (SLICE, 120 - SLICE)
+    assert DeliveryEvent.objects.filter(caveat="in_doubt").count() == SLICE
 
 
 def test_a_worker_that_dies_trying_again_leaves_it_unknown_and_nothing_goes_twice(
@@ -212,23 +286,23 @@ def test_a_worker_that_dies_trying_again_leaves_it_unknown_and_nothing_goes_twic
 
 @pytest.mark.usefixtures("groups")
 def test_pausing_ends_it_within_a_slice_and_resuming_goes_on(taker: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    send_out = sent_to(*(f"p{number}" for number in range(work.SLICE * 2)))
+    send_out = sent_to(*(f"p{number}" for number in range(SLICE * 2)))
     somebody = log_in("Marketers").session["_auth_user_id"]
     send = work._send
 
-    def pausing(marked: list[int], post: Post) -> None:
-        send(marked, post)
+    def pausing(marked: list[int], way: Way) -> None:
+        send(marked, way)
         lifecycle.pause(send_out.pk, int(somebody))
 
     with monkeypatch.context() as patched:
         patched.setattr(work, "_send", pausing)
         work.hand_over(send_out.pk)
-    assert len(taker.taken) == work.SLICE
+    assert len(taker.taken) == SLICE
 
     lifecycle.resume(send_out.pk, int(somebody))
     handed_over(send_out)
-    assert len(taker.taken) == work.SLICE * 2
-    assert totals_of([send_out.pk])[send_out.pk][Status.DELIVERED] == work.SLICE * 2
+    assert len(taker.taken) == SLICE * 2
+    assert totals_of([send_out.pk])[send_out.pk][Status.DELIVERED] == SLICE * 2
 
 
 def test_a_send_out_whose_messages_are_all_handed_over_is_done(taker: Receiver) -> None:

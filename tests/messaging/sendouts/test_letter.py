@@ -4,11 +4,13 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
+import dkim
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.sendouts import letter
+from messaging.sendouts.dkim import Key, keys_of, write_new
 from messaging.sendouts.letter import letter_of
 from messaging.sendouts.tags import NAMES, Tag, Text, html_quoted
 
@@ -76,6 +78,66 @@ def test_a_mail_without_html_has_one_part(text: Text, given_values: dict[str, st
     wanted = singly(text, given_values, html=False)
     assert body(mail, "plain") in (wanted, wanted + "\r\n")
     assert not wanted or body(mail, "plain").endswith("\r\n")
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> list[Key]:
+    """One of each kind, as a domain has them that wants to be believed by old and new receivers."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("rsa", "ed25519"):
+        write_new(folder / name, is_ed25519=name == "ed25519")
+    return keys_of(f"old@b.example={folder / 'rsa'}, new@b.example={folder / 'ed25519'}")
+
+
+def is_verified(mail: bytes, keys: list[Key], signature: int) -> bool:
+    """As a receiver does it (dkimpy, which shares no code with us)."""
+    records = {f"{key.name}.".encode(): key.record.encode() for key in keys}
+    try:
+        return bool(dkim.DKIM(mail).verify(signature, dnsfunc=lambda name, timeout=5: records.get(name)))
+    except dkim.ValidationError:
+        return False
+
+
+@given(texts, texts, st.none() | texts, values, anything)
+def test_each_mail_bears_signatures_that_verify_and_is_the_same_but_for_them(
+    keys: list[Key], subject: Text, text: Text, html: Text | None, given_values: dict[str, str], name: str
+) -> None:
+    shared = {"From": letter.mailbox(name, "a@b.example"), "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    template = letter_of(subject=subject, text=text, html=html, headers=shared, boundary=BOUNDARY)
+    own = {"To": "anna@example.org", "List-Unsubscribe": f"<https://engage.example/u/{'x' * 90}/>"}
+
+    mail = template.mail(given_values, own, keys, 1_700_000_000)
+
+    assert [is_verified(mail, keys, number) for number in (0, 1)] == [True, True]
+    unsigned = template.mail(given_values, own)
+    assert mail.endswith(b"\r\n" + unsigned)
+    assert max(letter.lengths(mail.removesuffix(unsigned))) <= 78
+
+
+def test_a_changed_mail_verifies_no_more(keys: list[Key]) -> None:
+    template = letter_of(
+        subject=Text(("News",)), text=Text(("Pay  me\n\n\n",)), html=None, headers={"From": "a@b.example"},
+        boundary=BOUNDARY,
+    )  # fmt: skip
+    mail = template.mail({}, {"To": "anna@example.org"}, keys, 1_700_000_000)
+
+    assert is_verified(mail.replace(b"Pay  me", b"Pay me"), keys, 0)  # relaxed
+    assert not is_verified(mail.replace(b"Pay", b"Owe"), keys, 0)
+    assert not is_verified(mail.replace(b"Subject: News", b"Subject: Olds"), keys, 1)
+    assert not is_verified(b"From: c@d.example\r\n" + mail, keys, 0)
+
+
+def test_the_signature_covers_the_way_out(keys: list[Key]) -> None:
+    """RFC 8058 4: else a receiver may not offer it."""
+    template = letter_of(
+        subject=Text(("News",)), text=Text(("x",)), html=None,
+        headers={"From": "a@b.example", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}, boundary=BOUNDARY,
+    )  # fmt: skip
+    mail = parsed(template.mail({}, {"List-Unsubscribe": "<https://engage.example/u/x/>"}, keys, 1))
+
+    for signature in mail.get_all("DKIM-Signature", []):
+        covered = "".join(str(signature).split()).partition(";h=")[2].partition(";")[0].split(":")
+        assert {"from", "subject", "list-unsubscribe", "list-unsubscribe-post"} <= set(covered)
 
 
 @given(texts, values)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.sendouts.sms import GSM_7, UCS_2, length_of
+from messaging.sendouts.sms import GSM_7, UCS_2, in_septets, length_of, parts_of
 from messaging.sendouts.tags import NAMES, Tag, TagError, compiled, html_quoted, plainly
 
 
@@ -86,3 +86,16 @@ def test_an_sms_is_as_long_as_its_alphabet_makes_it(
 
 def test_the_signs_that_make_it_dear_are_named() -> None:
     assert length_of("Hej “Anna” “").costly == ("“", "”")
+
+
+@given(st.text(alphabet=st.sampled_from("aZå€{\n@😀Жß ^"), max_size=400))
+def test_the_parts_of_an_sms_are_its_text_and_each_fits(text: str) -> None:
+    parts, length = parts_of(text), length_of(text)
+
+    assert "".join(parts) == text
+    assert len(parts) == length.parts
+    room = {GSM_7: (160, 153), UCS_2: (140, 134)}[length.alphabet][len(parts) > 1]
+    for part in parts:
+        octets = in_septets(part) if length.alphabet == GSM_7 else part.encode("utf-16-be")
+        assert len(octets) <= room
+        assert octets[-1:] != b"\x1b"

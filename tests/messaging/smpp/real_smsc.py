@@ -2,15 +2,19 @@
 
 .venv/bin/python -m tests.messaging.smpp.real_smsc PORT
 It takes any SMS, and delivers the receipt that the SMS asks for in its text ("UNDELIV 001", or "DELIVRD 000 tlv"),
-again and again until somebody who is bound as the same user has answered it.
+again and again until somebody who is bound as the same user has answered it; a text that asks for nothing arrives. What
+it gets it prints, one line of JSON each. Some numbers meet with difficulties: see `hinder`.
 """
 
 import asyncio
 import itertools
+import json
 import sys
+from collections import Counter
 from contextlib import suppress
 
 import smpp34
+from smpplib import consts
 
 from tests.messaging.smpp.pdus import MESSAGE_STATE, NETWORK_ERROR_CODE, RECEIPT, RECEIPTED_MESSAGE_ID
 
@@ -22,6 +26,8 @@ class Smsc:
     def __init__(self) -> None:
         self.bound: dict[str, smpp34.Esme] = {}
         self.tasks: set[asyncio.Task[None]] = set()
+        self.tries: Counter[str] = Counter()
+        self.held: list[smpp34.SubmitSmEvent] = []
 
     async def serve(self, port: int) -> None:
         server = smpp34.Server("127.0.0.1", port, system_id="real")
@@ -36,16 +42,36 @@ class Smsc:
             elif isinstance(found, smpp34.Unbound):
                 self.bound.pop(found.session_id, None)
                 print("unbound", flush=True)
-            else:
+            elif not self.hinder(found):
                 number = next(numbers)
                 found.accept(f"{number:X}")
                 task = asyncio.create_task(self.report(number, found))
                 self.tasks.add(task)
                 task.add_done_callback(self.tasks.discard)
 
+    def hinder(self, sent: smpp34.SubmitSmEvent) -> bool:
+        """Whether it is not taken, by the last two digits of the number."""
+        number = sent.destination_addr
+        self.tries[number] += 1
+        print("got", json.dumps(told(sent)), flush=True)
+        if number.endswith("58") and self.tries[number] == 1:  # once
+            sent.reject(consts.SMPP_ESME_RTHROTTLED)
+        elif number.endswith("20"):  # always
+            sent.reject(consts.SMPP_ESME_RMSGQFUL)
+        elif number.endswith("11"):
+            sent.reject(consts.SMPP_ESME_RINVDSTADR)
+        elif number.endswith("08") and self.tries[number] == 1:
+            sent.reject(consts.SMPP_ESME_RSYSERR)
+        elif number.endswith("99"):  # it is never answered
+            self.held.append(sent)
+        else:
+            return False
+        return True
+
     async def report(self, number: int, sent: smpp34.SubmitSmEvent) -> None:
         """As Vonage does: hexadecimal in submit_sm_resp, decimal in the receipt."""
-        state, error, *more = sent.short_message.decode().split()
+        text = sent.short_message.decode("latin-1")
+        state, error, *more = text.split() if text.partition(" ")[0] in STATES else ("DELIVRD", "000")
         text = f"id:{number} sub:001 dlvrd:001 submit date:2611031130 done date:2611031142 stat:{state} err:{error} text:Hi"
         tlvs = []
         if "tlv" in more:
@@ -69,6 +95,18 @@ class Smsc:
                     if answer.is_success:
                         return
             await asyncio.sleep(0.05)
+
+
+def told(sent: smpp34.SubmitSmEvent) -> dict[str, object]:
+    return {
+        "source": [sent.source_addr_ton, sent.source_addr_npi, sent.source_addr],
+        "number": [sent.dest_addr_ton, sent.dest_addr_npi, sent.destination_addr],
+        "esm_class": sent.esm_class,
+        "data_coding": sent.data_coding,
+        "registered": sent.registered_delivery,
+        "message": sent.short_message.hex(),
+        "tlvs": {hex(tlv.tag): tlv.value.hex() for tlv in sent.tlvs},
+    }
 
 
 if __name__ == "__main__":

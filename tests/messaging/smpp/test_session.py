@@ -134,7 +134,7 @@ def test_an_sms_from_a_person_is_kept_and_answered(smsc: FakeSmsc, start: Start)
     start()
     with smsc.client() as client:
         client.bind()
-        client.send(deliver_sm("STOP", esm_class=0, sequence=5))
+        client.send(deliver_sm("When do you open?", esm_class=0, sequence=5))
         client.expect_answers(smpp.DELIVER_RESP, 5)
 
     reports.apply_pending()

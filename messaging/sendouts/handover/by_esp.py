@@ -1,0 +1,45 @@
+"""Emails by the HTTP API of a provider (esp.py)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from django.utils import timezone
+
+from contacts.models import Channel
+from messaging.sendouts.handover.answers import SCHEDULE, event_of
+from messaging.sendouts.handover.by_smtp import mail_of
+from messaging.sendouts.handover.esp import EspPost
+from messaging.sendouts.handover.routes import Esp
+from messaging.sendouts.handover.ways import Held, Outcome, Ready
+
+
+class ByEsp:
+    """A Way (ways.py)."""
+
+    channel: Final = Channel.EMAIL
+    slice: Final = 50
+    schedule: Final = SCHEDULE
+
+    def __init__(self, route: Esp) -> None:
+        self._post = EspPost(route)
+        self.slug = route.slug
+
+    def __enter__(self) -> "ByEsp":
+        self._post.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._post.__exit__()
+
+    def parts_of(self, _message: Ready) -> int:
+        return 1
+
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+        by_id = {each.id: each for each in messages}
+        for mail, answer in self._post.send_all([mail_of(each) for each in messages]):
+            if answer.is_untried:
+                said_by = f"{answer.said_by}: " if answer.said_by else ""
+                yield Held(by_id[mail.message_id], refusal=f"{said_by}{answer.text}" if answer.refuses_us else "")
+            else:
+                event = event_of(answer, mail.message_id, mail.attempt, self.slug, timezone.now())
+                yield Outcome(event, tuple(filter(None, [answer.provider_message_id])), answer.wait)

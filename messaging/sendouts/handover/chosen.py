@@ -1,0 +1,41 @@
+"""Which way out each channel has: the one place where the settings become ways."""
+
+from django.conf import settings
+
+from contacts.models import Channel
+from messaging.sendouts.handover.by_esp import ByEsp
+from messaging.sendouts.handover.by_gateway import ByGateway, gateway_of
+from messaging.sendouts.handover.by_smtp import BySmtp
+from messaging.sendouts.handover.pace import Paced
+from messaging.sendouts.handover.routes import Direct, Esp
+from messaging.sendouts.handover.sms_routes import Http
+from messaging.sendouts.handover.ways import Way
+
+
+def check() -> None:
+    """What is wrong with a gateway that a file describes stops the start."""
+    if isinstance(settings.SMS_ROUTE, Http):
+        gateway_of(settings.SMS_ROUTE.slug)
+
+
+def way_of(channel: str) -> Way | None:
+    """For a worker, not open yet. None where the settings give the channel none: then its messages wait.
+
+    None for SMPP, too: `manage.py smpp` hands over by itself, over the sessions that it holds (smpp/sender.py).
+    """
+    route = settings.EMAIL_ROUTE
+    if channel == Channel.EMAIL and route is not None:
+        way = ByEsp(route) if isinstance(route, Esp) else BySmtp(route, settings.MAIL_NAME)
+        return Paced(way, settings.EMAIL_LIMITS, is_direct=isinstance(route, Direct))
+    if channel == Channel.SMS and isinstance(settings.SMS_ROUTE, Http):
+        return ByGateway(settings.SMS_ROUTE)
+    return None
+
+
+def slug_of(channel: str) -> str:
+    """What Message.provider is for messages of the channel; "" where none can leave."""
+    route = settings.EMAIL_ROUTE if channel == Channel.EMAIL else settings.SMS_ROUTE
+    return str(route.slug) if route is not None else ""
+
+
+check()

@@ -1,0 +1,243 @@
+"""What is said to a mail server about mail after mail, and whose each of its answers is. No socket, no clock.
+
+With PIPELINING (RFC 2920) the envelope of a mail is one write, and goes along with the end of the mail before it: a
+round trip a mail instead of four. The server answers in order, so the oldest question gets the next answer.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+# What would end the address within a command, or begin another command.
+_UNSAYABLE: Final = re.compile(r"[\x00-\x20\x7f<>]")
+# No server has so much to say; who goes on does it to exhaust us.
+LONGEST_REPLY: Final = 64 * 1024
+CLOSING: Final = 421
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One mail, ready. `recipient` is the envelope's, in ASCII but for its local part; lines end in CRLF."""
+
+    message_id: int
+    attempt: int
+    sender: str
+    recipient: str
+    mail: bytes
+
+    @property
+    def domain(self) -> str:
+        return self.recipient.rpartition("@")[2]
+
+
+class Reply(NamedTuple):
+    """`code` 553 also where the server need not be asked."""
+
+    code: int
+    text: str
+
+
+class Lost(NamedTuple):
+    """What becomes of a mail whose connection broke: in doubt, or certainly not taken."""
+
+    mail: Outgoing
+    is_in_doubt: bool
+
+
+class _Step(Enum):
+    RSET = auto()
+    MAIL = auto()
+    RCPT = auto()
+    DATA = auto()
+    END = auto()
+
+
+@dataclass(slots=True, eq=False)
+class _Talk:
+    """About one mail. `refusal` is the first answer that is no yes; `end_at` the place of its end in all we write."""
+
+    mail: Outgoing
+    refusal: Reply | None = None
+    end_at: int | None = None
+
+
+class Dialogue:
+    """One connection's, after its EHLO. Whoever holds the socket writes `unwritten` and says how much of it went out.
+
+    `extensions` are the server's, in lower case.
+    """
+
+    def __init__(self, extensions: frozenset[str]) -> None:
+        self._extensions = extensions
+        self._is_pipelining = "pipelining" in extensions
+        self.unwritten = b""
+        # After this many bytes of all that is written ...
+        self._said = self._gone = 0
+        self._to_say = deque[tuple[_Step, _Talk]]()
+        self._asked = deque[tuple[_Step, _Talk]]()
+        self._envelope: _Talk | None = None
+        self._needs_reset = False
+        self._heard = b""
+        self._lines: list[bytes] = []
+        # Why nothing more can be said here; empty while it can.
+        self.fault = ""
+
+    @property
+    def has_room(self) -> bool:
+        """For one more mail."""
+        return self._envelope is None and not self.fault and (self._is_pipelining or not self._asked)
+
+    @property
+    def is_idle(self) -> bool:
+        return not (self._asked or self._to_say)
+
+    @property
+    def waits_for_verdict(self) -> bool:
+        """Whether the next answer says if a mail was taken; servers take their time for that (RFC 5321 4.5.3.2.6)."""
+        return bool(self._asked) and self._asked[0][0] is _Step.END
+
+    def why_not(self, mail: Outgoing) -> Reply | None:
+        """An answer of ours, where the server could not take such an address."""
+        if _UNSAYABLE.search(mail.sender) or _UNSAYABLE.search(mail.recipient):
+            return Reply(553, "553 5.1.3 The address cannot be said in SMTP")
+        if not _is_ascii(mail) and "smtputf8" not in self._extensions:
+            return Reply(553, "553 5.6.7 The server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
+        return None
+
+    def take(self, mail: Outgoing) -> None:
+        """Begin with a mail, for which there must be room."""
+        talk = self._envelope = _Talk(mail)
+        if self._needs_reset:
+            self._to_say.append((_Step.RSET, talk))
+            self._needs_reset = False
+        self._to_say += ((_Step.MAIL, talk), (_Step.RCPT, talk), (_Step.DATA, talk))
+        self._say()
+
+    def wrote(self, size: int) -> None:
+        """So many bytes of `unwritten` are on their way."""
+        self._gone += size
+        self.unwritten = self.unwritten[size:]
+
+    def hear(self, data: bytes) -> list[tuple[Outgoing, Reply]]:
+        """What the server says; comes to the last words about mails. After `fault` is set, no more is to be heard."""
+        done = []
+        for code, said in self._replies(data):
+            if code == CLOSING:
+                self.fault = _reply(code, said).text
+            if not self._asked:
+                self.fault = self.fault or f"an answer to nothing: {_reply(code, said).text[:200]}"
+                break
+            step, talk = self._asked.popleft()
+            if self._is_over(step, talk, code, said):
+                done.append((talk.mail, talk.refusal or _reply(code, said)))
+        self._say()
+        return done
+
+    def lost(self) -> tuple[list[tuple[Outgoing, Reply]], list[Lost]]:
+        """The connection is no more: mails that were refused before, and what the server cannot or may have taken.
+
+        RFC 5321 4.5.4.1, 6.1: one whose end has gone out may have been taken. To send it again could be once too often.
+        """
+        refused, lost = [], []
+        for talk in dict.fromkeys(talk for _step, talk in (*self._asked, *self._to_say)):
+            if talk.refusal is not None:
+                refused.append((talk.mail, talk.refusal))
+            else:
+                lost.append(Lost(talk.mail, talk.end_at is not None and talk.end_at <= self._gone))
+        self._asked.clear()
+        self._to_say.clear()
+        self._envelope = None
+        return refused, lost
+
+    def _is_over(self, step: _Step, talk: _Talk, code: int, said: bytes) -> bool:
+        """Whether that was the last word about the mail."""
+        if step is _Step.END:
+            return True
+        if step is _Step.DATA:
+            self._envelope = None
+            if code == 354:
+                self._end(talk)
+                return False
+            talk.refusal = talk.refusal or _reply(code, said)
+            self._needs_reset = True
+            return True
+        if step is not _Step.RSET and code not in (250, 251):
+            talk.refusal = talk.refusal or _reply(code, said)
+            return self._is_given_up(talk)
+        return False
+
+    def _is_given_up(self, talk: _Talk) -> bool:
+        """After a refusal: what is not asked yet need not be; what is will be answered."""
+        self._to_say = deque(each for each in self._to_say if each[1] is not talk)
+        if any(other is talk for _step, other in self._asked):
+            return False
+        self._envelope, self._needs_reset = None, True
+        return True
+
+    def _end(self, talk: _Talk) -> None:
+        """The mail, with its end; of one whose recipient was refused the end alone (RFC 2920 3.1)."""
+        mail = b"" if talk.refusal else talk.mail.mail
+        if mail and not mail.endswith(b"\r\n"):
+            mail += b"\r\n"
+        # RFC 5321 4.5.2.
+        dotted = mail.replace(b"\n.", b"\n..")
+        self._write(b"." + dotted + b".\r\n" if mail.startswith(b".") else dotted + b".\r\n")
+        talk.end_at = self._said
+        self._asked.append((_Step.END, talk))
+
+    def _say(self) -> None:
+        said = b""
+        while self._to_say and (self._is_pipelining or not (self._asked or said)):
+            step, talk = self._to_say.popleft()
+            said += self._command(step, talk.mail)
+            self._asked.append((step, talk))
+        if said:
+            self._write(said)
+
+    def _write(self, data: bytes) -> None:
+        self._said += len(data)
+        self.unwritten += data
+
+    def _command(self, step: _Step, mail: Outgoing) -> bytes:
+        if step is _Step.MAIL:
+            return f"MAIL FROM:<{mail.sender}>{self._parameters(mail)}\r\n".encode()
+        if step is _Step.RCPT:
+            return f"RCPT TO:<{mail.recipient}>\r\n".encode()
+        return b"DATA\r\n" if step is _Step.DATA else b"RSET\r\n"
+
+    def _parameters(self, mail: Outgoing) -> str:
+        said = f" SIZE={len(mail.mail)}" if "size" in self._extensions else ""
+        if "8bitmime" in self._extensions and not mail.mail.isascii():
+            said += " BODY=8BITMIME"
+        return said if _is_ascii(mail) else f"{said} SMTPUTF8"
+
+    def _replies(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Those that are whole (RFC 5321 4.2), each with its lines but for the codes."""
+        *lines, self._heard = (self._heard + data).split(b"\n")
+        if len(self._heard) + sum(map(len, self._lines)) > LONGEST_REPLY:
+            self.fault = "an answer without end"
+        for line in lines:
+            code, sign = line[:3], line[3:4]
+            if sign == b"-" and code.isdigit():
+                self._lines.append(line[4:].strip())
+            elif len(code) == 3 and code.isdigit() and (sign.isspace() or not sign):
+                said = line[4:]
+                if self._lines:
+                    said = b"\n".join((*self._lines, said))
+                    self._lines.clear()
+                yield int(code), said
+            else:
+                self.fault = f"no answer of SMTP: {line[:200].decode('utf-8', 'replace')}"
+                return
+
+
+def _reply(code: int, said: bytes) -> Reply:
+    return Reply(code, f"{code} {said.strip().decode('utf-8', 'replace')}")
+
+
+def _is_ascii(mail: Outgoing) -> bool:
+    """Its envelope; its content may be anything."""
+    return mail.sender.isascii() and mail.recipient.isascii()

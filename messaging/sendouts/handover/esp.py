@@ -1,0 +1,194 @@
+"""Emails by the HTTP API of a provider, by way of django-anymail, which knows their formats.
+
+What is said is what SMTP would say: the mail that we made is read, and its parts are handed on. Our token travels as
+metadata, so that the provider's reports find their message (messaging/providers/anymail_bridge.py).
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import default
+from functools import partial
+from importlib import import_module
+from threading import Event, local
+from time import monotonic
+from typing import Any, Final
+
+from anymail.exceptions import AnymailError, AnymailNotSupportedWarning
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import EmailMultiAlternatives
+
+from messaging.providers.anymail_bridge import OUR_METADATA, plain_id
+from messaging.sendouts.handover import esp_words
+from messaging.sendouts.handover.answers import Answer
+from messaging.sendouts.handover.esps import ESPS
+from messaging.sendouts.handover.routes import Esp
+from messaging.sendouts.handover.smtp import Outgoing
+from messaging.statuses import Kind
+from messaging.tokens import token_of
+
+# Requests at a time: each waits for most of its time.
+LINES: Final = 8
+CONNECT_SECONDS: Final = 10
+ANSWER_SECONDS: Final = 60
+# What has not begun by then goes on waiting: a worker that is silent for longer is taken for dead (work.SILENT_AFTER).
+TURN_SECONDS: Final = 240.0
+# What the provider makes itself.
+ITS_OWN: Final = frozenset({"from", "to", "subject", "date", "mime-version", "dkim-signature"})
+UNTRIED: Final = Answer(0, "", is_untried=True)
+# With so many refused for a reason that we do not know, and none taken, it is not the recipients' fault.
+ENOUGH_REFUSED: Final = 3
+LABELS: Final = {"amazon_ses": "Amazon SES", "sendgrid": "SendGrid", "mailersend": "MailerSend"}
+
+
+class EspPost:
+    """Sends mails by one provider, over several connections that are used again. Close it, or they linger."""
+
+    def __init__(self, route: Esp) -> None:
+        """Raises ImproperlyConfigured where a package is missing."""
+        self.slug = route.slug
+        self._route = route
+        self._backends: list[Any] = []
+        self._lines = ThreadPoolExecutor(LINES, thread_name_prefix="esp")
+        self._mine = local()
+        _backend_class(route.slug)
+
+    def __enter__(self) -> "EspPost":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.shutdown()
+        for backend in self._backends:
+            backend.close()
+        self._backends.clear()
+
+    def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+        """An answer for each mail. Once the provider is away, is too busy or refuses us, the others are not tried."""
+        is_over, until = Event(), monotonic() + TURN_SECONDS
+        answers = list(self._lines.map(partial(self._send, is_over=is_over, until=until), mails))
+        yield from zip(mails, _judged(answers), strict=True)
+
+    def _send(self, mail: Outgoing, *, is_over: Event, until: float) -> Answer:
+        if is_over.is_set() or monotonic() > until:
+            return UNTRIED
+        answer = self.send(mail)
+        if esp_words.ends_the_turn(answer):
+            is_over.set()
+        return answer
+
+    def send(self, mail: Outgoing) -> Answer:
+        message = message_for(mail, self._route)
+        try:
+            self._backend().send_messages([message])
+        except AnymailError as error:
+            return esp_words.answer_of(error, message, mail.recipient, label_of(self.slug))
+        status = message.anymail_status
+        if status.status == {"failed"}:
+            return esp_words.failed(status.esp_response, message, mail.recipient, label_of(self.slug))
+        its_id = self._its_id(status)
+        return Answer(0, "", label_of(self.slug), kind=Kind.ACCEPTED, provider_message_id=its_id)
+
+    def _its_id(self, status: Any) -> str:
+        """As its reports name the message. SendGrid's is in a header, which anymail does not read."""
+        headers = getattr(status.esp_response, "headers", None) or {}
+        return plain_id(headers.get("X-Message-Id") if self.slug == "sendgrid" else status.message_id)[:255]
+
+    def _backend(self) -> Any:
+        """This thread's own, with its connection."""
+        found = getattr(self._mine, "backend", None)
+        if found is None:
+            found = self._mine.backend = backend_of(self._route)
+            self._backends.append(found)
+        return found
+
+
+def _judged(answers: Sequence[Answer]) -> list[Answer]:
+    """Where all that were tried were refused for a reason that we do not know, we take it to mean us."""
+    refused = [each for each in answers if each.kind == Kind.SOFT_BOUNCE and each.reason == esp_words.UNKNOWN]
+    tried = [each for each in answers if not each.is_untried]
+    if len(refused) < ENOUGH_REFUSED or len(refused) < len(tried):
+        return list(answers)
+    return [esp_words.refusing_us(each.text, each.said_by) if each in refused else each for each in answers]
+
+
+def label_of(slug: str) -> str:
+    return LABELS.get(slug) or slug.replace("_", " ").title()
+
+
+def backend_of(route: Esp) -> Any:
+    """anymail's own sender for this provider, with its connection open."""
+    settings: dict[str, Any] = dict(route.settings)
+    if route.slug == "amazon_ses":
+        settings = _for_boto3(settings)
+    else:
+        settings["timeout"] = (CONNECT_SECONDS, ANSWER_SECONDS)
+    # Else anymail makes up an id that no report of theirs names otherwise.
+    settings["generate_message_id"] = False
+    with warnings.catch_warnings():
+        # It lost its SendGrid test account (its issue 432), not the feature; our tests stand in.
+        warnings.simplefilter("ignore", AnymailNotSupportedWarning)
+        backend = _backend_class(route.slug)(**settings)
+    backend.open()
+    return backend
+
+
+def _backend_class(slug: str) -> Any:
+    try:
+        return import_module(f"anymail.backends.{slug}").EmailBackend
+    except ImportError as error:
+        raise ImproperlyConfigured(f"EMAIL_ROUTE anymail:{slug} needs a package more: {error}") from error
+
+
+def _for_boto3(settings: dict[str, Any]) -> dict[str, Any]:
+    client = {
+        # A request that boto3 repeats by itself could be taken twice.
+        "config": {
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": ANSWER_SECONDS,
+            "retries": {"total_max_attempts": 1},
+        },
+        "region_name": settings.get("region"),
+        "endpoint_url": settings.get("api_url"),
+    }  # fmt: skip
+    found: dict[str, Any] = {"client_params": {name: value for name, value in client.items() if value}}
+    if "configuration_set_name" in settings:
+        found["configuration_set_name"] = settings["configuration_set_name"]
+    return found
+
+
+def message_for(mail: Outgoing, route: Esp) -> Any:
+    """The mail as anymail takes it: the same subject, bodies and headers, and our token."""
+    said, wanted = message_from_bytes(mail.mail, policy=default), ESPS[route.slug]
+    without = ITS_OWN | wanted.refused | route.without
+    headers = {
+        name: str(value)
+        for name, value in said.items()
+        if name.lower() not in without and not name.lower().startswith("content-")
+    }
+    message: Any = EmailMultiAlternatives(
+        str(said["Subject"]), _body(said, "plain"), _mailbox(said["From"]), [mail.recipient],
+        headers=headers | dict(wanted.added or {}),
+    )  # fmt: skip
+    if said.get_body(("html",)) is not None:
+        message.attach_alternative(_body(said, "html"), "text/html")
+    token = token_of(mail.message_id)
+    if wanted.is_tagged:
+        message.tags = [token]
+    else:
+        message.metadata = {OUR_METADATA: token}
+    return message
+
+
+def _body(said: EmailMessage, kind: str) -> str:
+    part = said.get_body((kind,))
+    return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
+
+
+def _mailbox(header: Any) -> str:
+    """With a quoted name: it may hold a comma."""
+    found: Address = header.addresses[0]
+    name = found.display_name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{name}" <{found.addr_spec}>' if name else found.addr_spec

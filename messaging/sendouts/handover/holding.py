@@ -1,0 +1,68 @@
+"""Messages that did not leave after all: their attempt is taken back. Where we are refused, whomever we write to, their
+send-out is paused, and says why: better than a send-out full of bounces that are nobody's.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from contacts.sql import array, columns
+from messaging.models import SendOut
+from messaging.sendouts import lifecycle
+from messaging.sendouts.handover import sql
+from messaging.sendouts.handover.ways import Held, Outcome, Way
+from messaging.sendouts.models import State
+from messaging.sql import LOCK_MESSAGES
+from messaging.statuses import Event, Kind
+
+log = logging.getLogger(__name__)
+
+# What was refused for our sake is tried again so much later at the earliest, once its send-out goes on.
+REFUSED_FOR: Final = timedelta(minutes=1)
+
+
+def refused_singles(held: Sequence[Held], way: Way) -> list[Outcome]:
+    """A test to oneself, or a message sent again, has no send-out that could be paused: it tells of the refusal."""
+    return [
+        Outcome(
+            Event(
+                way.slug, Kind.SOFT_BOUNCE, timezone.now(), each.message.repeat_id, each.message.id,
+                reason="sender_rejected", diagnostic=each.refusal, said_by=way.slug,
+            )
+        )
+        for each in held
+        if each.refusal and each.message.is_single
+    ]  # fmt: skip
+
+
+def take_back(held: Sequence[Held]) -> None:
+    """Let them wait, each until its time, and pause the send-outs of those that were refused for our sake."""
+    waiting = [each for each in held if not (each.refusal and each.message.is_single)]
+    if not waiting:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK_MESSAGES, [array({each.message.id for each in waiting})])
+        cursor.execute(sql.TAKE_BACK, columns((each.message.id, _until(each)) for each in waiting))
+    for send_out_id, refusal in {each.message.send_out.id: each.refusal for each in waiting if each.refusal}.items():
+        _pause(send_out_id, refusal)
+
+
+def _until(held: Held) -> datetime | None:
+    """What is on the list stays there; what came with its batch goes back to it."""
+    if held.until is None and held.message.is_planned:
+        return timezone.now() + (REFUSED_FOR if held.refusal else timedelta())
+    return held.until
+
+
+def _pause(send_out_id: int, refusal: str) -> None:
+    log.error("Nothing leaves any more: %s Send-out %d is paused.", refusal, send_out_id)
+    if SendOut.objects.filter(pk=send_out_id, state=State.SENDING).exists():
+        try:
+            lifecycle.pause(send_out_id, None, detail=_("Nothing can leave: %s") % refusal)
+        except lifecycle.WrongStateError:  # somebody was faster
+            return

@@ -1,0 +1,102 @@
+"""A connection that does not block, and the dialogue on it."""
+
+import ssl
+from contextlib import suppress
+from selectors import EVENT_READ, EVENT_WRITE
+from time import monotonic
+from typing import Final
+
+from messaging.sendouts.handover.dialogue import Dialogue, Lost, Outgoing, Reply
+from messaging.sendouts.handover.opening import Opened
+
+# How long a server may take over an answer, seconds. RFC 5321 4.5.3.2 wants minutes for all of them; but a worker that
+# is silent for ten minutes counts as dead. The verdict about a mail is waited for longest: without it, it is in doubt.
+ANSWER_SECONDS: Final = 40
+VERDICT_SECONDS: Final = 120
+WAITING: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_READ: Final = 65536
+
+
+class Wire:
+    """One connection to `host`. It notes how many mails it has carried, and until when the server must have spoken."""
+
+    def __init__(self, host: str, opened: Opened, *, is_proven: bool = False) -> None:
+        """`is_proven`: the server has shown by its certificate that it is `host`."""
+        self.host, self.is_proven = host, is_proven
+        self.sock = opened.sock
+        self.dialogue = Dialogue(opened.extensions)
+        self.carried = 0
+        self.until = 0.0
+        # What the selector was told to look for.
+        self.watched = 0
+
+    @property
+    def place(self) -> tuple[str, bool]:
+        """What it may be used for again."""
+        return self.host, self.is_proven
+
+    @property
+    def wanted(self) -> int:
+        return EVENT_READ | EVENT_WRITE if self.dialogue.unwritten else EVENT_READ
+
+    def write(self) -> None:
+        """As much as goes."""
+        dialogue = self.dialogue
+        try:
+            while dialogue.unwritten:
+                dialogue.wrote(self.sock.send(dialogue.unwritten))
+        except WAITING:
+            pass
+        except OSError as error:
+            if isinstance(self.sock, ssl.SSLSocket):
+                # How much of it went out, the library does not say.
+                dialogue.wrote(len(dialogue.unwritten))
+            dialogue.fault = dialogue.fault or str(error) or type(error).__name__
+        self._wait()
+
+    def read(self) -> list[tuple[Outgoing, Reply]]:
+        """The last words about mails that have come."""
+        done, dialogue = list[tuple[Outgoing, Reply]](), self.dialogue
+        try:
+            while not dialogue.fault:
+                data = self.sock.recv(_READ)
+                if not data:
+                    dialogue.fault = "the server closed the connection"
+                    break
+                done += dialogue.hear(data)
+                if not isinstance(self.sock, ssl.SSLSocket):
+                    break  # the selector tells of more; what TLS has decrypted, it does not see
+        except WAITING:
+            pass
+        except OSError as error:
+            dialogue.fault = dialogue.fault or str(error) or type(error).__name__
+        self.carried += len(done)
+        self._wait()
+        return done
+
+    def lost(self) -> tuple[list[tuple[Outgoing, Reply]], list[Lost]]:
+        """Close it, and say what becomes of the mails that it had in hand."""
+        self.sock.close()
+        return self.dialogue.lost()
+
+    def say_bye(self) -> None:
+        """Without waiting for the answer."""
+        with suppress(OSError):
+            self.sock.send(b"QUIT\r\n")
+
+    def _wait(self) -> None:
+        self.until = monotonic() + (VERDICT_SECONDS if self.dialogue.waits_for_verdict else ANSWER_SECONDS)
+
+
+def closed_politely(wires: list[Wire], seconds: float = 1.0) -> None:
+    """Say QUIT to all, and hear them out for so long (RFC 5321 4.1.1.10)."""
+    for wire in wires:
+        wire.say_bye()
+    until = monotonic() + seconds
+    for wire in wires:
+        with suppress(OSError):
+            wire.sock.settimeout(max(0.01, until - monotonic()))
+            while wire.sock.recv(_READ):
+                pass
+        with suppress(OSError):
+            wire.sock.close()

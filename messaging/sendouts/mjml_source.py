@@ -1,0 +1,133 @@
+"""MJML, from which the HTML of an email can be made: checked for what a person gets wrong, and turned into HTML.
+
+mrml does the making; it passes over elements that it does not know, and says little about what is not closed. So that
+is looked for here, and told with the line.
+"""
+
+import re
+from difflib import get_close_matches
+from typing import Final, NamedTuple
+
+import mjml
+from django.utils.translation import gettext as _
+
+BEGINS: Final = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<mjml[\s>]", re.DOTALL)
+# Each alternative begins with a character of its own, so it takes time linear in the length.
+ELEMENT: Final = re.compile(r"""<!--.*?(?:-->|\Z)|<(/?)(mj[a-z-]*)((?:[^>"']|"[^"]*"|'[^']*')*)>""", re.DOTALL)
+POSITION: Final = re.compile(r" in root template at position (\d+):\d+")
+
+# https://documentation.mjml.io: where each may stand. None: anywhere that is not wrong.
+_IN_COLUMN: Final = frozenset({"mj-column", "mj-hero"})
+_IN_BODY: Final = frozenset({"mj-body", "mj-wrapper"})
+_IN_HEAD: Final = frozenset({"mj-head"})
+PLACES: Final[dict[str, frozenset[str] | None]] = {
+    "mjml": frozenset({""}), "mj-head": frozenset({"mjml"}), "mj-body": frozenset({"mjml"}),
+    "mj-attributes": _IN_HEAD, "mj-breakpoint": _IN_HEAD, "mj-font": _IN_HEAD, "mj-html-attributes": _IN_HEAD,
+    "mj-preview": _IN_HEAD, "mj-style": _IN_HEAD, "mj-title": _IN_HEAD,
+    "mj-section": _IN_BODY, "mj-wrapper": frozenset({"mj-body"}), "mj-hero": _IN_BODY,
+    "mj-group": frozenset({"mj-section"}), "mj-column": frozenset({"mj-section", "mj-group"}),
+    "mj-accordion": _IN_COLUMN, "mj-button": _IN_COLUMN, "mj-carousel": _IN_COLUMN, "mj-divider": _IN_COLUMN,
+    "mj-image": _IN_COLUMN, "mj-navbar": _IN_COLUMN, "mj-social": _IN_COLUMN, "mj-spacer": _IN_COLUMN,
+    "mj-table": _IN_COLUMN, "mj-text": _IN_COLUMN,
+    "mj-accordion-element": frozenset({"mj-accordion"}), "mj-accordion-title": frozenset({"mj-accordion-element"}),
+    "mj-accordion-text": frozenset({"mj-accordion-element"}), "mj-carousel-image": frozenset({"mj-carousel"}),
+    "mj-navbar-link": frozenset({"mj-navbar"}), "mj-social-element": frozenset({"mj-social"}),
+    "mj-raw": None, "mj-all": frozenset({"mj-attributes"}), "mj-class": frozenset({"mj-attributes"}),
+    "mj-selector": frozenset({"mj-html-attributes"}), "mj-html-attribute": frozenset({"mj-selector"}),
+}  # fmt: skip
+
+
+class MjmlError(Exception):
+    """`problems`: what is wrong, each with its line, in words that say what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+class Open(NamedTuple):
+    """An element that was begun and not ended."""
+
+    name: str
+    line: int
+
+
+def is_mjml(text: str) -> bool:
+    return BEGINS.match(text) is not None
+
+
+def html_of(source: str) -> str:
+    """The HTML. Raises MjmlError. It brings in no file, and no fonts of strangers."""
+    if problems := problems_in(source):
+        raise MjmlError(problems)
+    try:
+        return mjml.mjml2html(source, fonts={})
+    except ValueError as error:
+        raise MjmlError([_said(str(error), source)]) from error
+
+
+def problems_in(source: str) -> list[str]:
+    found, stack = list[str](), list[Open]()
+    for each in ELEMENT.finditer(source):
+        ends, name, rest = each.groups()
+        if name is None:
+            continue  # a comment
+        line = line_of(source, each.start())
+        if name == "mj-include":
+            found.append(
+                _("Line %(line)d: mj-include does not work here. Put in what it would bring.") % {"line": line}
+            )
+        elif name not in PLACES:
+            found.append(_unknown(name, line))
+        elif ends:
+            found += _ended(name, line, stack)
+        else:
+            found += _misplaced(name, line, stack[-1].name if stack else "")
+            if not rest.endswith("/"):
+                stack.append(Open(name, line))
+    return found + [_never_closed(each) for each in stack]
+
+
+def _ended(name: str, line: int, stack: list[Open]) -> list[str]:
+    if name not in [each.name for each in stack]:
+        return [_("Line %(line)d: </%(name)s> ends nothing.") % {"line": line, "name": name}]
+    left = []
+    while (last := stack.pop()).name != name:
+        left.append(_never_closed(last))
+    return left
+
+
+def _never_closed(element: Open) -> str:
+    return _("Line %(line)d: <%(name)s> is never closed.") % {"line": element.line, "name": element.name}
+
+
+def _misplaced(name: str, line: int, parent: str) -> list[str]:
+    places = PLACES[name]
+    if places is None or parent in places or parent == "mj-attributes":
+        return []
+    of = {"line": line, "name": name, "places": _(" or ").join(f"<{each}>" for each in sorted(places))}
+    if places == {""}:
+        return [_("Line %(line)d: <%(name)s> can only be the outermost.") % of]
+    return [_("Line %(line)d: <%(name)s> must stand directly within %(places)s.") % of]
+
+
+def _unknown(name: str, line: int) -> str:
+    near = get_close_matches(name, PLACES, 1)
+    of = {"line": line, "name": name, "near": near[0] if near else ""}
+    if near:
+        return _("Line %(line)d: there is no <%(name)s>. Did you mean <%(near)s>?") % of
+    return _("Line %(line)d: there is no <%(name)s>.") % of
+
+
+def _said(words: str, source: str) -> str:
+    """The library's own words, with a line in place of its position (a number of bytes)."""
+    at = POSITION.search(words)
+    said = POSITION.sub("", words).replace(" in root template", "")
+    if at is None:
+        return _("The MJML cannot be read: %(words)s.") % {"words": said}
+    before = source.encode()[: int(at.group(1))].decode("utf-8", "ignore")
+    return _("Line %(line)d: %(words)s.") % {"line": line_of(source, len(before)), "words": said}
+
+
+def line_of(source: str, place: int) -> int:
+    return source.count("\n", 0, place) + 1

@@ -1,0 +1,169 @@
+"""STOP and its like: which words count, whom they are about, and what follows."""
+
+import tomllib
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contacts.models import Change, Channel, Contact
+from messaging import reports
+from messaging.apply import Said, apply
+from messaging.providers import generic, providers
+from messaging.providers.base import Raw
+from messaging.providers.replies import e164_of, reading_of_reply, wish_in
+from messaging.statuses import Kind
+from messaging.tokens import token_of
+from tests.messaging.conftest import SENT_AT, make_contact, make_message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "STOP",
+        " stop. ",
+        "Stopp!",
+        "STOP please",
+        "stop sending me this",
+        "UNSUBSCRIBE",
+        "Avsluta",
+        "ARRÊT",
+        "„Abmelden“",
+        "opt out",
+    ],
+)
+def test_it_says_stop(text: str) -> None:
+    assert wish_in(text) == Kind.UNSUBSCRIBED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "?",
+        "Thanks",
+        "Where does the bus stop?",
+        "cancel my booking",
+        "The end",
+        "stop by tomorrow if you like",
+        "stoppage",
+    ],
+)
+def test_it_says_nothing_of_that_kind(text: str) -> None:
+    assert wish_in(text) is None
+
+
+def test_start_takes_it_back() -> None:
+    assert wish_in("Start") == Kind.SUBSCRIBED
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    assert wish_in(text) in (None, Kind.UNSUBSCRIBED, Kind.SUBSCRIBED)
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [
+        ("46701234567", "+46701234567"),
+        ("+46701234567", "+46701234567"),
+        ("0046701234567", "+46701234567"),
+        ("0701234567", "+46701234567"),
+        ("Telia", ""),
+        ("", ""),
+    ],
+)
+def test_a_number_is_read_however_a_gateway_writes_it(given: str, number: str) -> None:
+    assert e164_of(given) == number
+
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+GENERIC = """
+label = "Ours"
+[authentication]
+in = "header"
+name = "X-Key"
+[fields]
+status = "state"
+message_id = "id"
+[statuses]
+ok = ["delivered"]
+[replies]
+from = "sender.number"
+text = "body"
+"""
+
+
+@pytest.mark.parametrize(
+    ("slug", "content_type", "body"),
+    [
+        ("twilio", FORM, b"MessageSid=SM1&SmsSid=SM1&From=%2B46701234567&To=%2B46700&Body=Stop&SmsStatus=received"),
+        ("twilio", FORM, b"MessageSid=SM1&From=%2B46701234567&Body=nej+tack&OptOutType=STOP"),
+        ("vonage", FORM, b"msisdn=46701234567&to=46700&messageId=1&text=STOP&type=text&keyword=STOP"),
+        ("vonage", JSON, b'{"message_uuid": "1", "from": "46701234567", "to": "46700", "text": "STOP"}'),
+        ("elks", FORM, b"direction=incoming&id=s1&from=%2B46701234567&to=%2B46700&message=STOPP"),
+        ("plivo", FORM, b"From=46701234567&To=46700&Type=sms&Text=STOP&MessageUUID=1"),
+        (
+            "telnyx",
+            JSON,
+            (
+                b'{"data": {"event_type": "message.received", "payload": {"from": {"phone_number": "+46701234567"}, '
+                b'"text": "STOP"}}}'
+            ),
+        ),
+        ("sinch", JSON, b'{"type": "mo_text", "from": "46701234567", "to": "1", "body": "STOP", "id": "1"}'),
+        ("infobip", JSON, b'{"results": [{"messageId": "1", "from": "46701234567", "to": "1", "text": "STOP"}]}'),
+        ("generic", JSON, b'{"sender": {"number": "46701234567"}, "body": "STOP"}'),
+    ],
+)
+def test_stop_is_taken_by_the_gateways_webhook(slug: str, content_type: str, body: bytes) -> None:
+    raw = Raw(body, content_type, f"/webhooks/{slug}/", SENT_AT)
+    read = partial(generic.read, generic._gateway("generic", tomllib.loads(GENERIC))) if slug == "generic" else None
+
+    (event,) = (read or providers()[slug].read)(raw).events
+
+    assert (event.kind, event.recipient, event.provider) == ("unsubscribed", "+46701234567", slug)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stop_opts_everybody_with_the_number_out_of_sms_and_the_history_says_so() -> None:
+    anna, bert = make_contact(mobile="+46701234567"), make_contact(mobile="+46701234567")
+    message = make_message(Channel.SMS, anna)
+    make_message(Channel.SMS, anna, sent_at=SENT_AT - timedelta(days=10))
+
+    (event,) = reading_of_reply("smpp", "46701234567", "STOP", SENT_AT + timedelta(hours=1)).events
+    assert apply([Said(event)]) == []
+
+    assert [each.accepts_sms for each in Contact.objects.all()] == [False, False]
+    assert all(each.accepts_email for each in Contact.objects.all())
+    change = Change.objects.get(contact=bert, kind=Change.Kind.OPTED_OUT)
+    assert (change.field, change.message_id) == ("sms", message.pk)
+    message.refresh_from_db()
+    assert message.status == "unknown"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stop_of_somebody_we_never_wrote_to_waits_and_is_not_lost() -> None:
+    (event,) = reading_of_reply("smpp", "46709999999", "STOP", SENT_AT).events
+
+    assert [each.event for each in apply([Said(event)])] == [event]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_link_in_an_sms_unsubscribes_from_sms_alone() -> None:
+    anna = make_contact()
+    message = make_message(Channel.SMS, anna)
+    page = f"/u/{token_of(message.pk)}/"
+
+    assert "Unsubscribe?" in Client().get(page).content.decode()
+    reports.apply_pending()
+    anna.refresh_from_db()
+    assert anna.accepts_sms
+
+    Client().post(page)
+    reports.apply_pending()
+    anna.refresh_from_db()
+    assert (anna.accepts_sms, anna.accepts_email) == (False, True)

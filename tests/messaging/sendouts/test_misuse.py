@@ -112,7 +112,7 @@ def test_a_send_out_whose_emails_cannot_be_written_is_paused_and_loses_nothing(t
     make_contact(email="anna@there.example")
     made = make_send_out(sender="news@engage.example", sender_name="Engage")
     run(made)
-    Content.objects.filter(pk=made.content_id).update(text="Hi [[noSuchTag]]")
+    Content.objects.filter(send_out=made).update(text="Hi [[noSuchTag]]")
     work._CONTENTS.clear()
     work.hand_over(made.pk)
 

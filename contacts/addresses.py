@@ -1,14 +1,17 @@
-"""Normalisation: what a person typed -> the one value that stands for the address."""
+"""Normalisation: what a person typed -> the one value that stands for the address.
+
+The packages that know how are loaded where they are needed: a worker that applies reports need not hold them.
+"""
+
+# ruff: noqa: PLC0415
 
 import unicodedata
 from functools import lru_cache
 from typing import Final
 
-import phonenumbers
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from email_validator import EmailNotValidError, validate_email
 
 from contacts.models import Address, Channel
 
@@ -21,6 +24,8 @@ def normalise_email(typed: str) -> str:
 
     Raises ValidationError with what is wrong in plain words.
     """
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         found = validate_email(typed.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
@@ -33,6 +38,8 @@ def normalise_mobile(typed: str, country: str = "") -> str:
 
     Raises ValidationError with what to type instead.
     """
+    import phonenumbers
+
     try:
         number = phonenumbers.parse(typed, country.upper() or settings.PHONE_REGION)
     except phonenumbers.NumberParseException as error:
@@ -53,6 +60,8 @@ def normalise_mobile(typed: str, country: str = "") -> str:
 @lru_cache(maxsize=2_000)
 def display_mobile(e164: str) -> str:
     """The number as people write it across borders: +46 70 123 45 67. Anything else comes back as it is."""
+    import phonenumbers
+
     try:
         number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:

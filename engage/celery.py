@@ -1,12 +1,19 @@
 """The Celery application; the beat schedule is in the settings."""
 
+import ctypes
+import gc
 import os
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from celery import Celery
-from celery.signals import beat_init, before_task_publish, worker_ready
+from celery.signals import beat_init, before_task_publish, worker_before_create_process, worker_ready
 from kombu.transport import redis
+
+# glibc's mallopt(3). It would raise both by itself after the first large report, and keep what each needs from then on.
+M_TRIM_THRESHOLD: Final = -1
+M_MMAP_THRESHOLD: Final = -3
+GIVE_BACK_BYTES: Final = 128 * 1024
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
 # A nudge need not be put back into a broker that went away, either (see CELERY_BROKER_TRANSPORT_OPTIONS).
@@ -33,3 +40,21 @@ def worker_is_here(**_: Any) -> None:
 
     with suppress(Exception):
         health.worker_heartbeat()
+
+
+@worker_before_create_process.connect
+def make_room(**_: Any) -> None:
+    """Before the worker forks: what all its processes need is made once, and what making it left behind is given back.
+
+    Frozen, what stays for good is walked through no more by the collector, which would copy it into each process.
+    """
+    from messaging.bounces import classify  # noqa: PLC0415 -- as above
+
+    classify.rules()
+    gc.collect()
+    gc.freeze()
+    with suppress(AttributeError, OSError):  # another C library does without
+        libc = ctypes.CDLL(None)
+        libc.malloc_trim(0)
+        for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            libc.mallopt(option, GIVE_BACK_BYTES)

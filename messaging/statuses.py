@@ -37,6 +37,8 @@ class Kind(TextChoices):
     """What an event says. Complaints, consent and automatic replies are events, but say nothing about delivery."""
 
     ACCEPTED = "accepted", _("Accepted")
+    # The same after we had been put off: from then on it is no longer on hold with us.
+    TAKEN = "taken", _("Accepted at last")
     DEFERRED = "deferred", _("Deferred")
     GAVE_UP = "gave_up", _("Gave up")
     UNTRACEABLE = "untraceable", _("No status available")
@@ -74,6 +76,7 @@ class Meaning(NamedTuple):
 MEANING: Final[dict[Kind, Meaning]] = {
     Kind.ACCEPTED: Meaning(1, 0, Status.UNKNOWN, Status.UNKNOWN),
     Kind.DEFERRED: Meaning(2, 0, Status.DEFERRED, Status.UNKNOWN),
+    Kind.TAKEN: Meaning(2, 1, Status.UNKNOWN, Status.UNKNOWN),
     Kind.PART_ARRIVED: Meaning(2, 1, Status.UNKNOWN, Status.UNKNOWN),
     Kind.UNTRACEABLE: Meaning(3, 0, Status.UNKNOWN, Status.UNTRACEABLE),
     Kind.GAVE_UP: Meaning(3, 1, Status.SOFT_BOUNCE, Status.EXPIRED),

@@ -10,7 +10,6 @@ from functools import cache, partial
 from typing import Any, Final
 
 from anymail.signals import AnymailTrackingEvent
-from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 from django.http import HttpRequest
 
 from contacts.models import Channel
@@ -48,7 +47,9 @@ def verify(request: HttpRequest) -> None:
 
 @cache
 def _reader() -> Any:
-    # anymail's own start wants boto3, which it needs for nothing that we use.
+    # Not before it is needed: it brings boto3 along, 7 MB. anymail's own start wants that, for nothing that we use.
+    from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView  # noqa: PLC0415
+
     return object.__new__(AmazonSESTrackingWebhookView)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -18,12 +18,14 @@ from django.utils.translation import gettext_lazy as _
 from contacts.addresses import normalise_email
 from contacts.models import Channel
 from messaging import recipients
-from messaging.bounces.mail import Finding, read_mail
 from messaging.incoming import addresses
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
 from messaging.providers.reading import when
 from messaging.statuses import Event, Kind
 from messaging.tokens import message_id_of
+
+if TYPE_CHECKING:
+    from messaging.bounces.mail import Finding
 
 SLUG: Final = "mail"
 CONTENT_TYPE: Final = "message/rfc822"
@@ -85,6 +87,8 @@ def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime) -> lis
 
     `envelope`: the addresses to which it came, where they are known. `arrived_at`: when it did, aware UTC.
     """
+    from messaging.bounces.mail import read_mail  # noqa: PLC0415 -- not in every worker: 1.2 MB
+
     returned_to = addresses.messages_of(envelope)
     name, findings = fingerprint(mail), read_mail(mail)
     events = [
@@ -98,7 +102,7 @@ def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime) -> lis
     return events
 
 
-def _messages_of(finding: Finding, returned_to: list[int]) -> list[int | None]:
+def _messages_of(finding: "Finding", returned_to: list[int]) -> list[int | None]:
     """By the return path to which it came, or else by our token in the headers; [None] where nothing names it."""
     in_headers = list(filter(None, map(message_id_of, finding.tokens)))
     if len(returned_to) > 1:
@@ -106,7 +110,7 @@ def _messages_of(finding: Finding, returned_to: list[int]) -> list[int | None]:
     return [*(returned_to or in_headers[:1])] or [None]
 
 
-def _events_of(finding: Finding, message_id: int | None, mail: str, arrived_at: datetime) -> Iterable[Event]:
+def _events_of(finding: "Finding", message_id: int | None, mail: str, arrived_at: datetime) -> Iterable[Event]:
     kind = _kind(finding)
     if kind is None:
         return []
@@ -130,7 +134,7 @@ def _events_of(finding: Finding, message_id: int | None, mail: str, arrived_at: 
     return [about if message_id is not None or not original else recipients.to(about, original)]
 
 
-def _kind(finding: Finding) -> Kind | None:
+def _kind(finding: "Finding") -> Kind | None:
     if finding.action == "feedback":
         return FEEDBACK.get(finding.feedback_type.lower())
     if finding.action == "failed" and finding.bounce == "hard":

@@ -14,18 +14,20 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from http.client import HTTPException
 from re import Pattern
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, build_opener
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.http import HttpRequest
 
 from messaging.providers import proof
 from messaging.providers.base import ForgedError, UncheckedError
+
+# What only checking takes is loaded there: a worker reads.
+if TYPE_CHECKING:
+    from cryptography import x509
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +128,9 @@ def _check_signature(message: dict[str, str], house: House) -> None:
         raise ForgedError("The signature is not that of this message.") from error
 
 
-def _check_with(certificate: x509.Certificate, message: dict[str, str]) -> None:
+def _check_with(certificate: "x509.Certificate", message: dict[str, str]) -> None:
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
+
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey):
         raise TypeError("SNS signs with RSA.")
@@ -141,9 +145,11 @@ def signed_text(message: dict[str, str]) -> bytes:
 
 
 @lru_cache(maxsize=32)
-def certificate_at(url: str, authority: str | None) -> x509.Certificate:
+def certificate_at(url: str, authority: str | None) -> "x509.Certificate":
     """The certificate at `url`, issued by one of those at `authority` if given. Raises OSError, ValueError,
     TypeError, InvalidSignature. Kept, since every message names it."""
+    from cryptography import x509  # noqa: PLC0415
+
     certificate = x509.load_pem_x509_certificate(fetch(url))
     if authority is not None:
         issuers = x509.load_pem_x509_certificates(fetch(authority))
@@ -151,7 +157,7 @@ def certificate_at(url: str, authority: str | None) -> x509.Certificate:
     return certificate
 
 
-def _issuer(certificate: x509.Certificate, issuers: list[x509.Certificate]) -> x509.Certificate:
+def _issuer(certificate: "x509.Certificate", issuers: "list[x509.Certificate]") -> "x509.Certificate":
     found = [each for each in issuers if each.subject == certificate.issuer]
     if not found:
         raise ValueError("issued by somebody else")

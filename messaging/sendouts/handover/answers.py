@@ -4,7 +4,7 @@ RFC 5321 4.2.1: 2xx taken, 4xx not now, 5xx not at all; what a 5xx means for the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -51,16 +51,17 @@ class Answer:
 
 def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: datetime) -> Event:
     """The event of attempt number `attempt` (from 1)."""
-    named = repeat_id(message_id, attempt)
+    named, accepted = repeat_id(message_id, attempt), accepted_at(attempt)
     if answer.is_in_doubt:
         return Event(
-            provider, Kind.ACCEPTED, at, named, message_id,
+            provider, accepted, at, named, message_id,
             diagnostic=answer.text, said_by=answer.said_by, caveat=Caveat.IN_DOUBT,
         )  # fmt: skip
     if answer.kind is not None:
-        return _said_by_provider(answer, message_id, named, provider, at)
+        event = _said_by_provider(answer, message_id, named, provider, at)
+        return replace(event, kind=accepted) if event.kind == Kind.ACCEPTED else event
     if 200 <= answer.reply < 300:
-        kind = Kind.DELIVERED if answer.is_final else Kind.ACCEPTED
+        kind = Kind.DELIVERED if answer.is_final else accepted
         return Event(provider, kind, at, named, message_id, said_by=answer.said_by)
     verdict = classify(answer.text, reply_code=str(answer.reply) if answer.reply else "", said_by=answer.said_by)
     if answer.reply < 500 and not (answer.reply == 0 and verdict.is_hard):
@@ -72,6 +73,11 @@ def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: d
         reason=verdict.reason, reply_code=verdict.reply_code, status_code=verdict.status_code,
         diagnostic=answer.text, said_by=answer.said_by,
     )  # fmt: skip
+
+
+def accepted_at(attempt: int) -> Kind:
+    """What it is called that a relay or a provider took a message at this attempt."""
+    return Kind.ACCEPTED if attempt <= 1 else Kind.TAKEN
 
 
 def _said_by_provider(answer: Answer, message_id: int, named: str, provider: str, at: datetime) -> Event:

@@ -14,8 +14,6 @@ from functools import cache
 from time import time
 from typing import Any, Final
 
-import dns.exception
-import dns.resolver
 import urllib3
 from django.core.cache import cache as kept_policies
 
@@ -140,6 +138,9 @@ def heeding(policy: Policy | None, hosts: tuple[str, ...], domain: str) -> tuple
 
 def texts_of(name: str) -> list[str]:
     """The TXT records of a name. Raises PolicyError, without words where there are none."""
+    import dns.exception  # noqa: PLC0415 -- as in mx.py
+    import dns.resolver  # noqa: PLC0415
+
     try:
         found = dns.resolver.resolve(name, "TXT", lifetime=DNS_SECONDS)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

@@ -1,10 +1,12 @@
 """Which servers take a domain's mail."""
 
 import random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import dns.exception
-import dns.resolver
+# Loaded where a server is looked for: not every worker need hold it.
+if TYPE_CHECKING:
+    import dns.exception
+    import dns.resolver
 
 DNS_SECONDS: Final = 10
 
@@ -17,11 +19,14 @@ class NoServerError(Exception):
         self.reply = reply
 
 
-def servers_of(domain: str, resolver: dns.resolver.Resolver | None = None) -> list[str]:
+def servers_of(domain: str, resolver: "dns.resolver.Resolver | None" = None) -> list[str]:
     """The names of the servers for a domain, most preferred first (RFC 5321 5.1): its MX, else itself.
 
     Raises NoServerError; a domain that says that it takes no mail (RFC 7505) is one.
     """
+    import dns.exception  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415
+
     asked = resolver or dns.resolver.get_default_resolver()
     try:
         found = list(asked.resolve(domain, "MX", lifetime=DNS_SECONDS))
@@ -38,8 +43,11 @@ def servers_of(domain: str, resolver: dns.resolver.Resolver | None = None) -> li
     return [str(each.exchange).rstrip(".") for each in sorted(found, key=lambda each: each.preference)]
 
 
-def _itself(domain: str, asked: dns.resolver.Resolver) -> str:
+def _itself(domain: str, asked: "dns.resolver.Resolver") -> str:
     """The domain is its own server, if it has an address at all."""
+    import dns.exception  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415
+
     for kind in ("AAAA", "A"):
         try:
             asked.resolve(domain, kind, lifetime=DNS_SECONDS)
@@ -51,5 +59,5 @@ def _itself(domain: str, asked: dns.resolver.Resolver) -> str:
     raise NoServerError(550, f"550 5.1.2 Domain {domain} not found: it has neither MX nor address")
 
 
-def _no_answer(domain: str, error: dns.exception.DNSException) -> NoServerError:
+def _no_answer(domain: str, error: "dns.exception.DNSException") -> NoServerError:
     return NoServerError(0, f"4.4.3 DNS lookup of {domain} failed: {type(error).__name__}")

@@ -37,7 +37,7 @@ WHOLE: Final = ""
 TOO_MANY: Final = "rate_limited"
 # Of a relay or a provider, all messages' only way, this too is a reason to wait.
 CLOSING: Final = "421"
-TAKEN: Final = (Kind.ACCEPTED, Kind.DELIVERED)
+TAKEN: Final = (Kind.ACCEPTED, Kind.TAKEN, Kind.DELIVERED)
 AWAY: Final = frozenset({TOO_MANY, "network", "server_error"})
 
 # How far each is; asked of all domains of a slice at once.
@@ -264,7 +264,7 @@ def asks_for_patience(event: Event, *, is_only_way: bool, is_any_taken: bool) ->
 
     A fault while it takes other messages is that one message's own.
     """
-    if event.kind == Kind.ACCEPTED:
+    if event.kind in (Kind.ACCEPTED, Kind.TAKEN):
         return is_only_way and event.caveat == Caveat.IN_DOUBT
     if event.kind not in (Kind.DEFERRED, Kind.SOFT_BOUNCE):
         return False

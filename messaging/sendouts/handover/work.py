@@ -111,7 +111,7 @@ def try_again_by(way: Way, limit: int = AT_ONCE, goes_on: Callable[[], bool] = l
         if not marked:
             break
         doubtful = _without_outcome(marked)
-        _leave_in_doubt(doubtful)
+        _leave_in_doubt(doubtful, Kind.TAKEN)
         if sure := sorted(marked.keys() - doubtful):
             _send(sure, way)
         done += len(marked)
@@ -274,7 +274,7 @@ def _settle_doubtful(send_out_id: int, first: int, last: int) -> None:
     _leave_in_doubt(_ids(sql.DOUBTFUL, [send_out_id, first, last]))
 
 
-def _leave_in_doubt(doubtful: Collection[int]) -> None:
+def _leave_in_doubt(doubtful: Collection[int], accepted: Kind = Kind.ACCEPTED) -> None:
     """They may have left, so they are not sent again; what becomes of them is the provider's to say."""
     if not doubtful:
         return
@@ -282,7 +282,7 @@ def _leave_in_doubt(doubtful: Collection[int]) -> None:
     now = timezone.now()
     with transaction.atomic():
         apply([
-            Said(Event(OURSELVES, Kind.ACCEPTED, now, f"{pk} in doubt", pk, caveat=Caveat.IN_DOUBT)) for pk in doubtful
+            Said(Event(OURSELVES, accepted, now, f"{pk} in doubt", pk, caveat=Caveat.IN_DOUBT)) for pk in doubtful
         ])  # fmt: skip
         _execute(sql.PLAN, columns((pk, None, None) for pk in doubtful))
 

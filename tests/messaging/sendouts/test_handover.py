@@ -120,6 +120,21 @@ def test_what_was_put_off_is_tried_again_and_arrives(settings: Settings) -> None
         assert (message.status, message.attempts, message.next_attempt_at) == ("delivered", 2, None)
 
 
+def test_what_a_relay_put_off_and_then_took_is_no_longer_on_hold(settings: Settings) -> None:
+    with receiver(later=1) as found:
+        use(settings, found, direct=False)
+        message = handed_over(sent_to("later"))["later"]
+        assert message.status == "deferred"
+        Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
+
+        work.try_again()
+
+    Message.objects.filter(pk=message.pk).update(due_at=timezone.now() - timedelta(hours=1))
+    give_up_due()
+    message.refresh_from_db()
+    assert (message.status, message.next_attempt_at) == ("unknown", None)
+
+
 @pytest.mark.usefixtures("groups")
 def test_what_was_put_off_waits_while_its_send_out_is_paused_and_goes_on_when_it_is_resumed(
     settings: Settings,
@@ -183,7 +198,7 @@ def test_what_was_put_off_goes_by_the_new_way_once_the_route_is_another(settings
 
         assert work.try_again() == 1
         message.refresh_from_db()
-        assert (message.status, message.provider, message.attempts) == ("deferred", "relay", 2)
+        assert (message.status, message.provider, message.attempts) == ("unknown", "relay", 2)
 
 
 def test_after_72_hours_it_is_tried_no_more_and_is_a_soft_bounce(taker: Receiver) -> None:
@@ -280,7 +295,7 @@ def test_a_worker_that_dies_trying_again_leaves_it_unknown_and_nothing_goes_twic
 
         message.refresh_from_db()
         assert len(found.taken) == 1
-        assert message.next_attempt_at is None
+        assert (message.status, message.next_attempt_at) == ("unknown", None)
         assert message.events.filter(caveat="in_doubt").exists()
 
 

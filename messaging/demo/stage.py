@@ -20,12 +20,14 @@ from contacts.models import Address, Block, Change, Channel, Contact
 from messaging.apply import Said, apply
 from messaging.demo import cast, sendgrid, twilio
 from messaging.demo.script import Card, Meanwhile, Plan, Scene
-from messaging.models import DeliveryEvent, Message, SendOut
+from messaging.models import Batch, Content, DeliveryEvent, Message, Progress, SendOut
 from messaging.sendouts.models import State
 from messaging.statuses import GIVES_UP_AFTER, Event, Kind, Status
 
 # A report comes so soon after what it tells of.
 PROMPT: Final = timedelta(seconds=2)
+NAME: Final = "Engage"
+SENDER: Final = "news@engage.example"
 PROVIDERS: Final = {Channel.EMAIL: "sendgrid", Channel.SMS: "twilio"}
 
 
@@ -58,7 +60,26 @@ def hand_over(scenes: Iterable[Scene], send_outs: dict[str, SendOut]) -> list[Pa
     people = cast.contacts()
     parts = [Part(scene, _message(scene, people[scene.person.name], send_outs)) for scene in scenes]
     Message.objects.bulk_create([part.message for part in parts])
+    waiting = [part.message for part in parts if part.message.status == Status.WAITING and part.message.send_out]
+    for send_out in {message.send_out for message in waiting if message.send_out}:
+        _pause(send_out, [message.pk for message in waiting if message.send_out == send_out])
     return parts
+
+
+def _pause(send_out: SendOut, waiting: Sequence[int]) -> None:
+    """Somebody has paused it before anything left; who resumes it sees these messages go out."""
+    words = "Before anybody else: have a look, and tell us what you think."
+    is_email = send_out.channel == Channel.EMAIL
+    said = {"subject": send_out.subject, "text": words, "html": f"<p>{words}</p>" if is_email else ""}
+    content, _is_new = Content.objects.get_or_create(send_out=send_out, version=1, defaults=said)
+    Message.objects.filter(pk__in=waiting).update(content=content)
+    first, last = min(waiting), max(waiting)
+    Batch.objects.create(send_out=send_out, first_message=first, last_message=last, messages=len(waiting))
+    made = {"until": 0, "rows_done_at": send_out.started_at, "first_message": first, "last_message": last}
+    Progress.objects.update_or_create(send_out=send_out, defaults=made)
+    SendOut.objects.filter(pk=send_out.pk).update(
+        state=State.PAUSED, content=content, sender_name=NAME, sender=SENDER if is_email else NAME
+    )
 
 
 def _message(scene: Scene, contact: Contact, send_outs: dict[str, SendOut]) -> Message:

@@ -14,6 +14,7 @@ from messaging.providers import proof, sns
 from messaging.providers.amazon_ses import AMAZON
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, since_1970, text_of, within
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import Outcome, events_of, tables
 from messaging.statuses import Event, Kind
 
@@ -37,6 +38,10 @@ def read(raw: Raw) -> Reading:
     if envelope["Type"] != sns.NOTIFICATION:
         return Reading()
     said = object_of(text_of(envelope.get("Message")).encode())
+    if said.get("inboundMessageId"):
+        # "Example of a two-way SMS message payload": an SMS that somebody sent us.
+        sender, text = text_of(said.get("originationNumber")), text_of(said.get("messageBody"))
+        return reading_of_reply(SLUG, sender, text, raw.received_at)
     kind, message = text_of(said.get("eventType")), text_of(said.get("messageId"))
     outcome = tables(SLUG)["events"].get(kind)
     if outcome is None or not message:

@@ -17,6 +17,7 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, among, public_url, same
 from messaging.providers.tables import Outcome, coded, reading_of, tables
 from messaging.statuses import Event, Kind
@@ -27,6 +28,9 @@ SECRET_PREFIX: Final = "whsec_"  # noqa: S105 -- no secret itself
 # Our key in the metadata of a send request, which every event echoes.
 OUR_METADATA: Final = "engage"
 OUTBOUND: Final = "sms.outbound"
+# An SMS that somebody sent us: EventSMSReceived of the SDK; docs.bird.com, "Receiving messages".
+RECEIVED: Final = "sms.received"
+INBOUND: Final = "sms.inbound"
 # The source of a failure whose codes are those of GSM.
 SMS_PLATFORM: Final = "sms-messagebird"
 
@@ -72,12 +76,16 @@ def read(raw: Raw) -> Reading:
     if isinstance(said.get("data"), dict) and said.get("type"):
         return _of_bird_api(raw, said, said["data"])
     if isinstance(said.get("payload"), dict) and said.get("event"):
+        if said["event"] == INBOUND:
+            return _reply_of_channels_api(raw, said["payload"])
         return _of_channels_api(raw, said["payload"]) if said["event"] == OUTBOUND else Reading()
     raise UnreadableError("Neither type and data nor event and payload: not a webhook of Bird.")
 
 
 def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> Reading:
     kind, message = text_of(said["type"]), text_of(data.get("sms_id"))
+    if kind == RECEIVED:
+        return reading_of_reply(SLUG, text_of(data.get("from")), text_of(data.get("text")), raw.received_at)
     state, error = tables(SLUG)["events"].get(kind), data.get("error")
     if state is None:
         return Reading()
@@ -115,6 +123,11 @@ def _of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
         diagnostic=text_of(payload.get("reason")),
     )
     return reading_of(state, event, "channels", code, _failure(payload, code))
+
+
+def _reply_of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
+    sender = text_of(within(payload, "sender", "contact", "identifierValue"))
+    return reading_of_reply(SLUG, sender, text_of(within(payload, "body", "text", "text")), raw.received_at)
 
 
 def _failure(payload: dict[str, Any], code: str) -> Outcome | None:

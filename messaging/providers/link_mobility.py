@@ -13,7 +13,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import fields_of, message_of, when
+from messaging.providers.reading import fields_of, message_of, object_of, text_of, when, within
+from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import same
 from messaging.providers.tables import UNKNOWN, coded, tables
 from messaging.statuses import Event, Kind
@@ -39,7 +40,10 @@ def sign(url: str) -> Probe:
 
 
 def read(raw: Raw) -> Reading:
-    """The event of one report. Raises UnreadableError."""
+    """The event of one report, or the wish in an SMS that somebody sent us ("MO messages"). Raises UnreadableError."""
+    if raw.body.lstrip()[:1] == b"{" and (content := object_of(raw.body).get("content")) is not None:
+        sender = text_of(object_of(raw.body).get("source"))
+        return reading_of_reply(SLUG, sender, text_of(within(content, "userData")), raw.received_at)
     fields = fields_of(raw.body, raw.path)
     message, code = fields.get("id", ""), fields.get("resultCode", "")
     if not message or not code:

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.models import F
-from django.test import RequestFactory
+from django.db.models import F, Sum
+from django.test import RequestFactory, override_settings
 from pytest_django.live_server_helper import LiveServer
 
 from contacts.addresses import normalise_email, normalise_mobile
@@ -29,8 +29,12 @@ from messaging.demo.stage import Part
 from messaging.models import DeliveryEvent, Message, Report, Tally
 from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.sendouts import lifecycle
+from messaging.sendouts.handover import work
+from messaging.sendouts.handover.routes import Direct
 from messaging.statuses import CONSENTS, EMAIL_STATUSES, SMS_STATUSES, Event, Kind, Outcome, Status, fold, key_of
 from tests.factories import make_contact, make_user
+from tests.messaging.sendouts.receiver import receiver
 
 NOW = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)
 PLOTS = [pytest.param(plot, id=f"{channel}-{name}") for (channel, name), plot in story().plots.items()]
@@ -230,13 +234,28 @@ def test_the_demo_ends_as_it_is_told(played: str) -> None:
     for channel, statuses in ((Channel.EMAIL, EMAIL_STATUSES), (Channel.SMS, SMS_STATUSES)):
         shown = set(Message.objects.filter(channel=channel).values_list("status", flat=True))
         assert shown == {status.value for status in statuses}
-    assert set(Tally.objects.values_list("provider", "refused")) == {("sendgrid", 1), ("twilio", 1)}
+    refused = Tally.objects.values("provider").annotate(all=Sum("refused")).values_list("provider", "all")
+    assert set(refused) == {("sendgrid", 1), ("twilio", 1)}
     assert Report.objects.filter(state=Report.State.UNREADABLE).count() == 1
     assert Report.objects.filter(state=Report.State.UNMATCHED).count() == 1
     check_late_ones()
     check_times()
     check_log_ins()
     check_history()
+    check_what_waits()
+
+
+def check_what_waits() -> None:
+    """Of a send-out that is paused; who resumes it has it handed over."""
+    waiting = Message.objects.filter(status=Status.WAITING)
+    assert set(waiting.values_list("send_out__state", flat=True)) == {"paused"}
+    email = waiting.get(channel=Channel.EMAIL)
+    with receiver() as found, override_settings(EMAIL_ROUTE=Direct("127.0.0.1", found.port)):
+        lifecycle.resume(email.send_out_id or 0, User.objects.get(username="marketer").pk)
+        while work.hand_over(email.send_out_id or 0):
+            pass
+    email.refresh_from_db()
+    assert (email.status, len(found.taken)) == (Status.DELIVERED, 1)
 
 
 def check_late_ones() -> None:

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -19,7 +19,8 @@ from messaging.providers.tables import UNKNOWN
 from messaging.providers.tables import Outcome as Verdict
 from messaging.sendouts.handover import described
 from messaging.sendouts.handover.answers import SMS_SCHEDULE
-from messaging.sendouts.handover.gateways import GATEWAYS, NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
+from messaging.sendouts.handover.gateway import NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
+from messaging.sendouts.handover.gateways import GATEWAYS
 from messaging.sendouts.handover.sms_routes import Http
 from messaging.sendouts.handover.ways import Outcome, Ready
 from messaging.smpp.window import Pace
@@ -53,10 +54,10 @@ class ByGateway:
     schedule: Final = SMS_SCHEDULE
 
     def __init__(self, route: Http) -> None:
-        self._route, self._gateway = route, gateway_of(route.slug)
+        self._gateway = gateway_of(route.slug)
+        self._route = replace(route, base=self._gateway.base_of(route))
         self.slug = route.slug
         self.slice = max(1, min(50, int(route.rate) or 50))
-        self._base = route.base or self._gateway.base
         self._pace = Pace(route.rate)
         self._pool = urllib3.PoolManager(
             maxsize=route.at_once, retries=False, timeout=urllib3.Timeout(CONNECT_SECONDS, ANSWER_SECONDS)
@@ -75,7 +76,7 @@ class ByGateway:
         with ThreadPoolExecutor(self._route.at_once) as threads:
             asked: dict[Future[Heard], Ready] = {}
             for each in messages:
-                request = self._gateway.ask(self._sms(each), self._route.user, self._route.password)
+                request = self._gateway.ask(self._sms(each), self._route)
                 time.sleep(self._pace.wait(time.monotonic()))
                 self._pace.spend(1, time.monotonic())
                 asked[threads.submit(self._heard, request)] = each
@@ -86,13 +87,14 @@ class ByGateway:
         return Sms(
             message.address, message.send_out.sender, message.sms, message.token,
             callback_of(self.slug, message.token), message.time_left, timezone.now(),
+            is_promotional=not message.send_out.is_transactional,
         )  # fmt: skip
 
     def _heard(self, asked: Asked) -> Heard:
         """In a thread of its own: without a database."""
         try:
             answer = self._pool.request(
-                "POST", self._base + asked.path, body=asked.body, headers=asked.headers, redirect=False,
+                "POST", self._route.base + asked.path, body=asked.body, headers=asked.headers, redirect=False,
                 preload_content=False,
             )  # fmt: skip
             try:

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from messaging.providers.generic import ABOUT, codes_in
-from messaging.sendouts.handover.gateways import FORM, JSON, Asked, Gateway, Sms, Told
+from messaging.sendouts.handover.gateway import FORM, JSON, Asked, Gateway, Sms, Told
+from messaging.sendouts.handover.sms_routes import Http
 
 LINES: Final = frozenset({"address", "format", "id", "code", "text", "headers", "fields"})
 # What may stand in {} in a field or a header.
@@ -104,8 +105,8 @@ class Recipe:
     headers: Mapping[str, str]
 
 
-def _ask(recipe: Recipe, sms: Sms, user: str, password: str) -> Asked:
-    secrets = {"user": user, "password": password}
+def _ask(recipe: Recipe, sms: Sms, route: Http) -> Asked:
+    secrets = {"user": route.user, "password": route.password}
 
     def value_of(place: str) -> object:
         return secrets[place] if place in secrets else PLACES[place](sms)

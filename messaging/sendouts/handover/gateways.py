@@ -4,163 +4,64 @@ One description for each, from its own documentation; by_gateway.py does the ask
 tables as its reports, and what no table knows is Failed, never a Hard bounce.
 """
 
-from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+import re
 from json import dumps
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlsplit
 
-from messaging.providers.tables import Outcome, Table, tables
-from messaging.sendouts.sms import UCS_2, alphabet_of, parts_of
+from messaging.providers import amazon_sms, bird
+from messaging.providers.tables import Outcome, tables
+from messaging.sendouts.handover.gateway import (
+    JSON,
+    NOT_NOW,
+    TOO_FAST,
+    Asked,
+    Gateway,
+    Sms,
+    Told,
+    at,
+    basic,
+    error_at,
+    form,
+    json_body,
+    one_id,
+    text_at,
+)  # fmt: skip
+from messaging.sendouts.handover.sigv4 import signed
+from messaging.sendouts.handover.sms_routes import Http
+from messaging.sendouts.sms import UCS_2, alphabet_of
 from messaging.statuses import Kind
-
-FORM: Final = "application/x-www-form-urlencoded"
-JSON: Final = "application/json"
-# Nothing is wrong with the message: too fast, no credit left, a wrong password. It is tried again.
-TOO_FAST: Final = Outcome(Kind.DEFERRED, "rate_limited")
-NOT_NOW: Final = Outcome(Kind.DEFERRED, "server_error")
-
-
-@dataclass(frozen=True, slots=True)
-class Sms:
-    """What is asked for. `number` and `sender` as they are: E.164 with its plus; `valid`: for how long from `at`."""
-
-    number: str
-    sender: str
-    text: str
-    token: str
-    callback: str
-    valid: timedelta
-    at: datetime
-
-    @property
-    def seconds(self) -> int:
-        return int(self.valid.total_seconds())
-
-    @property
-    def digits(self) -> str:
-        return self.number.lstrip("+")
-
-    @property
-    def until(self) -> str:
-        return (self.at + self.valid).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request: always a POST."""
-
-    path: str
-    body: bytes
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An answer: the ids of what was taken, one for each part that is reported by itself; and the first refusal."""
-
-    ids: tuple[str, ...] = ()
-    code: str = ""
-    words: str = ""
-    is_refused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """`base`: scheme and host. `ask(sms, user, password)`; `read(answer)` of one that says "taken" (2xx), and
-    `error(answer)` of any other.
-
-    `codes`: what the codes of its refusals mean. `is_about_parts`: each part has an id and a report of its own.
-    """
-
-    slug: str
-    base: str
-    ask: Callable[[Sms, str, str], Asked]
-    read: Callable[[Any], Told]
-    error: Callable[[Any], tuple[str, str]]
-    codes: Table = field(default_factory=dict)
-    is_about_parts: bool = False
-
-    def count_of(self, text: str) -> int:
-        return len(parts_of(text)) if self.is_about_parts else 1
-
-
-def _basic(user: str, password: str) -> dict[str, str]:
-    return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
-
-
-def _form(path: str, fields: Mapping[str, object], headers: Mapping[str, str]) -> Asked:
-    said = {name: value for name, value in fields.items() if value not in ("", None)}
-    return Asked(path, urlencode(said).encode(), {"Content-Type": FORM, **headers})
-
-
-def _json(path: str, fields: Mapping[str, object], headers: Mapping[str, str]) -> Asked:
-    said = {name: value for name, value in fields.items() if value not in ("", None)}
-    return Asked(path, dumps(said).encode(), {"Content-Type": JSON, **headers})
-
-
-def _at(found: Any, *path: str | int) -> Any:
-    """What stands there, or None."""
-    for step in path:
-        if isinstance(found, dict):
-            found = found.get(step)
-        elif isinstance(found, list) and isinstance(step, int) and len(found) > step:
-            found = found[step]
-        else:
-            return None
-    return found
-
-
-def _text(found: Any, *path: str | int) -> str:
-    value = _at(found, *path)
-    return "" if value is None or isinstance(value, dict | list) else str(value)
-
-
-def _one(*path: str | int) -> Callable[[Any], Told]:
-    """The id stands there."""
-
-    def read(answer: Any) -> Told:
-        found = _text(answer, *path)
-        return Told((found,) if found else ())
-
-    return read
-
-
-def _error(code: Sequence[str | int], words: Sequence[str | int]) -> Callable[[Any], tuple[str, str]]:
-    return lambda answer: (_text(answer, *code), _text(answer, *words))
 
 
 # Twilio: "Messages resource". ValidityPeriod is at most ten hours (error 90007): Twilio gives up after that.
-def _ask_twilio(sms: Sms, user: str, password: str) -> Asked:
+def _ask_twilio(sms: Sms, route: Http) -> Asked:
     is_service = sms.sender.startswith("MG")
     fields = {
         "To": sms.number, "MessagingServiceSid" if is_service else "From": sms.sender, "Body": sms.text,
         "StatusCallback": sms.callback, "ValidityPeriod": max(1, min(36_000, sms.seconds)),
     }  # fmt: skip
-    return _form(f"/2010-04-01/Accounts/{quote(user)}/Messages.json", fields, _basic(user, password))
+    return form(f"/2010-04-01/Accounts/{quote(route.user)}/Messages.json", fields, basic(route))
 
 
 # Vonage: "SMS API", "Send an SMS"; ttl in milliseconds, from 20,000.
-def _ask_vonage(sms: Sms, user: str, password: str) -> Asked:
+def _ask_vonage(sms: Sms, route: Http) -> Asked:
     fields = {
         "from": sms.sender.lstrip("+"), "to": sms.digits, "text": sms.text, "client-ref": sms.token,
         "type": "unicode" if alphabet_of(sms.text) == UCS_2 else "text", "callback": sms.callback,
         "status-report-req": "true", "ttl": max(20_000, sms.seconds * 1000),
     }  # fmt: skip
-    return _form("/sms/json", fields, _basic(user, password))
+    return form("/sms/json", fields, basic(route))
 
 
 def _read_vonage(answer: Any) -> Told:
     """Refusals, too, come with 200, for each part by itself."""
-    found = _at(answer, "messages")
+    found = at(answer, "messages")
     parts = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-    ids = tuple(_text(each, "message-id") for each in parts if _text(each, "status") == "0")
-    bad = next((each for each in parts if _text(each, "status") != "0"), None)
+    ids = tuple(text_at(each, "message-id") for each in parts if text_at(each, "status") == "0")
+    bad = next((each for each in parts if text_at(each, "status") != "0"), None)
     if bad is None:
         return Told(ids)
-    return Told(ids, _text(bad, "status"), _text(bad, "error-text"), is_refused=True)
+    return Told(ids, text_at(bad, "status"), text_at(bad, "error-text"), is_refused=True)
 
 
 VONAGE_STATUSES: Final = {
@@ -177,13 +78,13 @@ VONAGE_STATUSES: Final = {
 
 
 # 46elks: "Send SMS". It has no validity period.
-def _ask_elks(sms: Sms, user: str, password: str) -> Asked:
+def _ask_elks(sms: Sms, route: Http) -> Asked:
     fields = {"from": sms.sender, "to": sms.number, "message": sms.text, "whendelivered": sms.callback}
-    return _form("/a1/sms", fields, _basic(user, password))
+    return form("/a1/sms", fields, basic(route))
 
 
 # Infobip: "Send SMS messages", version 3; an API key is the password, the user is not used.
-def _ask_infobip(sms: Sms, _user: str, password: str) -> Asked:
+def _ask_infobip(sms: Sms, route: Http) -> Asked:
     message = {
         "sender": sms.sender.lstrip("+"),
         "destinations": [{"to": sms.digits}],
@@ -191,67 +92,165 @@ def _ask_infobip(sms: Sms, _user: str, password: str) -> Asked:
         "options": {"validityPeriod": {"amount": max(1, sms.seconds // 60), "timeUnit": "MINUTES"}},
         "webhooks": {"delivery": {"url": sms.callback}, "contentType": JSON, "callbackData": sms.token},
     }
-    return _json("/sms/3/messages", {"messages": [message]}, {"Authorization": f"App {password}", "Accept": JSON})
+    return json_body(
+        "/sms/3/messages", {"messages": [message]}, {"Authorization": f"App {route.password}", "Accept": JSON}
+    )
 
 
 def _read_infobip(answer: Any) -> Told:
-    message, group = _text(answer, "messages", 0, "messageId"), _text(answer, "messages", 0, "status", "groupName")
+    message, group = text_at(answer, "messages", 0, "messageId"), text_at(answer, "messages", 0, "status", "groupName")
     if group == "REJECTED":
-        status = _at(answer, "messages", 0, "status")
-        return Told((message,) if message else (), _text(status, "id"), _text(status, "description"), is_refused=True)
+        status = at(answer, "messages", 0, "status")
+        return Told(
+            (message,) if message else (), text_at(status, "id"), text_at(status, "description"), is_refused=True
+        )
     return Told((message,) if message else ())
 
 
 # Sinch: "SMS", "Batches", "Send"; the user is the service plan.
-def _ask_sinch(sms: Sms, user: str, password: str) -> Asked:
+def _ask_sinch(sms: Sms, route: Http) -> Asked:
     fields = {
         "from": sms.sender, "to": [sms.digits], "body": sms.text, "delivery_report": "per_recipient",
         "expire_at": sms.until, "callback_url": sms.callback, "client_reference": sms.token,
     }  # fmt: skip
-    return _json(f"/xms/v1/{quote(user)}/batches", fields, {"Authorization": f"Bearer {password}"})
+    return json_body(f"/xms/v1/{quote(route.user)}/batches", fields, {"Authorization": f"Bearer {route.password}"})
 
 
 # Telnyx: "Send a message"; a sender that is a name belongs to a messaging profile, which is the user.
-def _ask_telnyx(sms: Sms, user: str, password: str) -> Asked:
+def _ask_telnyx(sms: Sms, route: Http) -> Asked:
     fields = {
         "from": sms.sender, "to": sms.number, "text": sms.text, "webhook_url": sms.callback, "tags": [sms.token],
-        "messaging_profile_id": user,
+        "messaging_profile_id": route.user,
     }  # fmt: skip
-    return _json("/v2/messages", fields, {"Authorization": f"Bearer {password}"})
+    return json_body("/v2/messages", fields, {"Authorization": f"Bearer {route.password}"})
 
 
 # Plivo: "Send a message". It has no validity period that goes as far.
-def _ask_plivo(sms: Sms, user: str, password: str) -> Asked:
+def _ask_plivo(sms: Sms, route: Http) -> Asked:
     fields = {
         "src": sms.sender.lstrip("+"), "dst": sms.digits, "text": sms.text, "url": sms.callback, "method": "POST"
     }  # fmt: skip
-    return _json(f"/v1/Account/{quote(user)}/Message/", fields, _basic(user, password))
+    return json_body(f"/v1/Account/{quote(route.user)}/Message/", fields, basic(route))
+
+
+# Bird API: bird.com/docs, "Send a message", and Bird's own SDK (messagebird-sdk). The key names its region, and reports
+# come to the webhook that is subscribed. validity_period is a preview: whoever is not part of it is refused.
+_BIRDS_REGION: Final = re.compile(r"b[km]_([a-z]{2}[0-9]+)_")
+
+
+def _birds_base(route: Http) -> str:
+    found = _BIRDS_REGION.match(route.password)
+    return f"https://{found[1] if found else 'eu1'}.platform.bird.com"
+
+
+def _ask_bird(sms: Sms, route: Http) -> Asked:
+    fields = {
+        "from": sms.sender, "to": sms.number, "text": sms.text, "metadata": {bird.OUR_METADATA: sms.token},
+        "category": "marketing" if sms.is_promotional else "transactional",
+    }  # fmt: skip
+    return json_body("/v1/sms/messages", fields, {"Authorization": f"Bearer {route.password}"})
+
+
+# Bird's older REST API: developers.messagebird.com, "SMS API". It reports on what has a reference, and nothing else.
+def _ask_messagebird(sms: Sms, route: Http) -> Asked:
+    fields = {
+        "originator": sms.sender.lstrip("+"), "recipients": [sms.digits], "body": sms.text, "datacoding": "auto",
+        "reference": sms.token, "reportUrl": sms.callback, "validity": max(1, sms.seconds),
+    }  # fmt: skip
+    return json_body("/messages", fields, {"Authorization": f"AccessKey {route.password}", "Accept": JSON})
+
+
+# LINK Mobility: "SMS REST API: MT and Delivery Reports", "Sending MT messages". Reports come to the gate.
+def _ask_link_mobility(sms: Sms, route: Http) -> Asked:
+    kind = "MSISDN" if sms.sender.startswith("+") else "SHORTNUMBER" if sms.sender.isdigit() else "ALPHANUMERIC"
+    fields = {
+        "source": sms.sender, "sourceTON": kind, "destination": sms.number, "userData": sms.text,
+        "platformId": route.options["platform"], "platformPartnerId": route.options["partner"], "refId": sms.token,
+        "useDeliveryReport": True, "deliveryReportGates": [route.options["gate"]],
+        "relativeValidityTime": sms.seconds * 1000, "ignoreResponse": False,
+    }  # fmt: skip
+    return json_body("/sms/send", fields, basic(route))
+
+
+LINKS_CODES: Final = tables("link_mobility")["codes"] | tables("link_mobility")["refusals"]
+
+
+def _read_link_mobility(answer: Any) -> Told:
+    """1005 "Queued", as a rule; a code with which an SMS has ended is a refusal."""
+    message, code = text_at(answer, "messageId"), text_at(answer, "resultCode")
+    ended = LINKS_CODES.get(code, Outcome(Kind.ACCEPTED)).reason
+    return Told((message,) if message else (), code, text_at(answer, "description"), is_refused=bool(ended))
+
+
+def _links_error(answer: Any) -> tuple[str, str]:
+    """The document does not name the fields of its ErrorResponse: those of a SendResponse, or "status"."""
+    code = text_at(answer, "resultCode") or text_at(answer, "status")
+    return code, text_at(answer, "description") or text_at(answer, "message")
+
+
+# Amazon: "AWS End User Messaging SMS", API reference v2, "SendTextMessage"; user and password are an access key, and
+# the configuration set says to which SNS topic events go. TimeToLive: 5 seconds to 72 hours.
+def _ask_amazon_sms(sms: Sms, route: Http) -> Asked:
+    body = dumps({
+        "DestinationPhoneNumber": sms.number, "OriginationIdentity": sms.sender, "MessageBody": sms.text,
+        "MessageType": "PROMOTIONAL" if sms.is_promotional else "TRANSACTIONAL",
+        "ConfigurationSetName": route.options["set"], "Context": {amazon_sms.OUR_CONTEXT: sms.token},
+        "TimeToLive": max(5, sms.seconds),
+    }).encode()  # fmt: skip
+    headers = {
+        "Content-Type": "application/x-amz-json-1.0", "Host": urlsplit(route.base).netloc,
+        "X-Amz-Target": "PinpointSMSVoiceV2.SendTextMessage",
+    }  # fmt: skip
+    made = signed(headers, body, (route.user, route.password), (route.options["region"], "sms-voice"), sms.at)
+    return Asked("/", body, made)
+
+
+def _amazons_error(answer: Any) -> tuple[str, str]:
+    """The reason, where the exception has one; the exception's name may come with a namespace before it."""
+    name = text_at(answer, "__type").rpartition("#")[2]
+    return text_at(answer, "Reason") or name, text_at(answer, "Message") or text_at(answer, "message")
 
 
 GATEWAYS: Final = {
     each.slug: each
     for each in (
         Gateway(
-            "twilio", "https://api.twilio.com", _ask_twilio, _one("sid"), _error(["code"], ["message"]),
+            "twilio", "https://api.twilio.com", _ask_twilio, one_id("sid"), error_at(["code"], ["message"]),
             {**tables("twilio")["codes"], "20003": NOT_NOW, "20429": TOO_FAST},
         ),
         Gateway(
-            "vonage", "https://rest.nexmo.com", _ask_vonage, _read_vonage, _error(["type"], ["detail"]),
+            "vonage", "https://rest.nexmo.com", _ask_vonage, _read_vonage, error_at(["type"], ["detail"]),
             VONAGE_STATUSES, is_about_parts=True,
         ),
-        Gateway("elks", "https://api.46elks.com", _ask_elks, _one("id"), lambda answer: ("", _text(answer))),
+        Gateway("elks", "https://api.46elks.com", _ask_elks, one_id("id"), lambda answer: ("", text_at(answer))),
         Gateway(
             "infobip", "https://api.infobip.com", _ask_infobip, _read_infobip,
-            _error(["requestError", "serviceException", "messageId"], ["requestError", "serviceException", "text"]),
+            error_at(["requestError", "serviceException", "messageId"], ["requestError", "serviceException", "text"]),
             tables("infobip")["statuses"],
         ),
-        Gateway("sinch", "https://eu.sms.api.sinch.com", _ask_sinch, _one("id"), _error(["code"], ["text"])),
+        Gateway("sinch", "https://eu.sms.api.sinch.com", _ask_sinch, one_id("id"), error_at(["code"], ["text"])),
         Gateway(
-            "telnyx", "https://api.telnyx.com", _ask_telnyx, _one("data", "id"),
-            _error(["errors", 0, "code"], ["errors", 0, "detail"]), tables("telnyx")["codes"],
+            "telnyx", "https://api.telnyx.com", _ask_telnyx, one_id("data", "id"),
+            error_at(["errors", 0, "code"], ["errors", 0, "detail"]), tables("telnyx")["codes"],
         ),
         Gateway(
-            "plivo", "https://api.plivo.com", _ask_plivo, _one("message_uuid", 0), _error(["error_code"], ["error"])
+            "plivo", "https://api.plivo.com", _ask_plivo, one_id("message_uuid", 0), error_at(["error_code"], ["error"])
+        ),
+        Gateway(
+            "bird", _birds_base, _ask_bird, one_id("id"), error_at(["error", "name"], ["error", "message"]),
+            tables("bird")["refusals"],
+        ),
+        Gateway(
+            "messagebird", "https://rest.messagebird.com", _ask_messagebird, one_id("id"),
+            error_at(["errors", 0, "code"], ["errors", 0, "description"]), tables("messagebird")["refusals"],
+        ),
+        Gateway(
+            "link_mobility", "https://n-eu.linkmobility.io", _ask_link_mobility, _read_link_mobility, _links_error,
+            LINKS_CODES,
+        ),
+        Gateway(
+            "amazon_sms", lambda route: f"https://sms-voice.{route.options['region']}.amazonaws.com", _ask_amazon_sms,
+            one_id("MessageId"), _amazons_error, tables("amazon_sms")["refusals"],
         ),
     )
 }  # fmt: skip

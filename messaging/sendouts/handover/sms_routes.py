@@ -4,9 +4,10 @@ smpp:                                  over all connections of SMPP_URLS
 smpp:telia,tele2                       over these
 twilio://AC…:token@                    by the HTTP API of a gateway; user and password: docs/operators.md
 sinch://plan:token@us.sms.api.sinch.com?rate=20&at_once=4
+amazon_sms://key:secret@?region=eu-north-1&set=engage
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,15 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 # Those that gateways.py describes.
-HTTP: Final = ("twilio", "vonage", "elks", "infobip", "sinch", "telnyx", "plivo")
+HTTP: Final = (
+    "twilio", "vonage", "elks", "infobip", "sinch", "telnyx", "plivo", "bird", "messagebird", "link_mobility",
+    "amazon_sms",
+)  # fmt: skip
+# The options of its own that a gateway cannot do without.
+OWN_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "link_mobility": ("platform", "partner", "gate"),
+    "amazon_sms": ("region", "set"),
+}
 AT_ONCE: Final = 8
 
 
@@ -38,7 +47,7 @@ class Http:
     """Workers hand over by the gateway's HTTP API.
 
     `base` in place of its own address; `rate`: how many it takes in a second, 0 for as many as it can; `at_once`: how
-    many requests are on their way.
+    many requests are on their way; `options`: those of its own.
     """
 
     slug: str
@@ -47,6 +56,7 @@ class Http:
     base: str = ""
     rate: float = 0
     at_once: int = AT_ONCE
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 SmsRoute = Smpp | Http
@@ -89,17 +99,21 @@ def _http(slug: str, rest: str) -> Http:
         parts = urlsplit(f"x:{rest}")
         options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         rate, at_once = float(options.pop("rate", 0)), int(options.pop("at_once", AT_ONCE))
+        own = {name: options.pop(name) for name in OWN_OPTIONS.get(slug, ())}
         port = f":{parts.port}" if parts.port else ""
-    except ValueError:
+    except (ValueError, KeyError):
         raise _wrong(slug) from None
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if options or not password or parts.path.strip("/") or rate < 0 or not 1 <= at_once <= 100:
         raise _wrong(slug)
-    return Http(slug, user, password, f"https://{parts.hostname}{port}" if parts.hostname else "", rate, at_once)
+    return Http(slug, user, password, f"https://{parts.hostname}{port}" if parts.hostname else "", rate, at_once, own)
 
 
 def _wrong(slug: str) -> ImproperlyConfigured:
+    own = "&".join(f"{name}=…" for name in OWN_OPTIONS.get(slug, ()))
+    short, long = (f"?{own}", f"?{own}&") if own else ("", "?")
     return ImproperlyConfigured(
-        f"SMS_ROUTE must look like {slug}://user:password@ or {slug}://user:password@host?rate=20&at_once=4; signs "
-        "such as @ : / in user or password are written as %40 %3A %2F (docs/operators.md)."
+        f"SMS_ROUTE must look like {slug}://user:password@{short} or "
+        f"{slug}://user:password@host{long}rate=20&at_once=4; signs such as @ : / in user or password are written as "
+        "%40 %3A %2F (docs/operators.md)."
     )

@@ -1,5 +1,6 @@
 """STOP and its like: which words count, whom they are about, and what follows."""
 
+import json
 import tomllib
 from datetime import timedelta
 from functools import partial
@@ -116,9 +117,46 @@ text = "body"
         ),
         ("sinch", JSON, b'{"type": "mo_text", "from": "46701234567", "to": "1", "body": "STOP", "id": "1"}'),
         ("infobip", JSON, b'{"results": [{"messageId": "1", "from": "46701234567", "to": "1", "text": "STOP"}]}'),
+        (
+            "bird",
+            JSON,
+            b'{"type": "sms.received", "data": {"sms_id": "sms_1", "from": "+46701234567", "to": "1", "text": "STOP"}}',
+        ),
+        (
+            "bird",
+            JSON,
+            (
+                b'{"service": "channels", "event": "sms.inbound", "payload": {"id": "1", "sender": {"contact": '
+                b'{"identifierKey": "phonenumber", "identifierValue": "+46701234567"}}, '
+                b'"body": {"type": "text", "text": {"text": "STOP"}}}}'
+            ),
+        ),
+        (
+            "link_mobility",
+            JSON,
+            (
+                b'{"messageId": "1", "source": "+46701234567", "destination": "SE-72456", '
+                b'"content": {"type": "TEXT", "encoding": "UTF-8", "userData": "STOP"}}'
+            ),
+        ),
+        (
+            "amazon_sms",
+            JSON,
+            json.dumps(
+                {
+                    "Type": "Notification",
+                    "Message": json.dumps(
+                        {
+                            "originationNumber": "+46701234567", "destinationNumber": "+467", "messageKeyword": "STOP",
+                            "messageBody": "STOP", "inboundMessageId": "1",
+                        }
+                    ),
+                }
+            ).encode(),
+        ),
         ("generic", JSON, b'{"sender": {"number": "46701234567"}, "body": "STOP"}'),
     ],
-)
+)  # fmt: skip
 def test_stop_is_taken_by_the_gateways_webhook(slug: str, content_type: str, body: bytes) -> None:
     raw = Raw(body, content_type, f"/webhooks/{slug}/", SENT_AT)
     read = partial(generic.read, generic._gateway("generic", tomllib.loads(GENERIC))) if slug == "generic" else None

@@ -4,6 +4,7 @@ None of them was tried against the gateway itself.
 """
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -91,15 +92,15 @@ def use(api: Api, settings: Settings) -> Use:
         base = fields.pop("base", f"http://127.0.0.1:{api.port}")
         settings.PUBLIC_URL = "https://engage.example"
         settings.WEBHOOK_KEYS = {"elks": ["us:pw"], "infobip": ["us:pw"]}
-        settings.SMS_ROUTE = Http(slug, "user1", "secret1", base, **fields)
+        settings.SMS_ROUTE = Http(slug, "user1", "secret1", base, options=OPTIONS.get(slug, {}), **fields)
 
     return use
 
 
-def sent(text: str = "Hej [[firstName]]", *, names: tuple[str, ...] = ("Anna",)) -> SendOut:
+def sent(text: str = "Hej [[firstName]]", *, names: tuple[str, ...] = ("Anna",), **fields: Any) -> SendOut:
     for number, name in enumerate(names):
         make_contact(first_name=name, mobile=f"+4670123456{number}")
-    made = make_send_out(Channel.SMS, sender="Engage")
+    made = make_send_out(Channel.SMS, **{"sender": "Engage", **fields})
     assert made.content is not None
     made.content.text = text
     made.content.save()
@@ -153,7 +154,49 @@ TAKES: dict[str, tuple[Any, str, dict[str, Any], str]] = {
         {"dst": "46701234560", "src": "Engage", "text": "Hej Anna", "method": "POST"},
         "p1",
     ),
+    "bird": (
+        {"id": "sms_1", "status": "accepted"},
+        "/v1/sms/messages",
+        {"to": "+46701234560", "from": "Engage", "text": "Hej Anna", "category": "marketing"},
+        "sms_1",
+    ),
+    "messagebird": (
+        {"id": "mb1", "direction": "mt", "recipients": {"totalCount": 1}},
+        "/messages",
+        {"recipients": ["46701234560"], "originator": "Engage", "body": "Hej Anna", "datacoding": "auto"},
+        "mb1",
+    ),
+    "link_mobility": (
+        {"messageId": "Dcs1", "resultCode": 1005, "description": "Queued"},
+        "/sms/send",
+        {
+            "destination": "+46701234560", "source": "Engage", "sourceTON": "ALPHANUMERIC", "userData": "Hej Anna",
+            "platformId": "COMMON_API", "platformPartnerId": "17", "deliveryReportGates": ["gate1"],
+            "useDeliveryReport": True, "ignoreResponse": False,
+        },
+        "Dcs1",
+    ),
+    "amazon_sms": (
+        {"MessageId": "a1"},
+        "/",
+        {
+            "DestinationPhoneNumber": "+46701234560", "OriginationIdentity": "Engage", "MessageBody": "Hej Anna",
+            "MessageType": "PROMOTIONAL", "ConfigurationSetName": "engage",
+        },
+        "a1",
+    ),
+}  # fmt: skip
+# Their own options, and where our token stands with those that report to an address that is set up beforehand.
+OPTIONS = {
+    "link_mobility": {"platform": "COMMON_API", "partner": "17", "gate": "gate1"},
+    "amazon_sms": {"region": "eu-north-1", "set": "engage"},
 }
+TOKENS: dict[str, tuple[str, ...]] = {
+    "bird": ("metadata", "engage"), "link_mobility": ("refId",), "amazon_sms": ("Context", "engage"),
+    "messagebird": ("reference",), "vonage": ("client-ref",), "sinch": ("client_reference",),
+}  # fmt: skip
+SPENT = "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT"
+HAVE_NO_CALLBACK = {"bird", "link_mobility", "amazon_sms"}
 
 
 def test_every_gateway_of_the_setting_is_described_and_tried() -> None:
@@ -170,12 +213,25 @@ def test_what_it_takes_is_unknown_until_it_reports(slug: str, api: Api, use: Use
     ((asked_path, headers, said),) = api.asked
     assert asked_path == path
     assert {key: said[key] for key in fields} == fields
-    assert "secret1" in b64decode(headers["authorization"].split()[1] + "==").decode("latin-1") or headers[
-        "authorization"
-    ] in ("Bearer secret1", "App secret1")
+    assert shows_secret(headers["authorization"])
+    for name in TOKENS.get(slug, ()):
+        said = said[name]
+    if slug in TOKENS:
+        assert message_id_of(said) == message.pk
+    if slug in HAVE_NO_CALLBACK:
+        return
+    said = api.asked[0][2]
     callback = next(value for value in texts(said) if value.startswith("https://") and f"/webhooks/{slug}/" in value)
     assert message_id_of(callback.partition("?message=")[2]) == message.pk
     assert callback.startswith("https://us:pw@engage.example/" if slug in ("elks", "infobip") else "https://engage.ex")
+
+
+def shows_secret(authorization: str) -> bool:
+    """As itself, by basic authentication, or by a signature (that which: test_sigv4.py)."""
+    scheme, _, said = authorization.partition(" ")
+    if scheme == "AWS4-HMAC-SHA256":
+        return said.startswith("Credential=user1/") and "secret1" not in said
+    return "secret1" in (said if scheme in ("Bearer", "App", "AccessKey") else b64decode(said).decode())
 
 
 def texts(found: Any) -> Iterator[str]:
@@ -197,6 +253,32 @@ def test_the_validity_of_48_hours_is_said_where_the_gateway_has_one(api: Api, us
     use("vonage", TAKES["vonage"][0])
     sent()
     assert 172_700_000 <= int(api.asked[-1][2]["ttl"]) <= 172_800_000
+    for slug, name, second in (
+        ("messagebird", "validity", 1), ("amazon_sms", "TimeToLive", 1), ("link_mobility", "relativeValidityTime", 1000)
+    ):  # fmt: skip
+        use(slug, TAKES[slug][0])
+        sent()
+        assert 172_700 * second <= api.asked[-1][2][name] <= 172_800 * second
+
+
+@pytest.mark.parametrize(
+    ("slug", "name", "kind"), [("bird", "category", "transactional"), ("amazon_sms", "MessageType", "TRANSACTIONAL")]
+)
+def test_a_transactional_send_out_is_no_promotion(slug: str, name: str, kind: str, api: Api, use: Use) -> None:
+    use(slug, TAKES[slug][0])
+    sent(is_transactional=True)
+
+    assert api.asked[-1][2][name] == kind
+
+
+@pytest.mark.parametrize(
+    ("sender", "kind"), [("Engage", "ALPHANUMERIC"), ("72456", "SHORTNUMBER"), ("+46701234500", "MSISDN")]
+)
+def test_link_mobility_is_told_what_kind_of_sender_it_is(sender: str, kind: str, api: Api, use: Use) -> None:
+    use("link_mobility", TAKES["link_mobility"][0])
+    sent(sender=sender)
+
+    assert (api.asked[-1][2]["source"], api.asked[-1][2]["sourceTON"]) == (sender, kind)
 
 
 def test_the_parts_that_vonage_reports_by_themselves_are_counted_and_named(api: Api, use: Use) -> None:
@@ -224,6 +306,34 @@ def test_the_parts_that_vonage_reports_by_themselves_are_counted_and_named(api: 
             ("hard_bounce", "user_unknown"),
         ),
         ("twilio", 302, {}, ("failed", "unknown")),
+        ("bird", 422, {"error": {"code": "E1", "name": "SMSSenderNotConfigured"}}, ("failed", "sender_rejected")),
+        ("bird", 422, {"error": {"code": "E2", "name": "SMSInvalidRecipient"}}, ("failed", "unknown")),
+        (
+            "messagebird",
+            422,
+            {"errors": [{"code": 10, "description": "originator is invalid", "parameter": "originator"}]},
+            ("failed", "protocol_error"),
+        ),
+        (
+            "link_mobility",
+            200,
+            {"messageId": "D1", "resultCode": 2104, "description": "Unknown subscriber"},
+            ("hard_bounce", "user_unknown"),
+        ),
+        ("link_mobility", 400, {"resultCode": 4711, "description": "What is this?"}, ("failed", "unknown")),
+        (
+            "amazon_sms",
+            400,
+            {"__type": "a.b#ValidationException", "Message": "no", "Reason": "SENDER_ID_NOT_REGISTERED"},
+            ("failed", "sender_rejected"),
+        ),
+        (
+            "amazon_sms",
+            400,
+            {"__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_OPTED_OUT"},
+            ("failed", "suppressed"),
+        ),
+        ("amazon_sms", 400, {"__type": "ValidationException", "Reason": "INVALID_PARAMETER"}, ("failed", "unknown")),
     ],
 )
 def test_a_refusal_is_classified_by_the_gateways_own_codes(
@@ -244,6 +354,13 @@ def test_a_refusal_is_classified_by_the_gateways_own_codes(
         ("twilio", 401, {"code": 20003, "message": "Authenticate"}),
         ("telnyx", 503, {}),
         ("vonage", 200, {"messages": [{"status": "1", "error-text": "Throttled"}]}),
+        ("bird", 402, {"error": {"type": "billing_error"}}),
+        ("messagebird", 422, {"errors": [{"code": 25, "description": "Not enough balance"}]}),
+        ("link_mobility", 400, {"status": 106201, "description": "Invalid platformPartnerId"}),
+        ("link_mobility", 200, {"resultCode": 3, "description": "Max throttling exceeded"}),
+        ("amazon_sms", 400, {"__type": "com.amazonaws.pinpointsmsvoicev2#ThrottlingException"}),
+        ("amazon_sms", 400, {"__type": "UnrecognizedClientException", "message": "The token is invalid."}),
+        ("amazon_sms", 400, {"__type": "X#ServiceQuotaExceededException", "Reason": SPENT}),
     ],
 )
 def test_too_fast_or_a_wrong_password_puts_it_off(slug: str, status: int, answer: Any, api: Api, use: Use) -> None:
@@ -318,6 +435,14 @@ def test_its_report_finds_the_message_by_our_token(api: Api, use: Use) -> None:
             "sinch://plan:t@us.sms.api.sinch.com?rate=20&at_once=4",
             Http("sinch", "plan", "t", "https://us.sms.api.sinch.com", 20, 4),
         ),
+        (
+            "amazon_sms://AKIA1:a%2Fb+c@?region=eu-north-1&set=engage&rate=5",
+            Http("amazon_sms", "AKIA1", "a/b+c", rate=5, options=OPTIONS["amazon_sms"]),
+        ),
+        (
+            "link_mobility://us:pw@c-eu.linkmobility.io?platform=COMMON_API&partner=17&gate=gate1",
+            Http("link_mobility", "us", "pw", "https://c-eu.linkmobility.io", options=OPTIONS["link_mobility"]),
+        ),
     ],
 )
 def test_a_route_is_read_from_the_setting(url: str, route: Http | None) -> None:
@@ -326,14 +451,39 @@ def test_a_route_is_read_from_the_setting(url: str, route: Http | None) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["smpp:", "smpp:nobody", "carrier-pigeon://a:s3cret@", "twilio:", "twilio://s3cret@", "twilio://a:s3cret@/?x=1"],
-)
+    [
+        "smpp:", "smpp:nobody", "carrier-pigeon://a:s3cret@", "twilio:", "twilio://s3cret@", "twilio://a:s3cret@/?x=1",
+        "amazon_sms://a:s3cret@?set=engage", "link_mobility://a:s3cret@?platform=1&partner=2",
+    ],
+)  # fmt: skip
 def test_a_wrong_route_stops_the_start_and_keeps_the_secret(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="SMS_ROUTE") as wrong:
         sms_route_of(url, [])
     assert "s3cret" not in str(wrong.value)
     with suppress(ImproperlyConfigured):
         assert "s3cret" not in repr(sms_route_of("twilio://a:s3cret@", []))
+
+
+def test_what_a_gateway_needs_besides_is_said_by_the_error() -> None:
+    with pytest.raises(ImproperlyConfigured, match=re.escape("link_mobility://user:password@?platform=…&partner=…")):
+        sms_route_of("link_mobility://a:s3cret@", [])
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("bird://key:bk_us1_abc@", "https://us1.platform.bird.com"),
+        ("bird://key:abc@", "https://eu1.platform.bird.com"),
+        ("bird://key:bk_us1_abc@other.example", "https://other.example"),
+        ("amazon_sms://a:b@?region=eu-north-1&set=engage", "https://sms-voice.eu-north-1.amazonaws.com"),
+        ("vonage://a:b@", "https://rest.nexmo.com"),
+    ],
+)
+def test_where_a_gateway_is_follows_from_the_route(url: str, base: str) -> None:
+    route = sms_route_of(url, [])
+    assert isinstance(route, Http)
+
+    assert GATEWAYS[route.slug].base_of(route) == base
 
 
 OURS = """

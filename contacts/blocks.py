@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts import sql
 from contacts.models import Address, Block, Channel, Life
+from engage.database import prepared
 
 # What stops a sending; a held block does not.
 IN_FORCE: Final = Q(ended_at=None, held_at=None)
@@ -99,13 +100,13 @@ def settle(
     """
     runs = [ground for ground in (soft or {}).values() if ground is not None]
     if over := [address_id for address_id, ground in (soft or {}).items() if ground is None]:
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(sql.END_SOFT, {"ids": sql.array(over), "why": str(RUN_OVER)})
     if runs:
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(sql.MOVE_SOFT, sql.columns(runs))
     if grounds or runs:
-        with connection.cursor() as cursor:
+        with prepared() as cursor:
             cursor.execute(sql.BLOCK, sql.columns([*grounds, *runs]))
             made = {address_id for (address_id,) in cursor.fetchall()}
         # A block that is new has no proof after the one that made it, unless there are several in here.
@@ -176,7 +177,7 @@ def lock(address_ids: Iterable[int], consents_of: Iterable[int] | None = None) -
     """
     ids = sql.numbers(address_ids)
     held = ids if consents_of is None else sql.numbers(consents_of)
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.LOCK_ADDRESSES, [ids])
         if held != "{}":
             cursor.execute(sql.LOCK_HOLDERS, [held, held])
@@ -184,13 +185,13 @@ def lock(address_ids: Iterable[int], consents_of: Iterable[int] | None = None) -
 
 def note_proofs(proofs: Sequence[tuple[int, datetime]]) -> None:
     """Note the latest bounce of each (address, time) where the address is blocked. The addresses must be locked."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.NOTE_PROOFS, sql.columns(proofs))
 
 
 def note_life(signs: Sequence[Sign]) -> None:
     """Note the best sign since the last proof of each block in force. The addresses must be locked."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.NOTE_LIFE, sql.columns(signs))
 
 
@@ -198,7 +199,7 @@ def causes_of(address_ids: Collection[int]) -> dict[int, str]:
     """Those of the addresses that have a block without an end, held ones too, with its cause: one look at an index."""
     if not address_ids:
         return {}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.BLOCKED_AMONG, [sql.array(address_ids)])
         return dict(cursor.fetchall())
 
@@ -220,5 +221,5 @@ def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:
 
 
 def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.CONSENT[channel], sql.columns(wishes))

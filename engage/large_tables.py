@@ -85,6 +85,9 @@ class KeysetList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any, Any]") -> list[Any]:
         return list(self.model_admin.get_ordering(request)) or ["-pk"]
 
+    def url_for_result(self, result: Model) -> str:
+        return reverse(f"admin:{_url_name(self.model)}_change", args=[self.model_admin.place_of(result)])
+
     def get_results(self, request: HttpRequest) -> None:
         self.start = number_of(request.GET.get(PAGE_VAR, ""))
         self.floor = self._window_floor(self.start) if self.is_scan else None
@@ -205,6 +208,10 @@ class LargeTableAdmin(_ModelAdmin[Row]):
 
     def tools(self, request: HttpRequest, row: Row) -> Iterable[Tool]:
         return ()
+
+    def place_of(self, row: Row) -> object:
+        """What stands for the row in the address of its page; `get_object` finds the row by it."""
+        return row.pk
 
     def subtitle(self, row: Row) -> str:
         return f"#{row.pk}"

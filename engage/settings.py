@@ -120,6 +120,8 @@ if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database, postgres://…; nothing else will do.")
 DATABASES["default"].update(CONN_MAX_AGE=env.int("CONN_MAX_AGE", default=300), CONN_HEALTH_CHECKS=True)
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# Statements that engage.database prepares; None forbids it, for a pooler that does not keep them apart.
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if env.bool("DATABASE_PREPARE", default=True) else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = required("REDIS_URL", "redis://host:6379/0 (Redis or Valkey).")

@@ -3,12 +3,10 @@
 # ruff: noqa: ARG002 -- Django's hooks hand over more than each of them needs
 
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -163,7 +161,7 @@ def event_row(message: Message, entry: Entry) -> list[object]:
     return [
         clock(event.recorded_at),
         clock(event.occurred_at),
-        link_to(DeliveryEvent, event.pk, Kind(event.kind).label),
+        link_to(DeliveryEvent, event.place, Kind(event.kind).label),
         effect_of(entry),
         why_words(event.reason, code_of(event), message.channel),
         shortened(event.diagnostic),
@@ -225,7 +223,7 @@ class DeliveryEventAdmin(RecordAdmin[DeliveryEvent]):
     ordering = ("recorded_at", "occurred_at", "key")
     list_per_page = 500
     needs_question = True
-    search_help_text = gettext_lazy("A message's number, token or provider's id; or an event's key.")
+    search_help_text = gettext_lazy("A message's number, token or provider's id.")
     fieldsets = (
         (None, {"fields": ("kind_shown", "shows_as", "message_link", "occurred")}),
         (
@@ -236,10 +234,18 @@ class DeliveryEventAdmin(RecordAdmin[DeliveryEvent]):
     )
 
     def search(self, rows: "QuerySet[DeliveryEvent, Any]", typed: str) -> "QuerySet[DeliveryEvent, Any]":
-        meant = Q(message_id__in=find_messages(typed))
-        with suppress(ValueError):
-            meant |= Q(key=UUID(typed))
-        return rows.filter(meant)
+        return rows.filter(message_id__in=find_messages(typed))
+
+    def place_of(self, row: DeliveryEvent) -> object:
+        return row.place
+
+    def get_object(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        from_field: str | None = None,
+    ) -> DeliveryEvent | None:
+        return DeliveryEvent.at_place(object_id)
 
     @admin.display(description=gettext_lazy("kind"))
     def kind_shown(self, event: DeliveryEvent) -> str:

@@ -1,7 +1,7 @@
 """The only writer of Message.status: events go in, messages rise to their new maximum, addresses and consent follow.
 
 Everything is set-based, a handful of statements for any number of events. Rows are written and locked in one order
-by every worker: messages by id, events by key, addresses by id, contacts by id.
+by every worker: messages by id, events by message and key, addresses by id, contacts by id.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -16,6 +16,7 @@ from django.db import connection
 from contacts.blocks import Ground, Sign, Wish, causes_of, lock, reword, settle, withdraw
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
+from engage.database import go_by_indexes, prepared
 from messaging import outages, soft_runs, sql
 from messaging.correlation import named
 from messaging.facts import DECISIVE, FAILURES, SIGNS, WAITED_FOR, Facts
@@ -83,6 +84,7 @@ def apply(said: Sequence[Said]) -> list[Said]:
     Repeats, in here or of what was recorded before, change nothing. Call it in a transaction, and once in it: a
     second call would take locks out of order.
     """
+    go_by_indexes()
     events, message_ids = named([each.event for each in said])
     facts = Facts()
     for event, message_id, each in zip(events, message_ids, said, strict=True):
@@ -128,11 +130,14 @@ def revise(revised: Sequence[Revised]) -> None:
     messages = {each.message_id for each in revised}
     with connection.cursor() as cursor:
         cursor.execute(sql.LOCK_MESSAGES, [array(messages)])
-        cursor.execute(sql.LOCK_EVENTS, [array(each.key for each in revised)])
-        cursor.execute(sql.REVISE_EVENTS, columns((each.key, each.kind, each.reason) for each in revised))
-        told = {row[0]: row for row in cursor.fetchall()}
+        cursor.execute(sql.LOCK_EVENTS, columns((each.message_id, each.key) for each in revised))
+        cursor.execute(
+            sql.REVISE_EVENTS, columns((each.message_id, each.key, each.kind, each.reason) for each in revised)
+        )
+        told = {(row[1], row[0]): row for row in cursor.fetchall()}
         cursor.execute(sql.REFOLD, [TIME_BITS, SEVERITY_BITS, *columns(_weights()), array(messages)])
-    _follow_revision([each for each in revised if each.key in told], told, _targets_by_id(messages))
+    known = [each for each in revised if (each.message_id, each.key) in told]
+    _follow_revision(known, told, _targets_by_id(messages))
 
 
 def _weights() -> list[tuple[object, ...]]:
@@ -140,7 +145,7 @@ def _weights() -> list[tuple[object, ...]]:
 
 
 def _follow_revision(
-    revised: Sequence[Revised], told: Mapping[UUID, tuple[Any, ...]], targets: Mapping[int, Target]
+    revised: Sequence[Revised], told: Mapping[tuple[int, UUID], tuple[Any, ...]], targets: Mapping[int, Target]
 ) -> None:
     addresses = {target.address_id for target in targets.values()}
     if not addresses:
@@ -151,7 +156,7 @@ def _follow_revision(
     if soft:
         withdraw(soft, addresses, outages.hard_bounces(addresses, targets.keys()))
     rule = outages.thresholds()
-    grounds = [_revised_ground(told[each.key], targets[each.message_id].address_id) for each in hard]
+    grounds = [_revised_ground(told[each.message_id, each.key], targets[each.message_id].address_id) for each in hard]
     if grounds:
         reword({each.key: each.reason for each in hard}, addresses)
         grounds = list(outages.with_signs_of_life(grounds, rule))
@@ -182,7 +187,7 @@ def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
     """Keep what is new and raise its messages. Returns what was new and matters for its address, and the numbers of
     messages that are not there."""
     keys, fresh, missing = list(facts.keys), list[Fresh](), set[int]()
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.RECORD_EVENTS, [*facts.arrays(), SEVERITY_BITS, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY])
         for number, address_id, channel, cause in cursor.fetchall():
             place = number - 1

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db import connection
-
 from contacts.models import Channel
+from engage.database import prepared
 from messaging import sql
 from messaging.statuses import Status
 
@@ -72,7 +71,7 @@ DEFAULTS: Final = {
 
 def rules() -> dict[Channel, SoftRule]:
     """The rules in force: what administrators have set, else the defaults. One query."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.BLOCK_RULES)
         rows = cursor.fetchall()
     return DEFAULTS | {

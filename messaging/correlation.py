@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence, Set
 
-from django.db import connection
-
 from contacts.sql import array, columns
+from engage.database import prepared
 from messaging import recipients, sql
 from messaging.statuses import Event, Kind, of_message
 
@@ -49,7 +48,7 @@ def _by_provider_id(events: Iterable[Event]) -> dict[tuple[str, str], int]:
     wanted = {(event.provider, event.provider_message_id) for event in events if event.provider_message_id}
     if not wanted:
         return {}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
         return {(provider, provider_id): message_id for provider, provider_id, message_id in cursor.fetchall()}
 
@@ -58,6 +57,6 @@ def _parts(message_ids: Set[int]) -> dict[int, int]:
     """In how many parts these messages travel."""
     if not message_ids:
         return {}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.PARTS, [array(message_ids)])
         return dict(cursor.fetchall())

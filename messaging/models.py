@@ -1,6 +1,8 @@
 """Send-outs, messages, raw reports and the events read out of them."""
 
-from typing import ClassVar
+from contextlib import suppress
+from typing import ClassVar, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -202,11 +204,14 @@ class Report(models.Model):
 class DeliveryEvent(models.Model):
     """One fact out of a report about one message: append-only. Its key is what makes a repeat drop out.
 
-    No foreign key constraints: a check per event would cost more than the event, and messages are never deleted.
+    No foreign key constraints: a check per event would cost more than the event, and messages are never deleted. And
+    one index for message and key together, since a second random one costs a tenth of what applying an event does: it
+    is the primary key of the table. Django's admin takes no such key, so for Django that is `key` by itself; it has no
+    index of its own, and whoever looks for an event names its message, too.
     """
 
     key = models.UUIDField(primary_key=True, editable=False)
-    message = models.ForeignKey(Message, models.DO_NOTHING, related_name="events", db_constraint=False)
+    message = models.ForeignKey(Message, models.DO_NOTHING, related_name="events", db_constraint=False, db_index=False)
     report = models.ForeignKey(Report, models.DO_NOTHING, null=True, blank=True, db_constraint=False, db_index=False)
     provider = models.CharField(_("provider"), max_length=30)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
@@ -224,10 +229,24 @@ class DeliveryEvent(models.Model):
     class Meta:
         verbose_name = _("delivery event")
         verbose_name_plural = _("delivery events")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["message", "key"], name="event_once")]
         indexes: ClassVar = [BrinIndex("recorded_at", name="event_recorded_at", autosummarize=True)]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
+
+    @property
+    def place(self) -> str:
+        """What stands for it in the address of a page: see `at_place`."""
+        return f"{self.message_id}.{self.key}"
+
+    @classmethod
+    def at_place(cls, place: str) -> Self | None:
+        """The event with its message; None where there is none, or where that is no place."""
+        number, _dot, key = place.partition(".")
+        with suppress(ValueError):
+            return cls.objects.select_related("message").filter(message_id=int(number), key=UUID(key)).first()
+        return None
 
 
 class Tally(models.Model):

@@ -26,6 +26,7 @@ from contacts import sql as contact_sql
 from contacts.blocks import Ground, lock, settle
 from contacts.models import Block, Outage
 from contacts.sql import array, columns
+from engage.database import prepared
 from messaging import sql
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ DEFAULTS: Final = Thresholds()
 
 def thresholds() -> Thresholds:
     """Those in force: what administrators have set, else the defaults. One query."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.OUTAGE_RULE)
         row = cursor.fetchone()
     return Thresholds(*row) if row else DEFAULTS
@@ -87,7 +88,7 @@ def thresholds() -> Thresholds:
 def with_signs_of_life(grounds: Sequence[Ground], rule: Thresholds) -> Sequence[Ground]:
     """Hard bounces, each with when its address last took a message, where that was lately."""
     asked = columns((ground.event_key, ground.message_id, ground.occurred_at) for ground in grounds)
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.SIGNS_OF_LIFE, [*asked, str(rule.lately)])
         alive_at = dict(cursor.fetchall())
     return [ground._replace(alive_at=alive_at.get(ground.event_key)) for ground in grounds]
@@ -109,7 +110,7 @@ def look_at(grounds: Sequence[Ground], rule: Thresholds) -> None:
 
 def crowds(address_ids: set[int], rule: Thresholds) -> list[Crowd]:
     """The domains of these blocked addresses that answer as in an outage, but for the share of all messages."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             sql.CROWDS,
             {

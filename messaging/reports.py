@@ -20,6 +20,7 @@ from django.utils import timezone
 from psycopg import Cursor
 
 from contacts.sql import columns
+from engage.database import prepared
 from messaging import sql, tallies
 from messaging.apply import Said, apply
 from messaging.models import Report
@@ -234,7 +235,7 @@ def _clean(text: str) -> str:
 def _settle(results: Sequence[Result]) -> None:
     now = timezone.now()
     settled = [_settled(result, now) for result in results]
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.SETTLE_REPORTS, columns(settled))
     tallies.count([_counted(result, each[1]) for result, each in zip(results, settled, strict=True)])
 

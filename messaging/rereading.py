@@ -1,6 +1,6 @@
 """What a kept report says if it is read now, and what of that is recorded. Changes nothing.
 
-Events have no index on their report. But a report that is read again gives the same repeat-keys, and those have one.
+Events have no index on their report. But a report that is read again names the same messages, and those lead to them.
 """
 
 import json
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from messaging.correlation import named
 from messaging.models import DeliveryEvent, Report
 from messaging.providers import providers
 from messaging.providers.base import Raw, Reading, UnreadableError
@@ -116,10 +117,9 @@ def _read(report: Report, body: bytes) -> Reading:
 
 
 def _recorded(report: Report, by_key: dict[UUID, Event]) -> dict[UUID, DeliveryEvent]:
-    messages = {event.message_id for event in by_key.values() if event.message_id}
-    keys = {*by_key, *map(_key_of_whole, by_key.values())}
+    _events, numbers = named(list(by_key.values()))
+    wanted = Q(key__in={*by_key, *map(_key_of_whole, by_key.values())})
     if len(by_key) < MOST:
-        wanted = Q(key__in=keys) | Q(message_id__in=messages, report_id=report.pk)
-    else:
-        wanted = Q(key__in=keys)
-    return {event.key: event for event in DeliveryEvent.objects.filter(wanted).order_by("recorded_at")[: 2 * MOST]}
+        wanted |= Q(report_id=report.pk)
+    found = DeliveryEvent.objects.filter(wanted, message_id__in={number for number in numbers if number})
+    return {event.key: event for event in found.order_by("recorded_at")[: 2 * MOST]}

@@ -16,6 +16,7 @@ from django.db import connection
 from contacts.blocks import Ground
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
+from engage.database import prepared
 from messaging import sql
 from messaging.block_rules import DEFAULTS, SoftRule, rules
 
@@ -72,7 +73,7 @@ def grounds(rule: SoftRule, addresses: Collection[int], messages: Collection[int
     """Those of the addresses that the rule blocks, with the soft bounce that decides."""
     if not rule.is_on or not addresses:
         return {}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(sql.SOFT_RUNS, arguments(rule, addresses, messages))
         return {
             address_id: Ground(address_id, at, key, message_id, Cause.SOFT_BOUNCES, *proof)

@@ -86,13 +86,14 @@ SELECT m.id, a.value FROM messaging_message m JOIN contacts_address a ON a.id = 
 WHERE m.id = ANY(%s::bigint[])
 """
 
-# What is new rises to its message. Events come as what they share with others (`shape`: few of them in a batch) and as
-# what is their own. Messages are locked by id, then events go in by key, so that two workers wait for each other and do
-# not dead-lock. One statement compares and moves: the winner's facts replace the old ones, being opened is only ever
-# added, arrived parts are counted. What moved is appended for the totals of the send-outs (sendouts/totals.py), where
-# nobody waits for anybody. Returned are the events whose message is not there (without an address), and of those that
-# are new the ones that matter for their address: by themselves (`weight` 2), or where it is blocked or is now (1). That
-# is asked so that only an index by address can answer: while a table is new to PostgreSQL it would take any other.
+# What is new rises to its message. Events come as what they share with others (`shape`: few of them in a batch) and
+# as what is their own. Messages are locked by id, then events go in by message, so that two workers wait for each
+# other and do not dead-lock. One statement compares and moves: the winner's facts replace the old ones, being opened
+# is only ever added, arrived parts are counted. What moved is appended for the totals of the send-outs
+# (sendouts/totals.py), where nobody waits for anybody. Returned are the events whose message is not there (without an
+# address), and of those that are new the ones that matter for their address: by themselves (`weight` 2), or where it
+# is blocked or is now (1). That is asked so that only an index by address can answer: while a table is new to
+# PostgreSQL it would take any other.
 RECORD_EVENTS: Final = """
 WITH shape AS (
   SELECT * FROM unnest(
@@ -122,8 +123,8 @@ WITH shape AS (
     reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat)
   SELECT key, message_id, report_id, provider, kind, occurred_at,
     reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat
-  FROM told ORDER BY key
-  ON CONFLICT (key) DO NOTHING
+  FROM told ORDER BY message_id, key
+  ON CONFLICT (message_id, key) DO NOTHING
   RETURNING key
 ), best AS (
   SELECT DISTINCT ON (message_id)
@@ -201,8 +202,8 @@ WITH due AS (
   WHERE due_at <= %s ORDER BY due_at, m.id LIMIT %s FOR NO KEY UPDATE OF m SKIP LOCKED
 ), recorded AS (
   INSERT INTO messaging_deliveryevent (key, message_id, provider, kind, occurred_at, reason, diagnostic, said_by)
-  SELECT key, id, %s, %s, due_at, %s, diagnostic, said_by FROM due WHERE is_late ORDER BY key
-  ON CONFLICT (key) DO NOTHING
+  SELECT key, id, %s, %s, due_at, %s, diagnostic, said_by FROM due WHERE is_late ORDER BY id
+  ON CONFLICT (message_id, key) DO NOTHING
 ), given_up AS (
   UPDATE messaging_message m SET
     due_at = NULL,
@@ -290,15 +291,17 @@ WHERE e.ctid >= %(first)s::tid AND e.ctid < %(last)s::tid AND e.kind = ANY(%(kin
 """
 
 LOCK_EVENTS: Final = """
-SELECT 1 FROM messaging_deliveryevent WHERE key = ANY(%s::uuid[]) ORDER BY key FOR NO KEY UPDATE
+SELECT 1 FROM messaging_deliveryevent e JOIN unnest(%s::bigint[], %s::uuid[]) AS r(message_id, key)
+  USING (message_id, key)
+ORDER BY message_id, key FOR NO KEY UPDATE OF e
 """
 LOCK_MESSAGES: Final = "SELECT 1 FROM messaging_message WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 
 # What is now said of events that were recorded long ago. Their keys stay: those name the fact, not its meaning.
 REVISE_EVENTS: Final = """
 UPDATE messaging_deliveryevent e SET kind = r.kind, reason = r.reason
-FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS r(key, kind, reason)
-WHERE e.key = r.key
+FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[]) AS r(message_id, key, kind, reason)
+WHERE e.message_id = r.message_id AND e.key = r.key
 RETURNING e.key, e.message_id, e.kind, e.occurred_at, e.reason,
   concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
 """

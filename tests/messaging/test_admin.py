@@ -63,7 +63,7 @@ def applied(*facts: object, **fields: Any) -> Report:
 
 
 def page_of(row: Any) -> str:
-    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[getattr(row, "place", row.pk)])
 
 
 def text_of(page: str) -> str:
@@ -251,15 +251,26 @@ def test_a_send_out_shows_some_of_its_messages(support: Client) -> None:
 
 def test_events_are_listed_for_a_question_only(support: Client) -> None:
     message = make_message(make_contact(), said(Kind.ACCEPTED), said(Kind.DELIVERED))
-    other = make_message(make_contact(), said(Kind.ACCEPTED))
+    make_message(make_contact(), said(Kind.ACCEPTED))
 
     assert listed(support, "messaging/deliveryevent") == []
     assert [event.kind for event in listed(support, "messaging/deliveryevent", q=str(message.pk))] == [
         "accepted",
         "delivered",
     ]
-    key = other.events.get().key
-    assert [event.key for event in listed(support, "messaging/deliveryevent", q=str(key))] == [key]
+
+
+def test_a_list_of_events_leads_to_their_pages(support: Client) -> None:
+    message = make_message(make_contact(), said(Kind.DELIVERED))
+
+    page = support.get("/admin/messaging/deliveryevent/", {"q": str(message.pk)}).content.decode()
+
+    assert f'href="{page_of(message.events.get())}?' in page
+
+
+@pytest.mark.parametrize("place", ["1", "1.x", "x.00000000-0000-0000-0000-000000000001", "99999999999999999999.1", "."])
+def test_what_is_no_place_of_an_event_has_no_page(support: Client, place: str) -> None:
+    assert support.get(f"/admin/messaging/deliveryevent/{place}/change/").status_code == 302
 
 
 def test_more_events_than_fit_are_said_so(support: Client, monkeypatch: pytest.MonkeyPatch) -> None:

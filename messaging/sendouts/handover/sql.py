@@ -61,7 +61,10 @@ UPDATE messaging_message m SET attempts = m.attempts - 1, next_attempt_at = h.un
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS h(id, until)
 WHERE m.id = h.id AND m.status IN ('waiting', 'deferred', 'unknown')
 """
-KNOWN_KEYS: Final = "SELECT key FROM messaging_deliveryevent WHERE key = ANY(%s::uuid[])"
+WITH_EVENT: Final = """
+SELECT message_id FROM messaging_deliveryevent JOIN unnest(%s::bigint[], %s::uuid[]) AS k(message_id, key)
+  USING (message_id, key)
+"""
 # All that a message needs, and whether it may still be sent: hours may have passed since the rows were made.
 LOAD: Final = """
 SELECT m.id, m.attempts, m.sent_at, COALESCE(m.send_out_id, k.send_out_id), m.content_id, a.value,

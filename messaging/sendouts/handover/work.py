@@ -131,14 +131,16 @@ def _mark_again(way: Way) -> dict[int, tuple[int, str]]:
 
 def _without_outcome(marked: Mapping[int, tuple[int, str]]) -> set[int]:
     """Those whose last attempt a worker began, and told nothing about: only one that was put off comes here again."""
-    keys = {
-        key_of(Event(slug, Kind.DEFERRED, timezone.now(), repeat_id(pk, attempt))): pk
+    told = [
+        (pk, key_of(Event(slug, Kind.DEFERRED, timezone.now(), repeat_id(pk, attempt))))
         for pk, (attempt, slug) in marked.items()
         if attempt
-    }
+    ]
+    if not told:
+        return set()
     with connection.cursor() as cursor:
-        cursor.execute(sql.KNOWN_KEYS, [array(keys)])
-        return set(keys.values()) - {keys[key] for (key,) in cursor.fetchall()}
+        cursor.execute(sql.WITH_EVENT, columns(told))
+        return {pk for pk, _key in told} - {pk for (pk,) in cursor.fetchall()}
 
 
 def _hand_over_batch(send_out_id: int, way: Way, is_over: Callable[[], bool]) -> bool:

@@ -107,7 +107,7 @@ SET started_at = g.at, event_key = g.key, message_id = g.message_id, reason = g.
 FROM unnest(%s::bigint[], %s::timestamptz[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
     %s::timestamptz[])
   AS g(address_id, at, key, message_id, cause, reason, code, diagnostic, alive_at)
-WHERE b.address_id = g.address_id AND b.ended_at IS NULL AND b.cause = 'soft_bounces'
+WHERE b.address_id = g.address_id AND coalesce(b.ended_at, 'infinity') = 'infinity' AND b.cause = 'soft_bounces'
   AND (b.started_at, b.event_key) <> (g.at, g.key)
 """
 
@@ -175,7 +175,7 @@ BLOCKED_AMONG: Final = """
 SELECT address_id, cause FROM contacts_block WHERE ended_at IS NULL AND address_id = ANY(%s::bigint[])
 """
 
-# A bounce after the proof outweighs what was a sign of life between the two.
+# A bounce after the proof outweighs what was a sign of life between the two. (The block is looked up as in BLOCK.)
 NOTE_PROOFS: Final = """
 UPDATE contacts_block b SET last_proof_at = p.at,
   life_at = CASE WHEN life_at > p.at THEN life_at END,
@@ -185,16 +185,17 @@ UPDATE contacts_block b SET last_proof_at = p.at,
 FROM (
   SELECT address_id, max(at) AS at FROM unnest(%s::bigint[], %s::timestamptz[]) AS p(address_id, at) GROUP BY address_id
 ) p
-WHERE b.address_id = p.address_id AND b.ended_at IS NULL AND p.at > COALESCE(b.last_proof_at, b.started_at)
+WHERE b.address_id = p.address_id AND coalesce(b.ended_at, 'infinity') = 'infinity'
+  AND p.at > COALESCE(b.last_proof_at, b.started_at)
 """
 
-# The newest sign counts, one by a person before one by a program.
+# The newest sign counts, one by a person before one by a program. (The block is looked up as in BLOCK.)
 NOTE_LIFE: Final = """
 WITH sign AS (
   SELECT DISTINCT ON (b.id) b.id, s.*
   FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::boolean[], %s::bigint[])
     AS s(address_id, at, life, is_automatic, message_id)
-  JOIN contacts_block b ON b.address_id = s.address_id AND b.ended_at IS NULL
+  JOIN contacts_block b ON b.address_id = s.address_id AND coalesce(b.ended_at, 'infinity') = 'infinity'
     AND s.at > COALESCE(b.last_proof_at, b.started_at)
   ORDER BY b.id, s.is_automatic, s.at DESC, s.message_id
 )

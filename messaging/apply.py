@@ -86,10 +86,7 @@ def apply(said: Sequence[Said]) -> list[Said]:
     """
     go_by_indexes()
     events, message_ids = named([each.event for each in said])
-    facts = Facts()
-    for event, message_id, each in zip(events, message_ids, said, strict=True):
-        if message_id is not None:
-            facts.add(event, message_id, each.report_id)
+    facts = Facts(zip(events, message_ids, [each.report_id for each in said], strict=True))
     unknown = set[int | None]([None])
     if facts.events:
         fresh, missing = _record(facts)

@@ -1,6 +1,7 @@
 """Events as the arrays of sql.RECORD_EVENTS: what many of a batch share is passed once, and worked out once. Pure."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ from messaging.statuses import (
     Event,
     Kind,
     Status,
-    hex_key_of,
+    hex_key,
+    key_prefix,
     rank_of,
     status_of,
 )
@@ -42,7 +44,6 @@ WEIGHTY: Final = CONSENTS | FAILURES | {Kind.HARD_BOUNCE}
 LIGHT: Final = (DECISIVE | SIGNS.keys()) - WEIGHTY
 WEIGHTS: Final = {kind: 2 if kind in WEIGHTY else 1 if kind in LIGHT else 0 for kind in Kind}
 
-_MICROSECOND: Final = timedelta(microseconds=1)
 # What an event shares with others: the first columns of `shape` in sql.RECORD_EVENTS, in order.
 _shape_of: Final = attrgetter(
     "provider", "kind", "reason", "reply_code", "status_code", "provider_code", "said_by", "is_automatic", "caveat"
@@ -52,7 +53,11 @@ _shape_of: Final = attrgetter(
 class Facts:
     """A batch of events about messages, each fact once."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Iterable[tuple[Event, int | None, int | None]]) -> None:
+        """From (event, number of its message, number of its report); those without a message are left out.
+
+        The first report of a fact is the one that counts, within a batch as between batches.
+        """
         # All that follows is by the same place: events, and the columns of `said` in the statement.
         self.events: list[Event] = []
         self.keys: dict[str, None] = {}
@@ -61,18 +66,26 @@ class Facts:
         self._microseconds: list[int] = []
         self._shape_numbers: list[int] = []
         self._shapes: dict[tuple[Any, ...], int] = {}
-
-    def add(self, event: Event, message_id: int, report_id: int | None) -> None:
-        """The first report of a fact is the one that counts, within a batch as between batches."""
-        key = hex_key_of(event)
-        if key in self.keys:
-            return
-        self.keys[key] = None
-        self.events.append(event)
-        self.message_ids.append(message_id)
-        self._report_ids.append(report_id)
-        self._microseconds.append((event.occurred_at - EPOCH) // _MICROSECOND)
-        self._shape_numbers.append(self._shapes.setdefault(_shape_of(event), len(self._shapes) + 1))
+        prefixes = [""]
+        for event, message_id, report_id in told:
+            if message_id is None:
+                continue
+            shape = _shape_of(event)
+            number = self._shapes.get(shape)
+            if number is None:
+                number = self._shapes[shape] = len(prefixes)
+                prefixes.append(key_prefix(event.provider, event.kind))
+            key = hex_key(prefixes[number], event.repeat_id)
+            if key in self.keys:
+                continue
+            since = event.occurred_at - EPOCH
+            self.keys[key] = None
+            self.events.append(event)
+            self.message_ids.append(message_id)
+            self._report_ids.append(report_id)
+            # Quicker than dividing by a timedelta.
+            self._microseconds.append((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+            self._shape_numbers.append(number)
 
     def arrays(self) -> list[str]:
         """Those of the statement: of the shapes, then of the events. There must be at least one."""
@@ -84,6 +97,7 @@ class Facts:
         ]  # fmt: skip
 
 
+@lru_cache(maxsize=1_000)
 def _row(shape: tuple[Any, ...]) -> tuple[object, ...]:
     """The shape, and what an event of it would make of a message of each channel if none were greater."""
     _provider, kind, _reason, reply_code, status_code, provider_code, *_rest = shape

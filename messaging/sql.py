@@ -135,7 +135,8 @@ WITH shape AS (
     count(*) FILTER (WHERE kind = 'part_arrived') OVER of_message AS arrived,
     max(occurred_at) FILTER (WHERE kind = 'part_arrived') OVER of_message AS arrived_at
   FROM told WHERE rank > 0 AND key IN (SELECT key FROM fresh)
-  WINDOW of_message AS (PARTITION BY message_id)
+  WINDOW of_message AS (
+    PARTITION BY message_id ORDER BY rank DESC, key DESC ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
   ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
   SELECT b.*,

@@ -36,6 +36,9 @@ class Status(TextChoices):
 class Kind(TextChoices):
     """What an event says. Complaints, consent and automatic replies are events, but say nothing about delivery."""
 
+    # Kinds are looked up for every event; an enumeration's own hash is worked out in Python each time.
+    __hash__ = str.__hash__
+
     ACCEPTED = "accepted", _("Accepted")
     # The same after we had been put off: from then on it is no longer on hold with us.
     TAKEN = "taken", _("Accepted at last")
@@ -179,12 +182,14 @@ def key_of(event: Event) -> UUID:
 
 
 def hex_key_of(event: Event) -> str:
-    """The repeat-key in hexadecimal, for who needs it by the thousand: making UUIDs takes longer than all the rest.
+    """The repeat-key in hexadecimal, for who needs it by the thousand: making UUIDs takes longer than all the rest."""
+    return hex_key(key_prefix(event.provider, event.kind), event.repeat_id)
 
-    The first half of a SHA-256, which PostgreSQL can work out as well (sql.GIVE_UP).
-    """
-    said = key_prefix(event.provider, event.kind) + event.repeat_id
-    return sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
+
+def hex_key(prefix: str, repeat_id: str) -> str:
+    """The same from what `key_prefix` gives: the first half of a SHA-256, which PostgreSQL can work out as well
+    (sql.GIVE_UP)."""
+    return sha256((prefix + repeat_id).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 @cache

@@ -365,27 +365,33 @@ SELECT is_on, addresses, hours, share, alive_days, times, rate FROM messaging_ou
 
 # Where these blocked addresses lie among the other hard bounces of their domain: the times in which so many of the
 # living bounced. What a person has dropped does not count; what was kept is usual. First those domains are found that
-# can have such a time at all, which is cheap.
+# can have such a time at all, which is cheap: what is usual is counted no further than that.
 CROWDS: Final = """
 WITH touched AS (
   SELECT domain, min(started_at) AS first_at, max(started_at) AS last_at FROM contacts_block
   WHERE address_id = ANY(%(addresses)s::bigint[]) AND ended_at IS NULL AND alive_at IS NOT NULL AND domain <> ''
     AND cause = 'one_hard_bounce'
   GROUP BY domain
-), full_enough AS MATERIALIZED (
+), near AS MATERIALIZED (
   SELECT t.*, (
-    SELECT count(*) FROM contacts_block b LEFT JOIN contacts_outage o ON o.id = b.outage_id
+    SELECT count(*) FROM contacts_block b
     WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
-      AND b.started_at >= t.first_at - %(window)s::interval - %(usual)s::interval
-      AND b.started_at < t.first_at - %(window)s::interval
-      AND (o.id IS NULL OR o.verdict = 'kept')
-  ) AS usual
-  FROM touched t WHERE %(least)s <= (
+      AND b.started_at BETWEEN t.first_at - %(window)s::interval AND t.last_at + %(window)s::interval
+  ) AS most
+  FROM touched t
+), measured AS MATERIALIZED (
+  SELECT n.*, (
     SELECT count(*) FROM (
-      SELECT 1 FROM contacts_block b
-      WHERE b.domain = t.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
-        AND b.started_at BETWEEN t.first_at - %(window)s::interval AND t.last_at + %(window)s::interval
-      LIMIT %(least)s) enough)
+      SELECT 1 FROM contacts_block b LEFT JOIN contacts_outage o ON o.id = b.outage_id
+      WHERE b.domain = n.domain AND b.alive_at IS NOT NULL AND b.cause = 'one_hard_bounce'
+        AND b.started_at >= n.first_at - %(window)s::interval - %(usual)s::interval
+        AND b.started_at < n.first_at - %(window)s::interval
+        AND (o.id IS NULL OR o.verdict = 'kept')
+      LIMIT floor(n.most * %(weeks)s::float8 / %(times)s)::bigint + 1) known
+  ) AS usual
+  FROM near n WHERE n.most >= %(least)s
+), full_enough AS (
+  SELECT * FROM measured WHERE most >= %(times)s * usual / %(weeks)s::float8
 ), bounced AS (
   SELECT f.domain, f.usual, b.started_at, b.message_id, b.alive_at IS NOT NULL AS is_living,
     count(*) OVER lately AS all_of_them, count(b.alive_at) OVER lately AS living,

@@ -3,9 +3,7 @@
 Pure: no database. A line that cannot be read is told with its number, what is wrong and what to do; the rest goes on.
 """
 
-import codecs
 import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,12 +17,12 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from contacts.addresses import normalise_email, normalise_mobile
+from contacts.lines import Lines, UnreadableListError
 from contacts.models import Channel
 
 # What a reason's words, a code and a server's words say: one of our reasons. (contacts knows no reasons itself.)
 ReasonOf = Callable[[str, str, str], str]
 
-LONGEST_LINE: Final = 64 * 1024
 LONGEST_CELL: Final = 1_000
 LONGEST_SHOWN: Final = 200
 LONGEST_CODE: Final = 60
@@ -49,15 +47,10 @@ HEADERS: Final[dict[str, frozenset[str]]] = {
     }),
 }  # fmt: skip
 ADDRESS_COLUMNS: Final = {_EMAIL: Channel.EMAIL, _MOBILE: Channel.SMS, _ANY: None}
-MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 PLAIN_LOCAL: Final = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*\Z")
 # What a spreadsheet makes of a long number.
 SHORTENED: Final = re.compile(r"\d[.,]\d+E\+?\d+", re.IGNORECASE)
 IN_BRACKETS: Final = re.compile(r".*<([^<>]+)>\s*\Z", re.DOTALL)
-
-
-class UnreadableListError(Exception):
-    """The file is no list of addresses; the message says what to do."""
 
 
 class Line(NamedTuple):
@@ -98,7 +91,7 @@ def read(chunks: Iterable[bytes], reason_of: ReasonOf, layout: Layout) -> Iterat
 
     Raises UnreadableListError where there is no column with addresses.
     """
-    lines = _lines(chunks)
+    lines = iter(Lines(chunks))
     first, skipped = next(lines, ""), 0
     while first and not first.strip():
         first, skipped = next(lines, ""), skipped + 1
@@ -119,59 +112,6 @@ def read(chunks: Iterable[bytes], reason_of: ReasonOf, layout: Layout) -> Iterat
             yield found
         else:
             yield from _read_record(number, found, layout, reason_of)
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    stream = io.BufferedReader(_Chunks(chunks), buffer_size=LONGEST_LINE)
-    beginning = stream.peek(4096)
-    if beginning.startswith(b"PK\x03\x04"):
-        raise UnreadableListError(_("This is an Excel workbook. Save it as CSV (Excel: Save as, CSV UTF-8)."))
-    text = io.TextIOWrapper(stream, encoding=_encoding(beginning), errors="latin-1-bytes", newline="")
-    while line := text.readline(LONGEST_LINE):
-        yield line.replace("\0", "")
-
-
-class _Chunks(io.RawIOBase):
-    """Pieces of bytes as a file."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks, self._rest = iter(chunks), b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            try:
-                self._rest = bytes(next(self._chunks))
-            except StopIteration:
-                return 0
-        taken = self._rest[: len(buffer)]
-        self._rest = self._rest[len(taken) :]
-        buffer[: len(taken)] = taken
-        return len(taken)
-
-
-def _encoding(beginning: bytes) -> str:
-    """By its byte order mark (Unicode Standard 23.8), or by the zeros that UTF-16 has in every Latin letter."""
-    for mark, encoding in MARKS.items():
-        if beginning.startswith(mark):
-            return encoding
-    if beginning[1::2].count(0) > len(beginning) // 4:
-        return "utf-16-le"
-    if beginning[::2].count(0) > len(beginning) // 4:
-        return "utf-16-be"
-    return "utf-8"
-
-
-def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are no UTF-8 are Latin-1 as Windows writes it: in nearly no such text do they happen to be UTF-8."""
-    if not isinstance(error, UnicodeDecodeError) or error.encoding.startswith("utf-16"):
-        return "\N{REPLACEMENT CHARACTER}", getattr(error, "end", 0)
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
-
-
-codecs.register_error("latin-1-bytes", _as_windows_1252)
 
 
 def _outside_quotes(line: str) -> str:

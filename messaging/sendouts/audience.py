@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from django.utils import timezone
 
+from contacts.sql import array
 from messaging.statuses import Status
 
 MOST_CONDITIONS: Final = 20
@@ -28,8 +29,12 @@ class AudienceError(ValueError):
 
 @dataclass(slots=True)
 class Parameters:
-    """The values that a text refers to, each under a name of its own."""
+    """The values that a text refers to, each under a name of its own.
 
+    `of_few`: the text is asked of few contacts, so that each is looked up, however long a list is.
+    """
+
+    of_few: bool = False
     values: dict[str, Any] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -133,12 +138,16 @@ class Opened:
         return message_exists(alias, put(self.send_out), shows)
 
 
-class Audience(Protocol):
+class Members(Protocol):
+    """Contacts, said in SQL that is true of each of them."""
+
+    def says(self, alias: str, put: Parameters) -> str: ...
+
+
+class Audience(Members, Protocol):
     """Whom it is meant for."""
 
     kind: ClassVar[str]
-
-    def says(self, alias: str, put: Parameters) -> str: ...
 
     def as_json(self) -> dict[str, Any]: ...
 
@@ -176,13 +185,24 @@ class Listed:
     list: int
 
     def says(self, alias: str, put: Parameters) -> str:
-        return (
-            f"EXISTS (SELECT FROM messaging_listedaddress a WHERE a.list_id = {put(self.list)}"
-            f" AND a.address_id IN ({alias}.email_address_id, {alias}.mobile_address_id))"
-        )
+        """Each column by itself, so that PostgreSQL can hash the list: it knows nothing yet of one that is new."""
+        on_list = f"FROM messaging_listedaddress a WHERE a.list_id = {put(self.list)} AND a.address_id = {alias}"
+        has = "(SELECT true {} LIMIT 1)" if put.of_few else "EXISTS (SELECT {})"
+        return " OR ".join(has.format(f"{on_list}.{column}") for column in ("email_address_id", "mobile_address_id"))
 
     def as_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "list": self.list}
+
+
+@dataclass(frozen=True, slots=True)
+class Having:
+    """Those whom a list would mean that names these addresses, by their numbers: to count it before it is kept."""
+
+    addresses: Sequence[int]
+
+    def says(self, alias: str, put: Parameters) -> str:
+        numbers = f"ANY({put(array(self.addresses))}::bigint[])"
+        return f"{alias}.email_address_id = {numbers} OR {alias}.mobile_address_id = {numbers}"
 
 
 def read(raw: object) -> Audience:

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -11,6 +11,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator, validate_email
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,14 +34,27 @@ from messaging.sendouts.audience import (
     read,
 )
 from messaging.sendouts.letter import in_ascii
+from messaging.sendouts.lists import MOST_LIVE_BYTES
 from messaging.sendouts.mjml_source import MjmlError, html_of, is_mjml
 from messaging.sendouts.models import LARGEST_PERCENTAGE, AddressList, SendOut, State
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
 
 # So many earlier send-outs and lists are offered, the newest.
 OFFERED: Final = 50
-# What is a condition once it is filled in.
-CONDITIONS: Final = frozenset({"country", "language", "since", "until", "labels", "sent_to", "opened"})
+# What is a condition once it is filled in, or a part of one; and what names a list.
+CONDITIONS: Final = ("country", "language", "since", "until", "labels", "sent_to", "statuses", "opened")
+LIST: Final = ("listed", "pasted", "upload")
+# What belongs to each kind of audience, and what to say where it is filled in beside another kind.
+OF_KIND: Final = {
+    "segment": (
+        CONDITIONS,
+        gettext_lazy("You filled in conditions, which do not count here. Choose “A segment”, or leave them out."),
+    ),
+    "list": (
+        LIST,
+        gettext_lazy("You gave a list, which does not count here. Choose “A list of addresses”, or leave it out."),
+    ),
+}
 # Later than that is a slip in the year.
 LATEST: Final = timedelta(days=366)
 LONGEST_PASTE: Final = 2_000_000
@@ -101,14 +115,23 @@ class AudienceForm(forms.Form):
     listed = forms.TypedChoiceField(
         label=gettext_lazy("A list from before"), coerce=int, empty_value=None, required=False
     )
+    # No `maxlength`: a browser would cut off the rest of what is pasted, and say nothing.
     pasted = forms.CharField(
-        label=gettext_lazy("Paste addresses, one a line"), required=False, max_length=LONGEST_PASTE,
-        widget=forms.Textarea(attrs={"rows": 6}),
+        label=gettext_lazy("Paste addresses, one a line"), required=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "data-most": LONGEST_PASTE}),
     )  # fmt: skip
-    upload = forms.FileField(label=gettext_lazy("Or upload a file: CSV, or one address a line"), required=False)
+    upload = forms.FileField(
+        label=gettext_lazy("Or upload a file: CSV, or one address a line"), required=False,
+        widget=forms.FileInput(attrs={"data-most": MOST_LIVE_BYTES}),
+    )  # fmt: skip
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, unsent: str = "", **kwargs: Any) -> None:
+        """`unsent`: what the page held back, since it is too much to be counted as it is filled in."""
         super().__init__(*args, **kwargs)
+        self.unsent = unsent
+        # Who has been told of what belongs to another kind, and goes on without it.
+        if self.data.get("without"):
+            self._empty(*(name for names, _problem in self._of_other_kinds() for name in names))
         earlier = SendOut.objects.exclude(state__in=[State.DRAFT, State.SCHEDULED]).order_by("-pk")
         chosen = self._chosen()
         send_outs = _choices(earlier[:OFFERED], earlier.filter(pk__in=chosen))
@@ -124,6 +147,27 @@ class AudienceForm(forms.Form):
     def _chosen(self) -> list[int]:
         """Old ones that the audience names already must stay choosable."""
         return [pk for name in ("sent_to", "opened", "listed") if (pk := self.initial.get(name))]
+
+    def _of_other_kinds(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        for kind, (names, problem) in OF_KIND.items():
+            if kind != self.data.get("kind"):
+                yield names, str(problem)
+
+    def _empty(self, *names: str) -> None:
+        data, files = cast("QueryDict", self.data).copy(), self.files.copy()
+        for name in names:
+            data.pop(name, None)
+            files.pop(name, None)
+        self.data, self.files = data, files
+
+    def clean_pasted(self) -> str:
+        pasted: str = self.cleaned_data["pasted"]
+        if len(pasted) > LONGEST_PASTE or self.unsent == "pasted":
+            self._empty("pasted")  # a page that brings it all back would be as long
+            raise ValidationError(
+                _("This is too much for the box, and is not kept in it. Save it as a file, and upload that.")
+            )
+        return pasted
 
     def clean_country(self) -> tuple[str, ...]:
         return _words(
@@ -143,19 +187,33 @@ class AudienceForm(forms.Form):
             self.add_error(None, _("Fill in at least one condition, or choose Everybody."))
         if not self.errors and cleaned["kind"] == "segment":
             self._refuse_unreadable()
-        if not self.errors and cleaned["kind"] == "list" and not (cleaned["listed"] or self.has_new_list(cleaned)):
+        if not self.errors and cleaned["kind"] == "list" and not (cleaned["listed"] or self.has_new_list()):
             self.add_error(None, _("Paste addresses, upload a file, or choose a list."))
         return cleaned
 
     def _refuse_what_would_be_ignored(self, cleaned: dict[str, Any]) -> None:
-        """Who fills in a condition and leaves "Everybody" chosen would write to everybody."""
-        if self.errors or self.data.get("kind") is None:
-            return
-        changed = {*self.changed_data}
-        if cleaned["kind"] != "list" and changed & {"pasted", "upload"}:
-            self.add_error("kind", _("You gave a list. Choose “A list of addresses”, or take it out."))
-        elif cleaned["kind"] != "segment" and changed & CONDITIONS and self._conditions(cleaned):
-            self.add_error("kind", _("You filled in conditions. Choose “A segment”, or empty them."))
+        """Who fills in a condition and leaves "Everybody" chosen would write to everybody; and the like."""
+        changed = {*self.changed_data, self.unsent}
+        for names, problem in self._of_other_kinds() if "kind" in cleaned else ():
+            if changed & {*names} and any(map(self._is_given, names)):
+                for name in names:
+                    self.errors.pop(name, None)
+                self.add_error("kind", problem)
+        if cleaned.get("kind") == "segment" and cleaned.get("statuses") and not cleaned.get("sent_to"):
+            self.add_error("sent_to", _("Choose the send-out whose messages show these statuses."))
+        if cleaned.get("kind") == "list":
+            self._refuse_two_lists(cleaned)
+
+    def _refuse_two_lists(self, cleaned: dict[str, Any]) -> None:
+        """A new list replaces the one that was saved before; any other two are one too many."""
+        if self._is_given("pasted") and self._is_given("upload"):
+            self.add_error("upload", _("You pasted addresses, too. Give one of the two."))
+        elif self.has_new_list() and cleaned.get("listed") and "listed" in self.changed_data:
+            self.add_error("listed", _("You gave a new list, too. Give one of the two."))
+
+    def _is_given(self, name: str) -> bool:
+        given = self[name].data
+        return bool(given.strip() if isinstance(given, str) else given) or self.unsent == name
 
     def _refuse_unreadable(self) -> None:
         """What cannot be read back would lock everybody out of the draft."""
@@ -164,16 +222,19 @@ class AudienceForm(forms.Form):
         except AudienceError:
             self.add_error(None, _("This cannot be: look at the days, and at how many values there are."))
 
-    def has_new_list(self, cleaned: dict[str, Any]) -> bool:
-        return bool(cleaned.get("upload") or cleaned.get("pasted"))
+    def has_new_list(self) -> bool:
+        return self._is_given("pasted") or self._is_given("upload")
+
+    def is_too_long_to_look(self) -> bool:
+        return self.cleaned_data["kind"] == "list" and self.unsent == "upload"
 
     def new_list(self) -> tuple[str, Iterable[bytes]] | None:
-        """The name and the lines of what was uploaded, or else pasted; None where neither was."""
+        """The name of what was uploaded, or else pasted, and the list in pieces; None where neither was."""
         if self.cleaned_data["kind"] != "list":
             return None
         upload: UploadedFile[Any] | None = self.cleaned_data["upload"]
         if upload:
-            return upload.name or _("Uploaded"), upload
+            return upload.name or _("Uploaded"), upload.chunks()
         if pasted := self.cleaned_data["pasted"]:
             return _("Pasted"), io.BytesIO("\n".join(pasted.splitlines()).encode())
         return None

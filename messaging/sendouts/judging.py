@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 
 from contacts.models import Channel
 from messaging.sendouts import sql
-from messaging.sendouts.audience import LARGEST, Audience, Parameters, read
+from messaging.sendouts.audience import LARGEST, Members, Parameters, read
 from messaging.sendouts.control import Draw, Master, current_master
 from messaging.sendouts.models import SendOut, Why
 from messaging.statuses import Status
@@ -33,7 +33,7 @@ class Rules:
     """What decides who gets a send-out."""
 
     channel: Channel
-    audience: Audience
+    audience: Members
     is_transactional: bool = False
     control: Draw = field(default_factory=Draw)
     master: Master = field(default_factory=Master)
@@ -108,18 +108,21 @@ def counts(rules: Rules) -> Counts:
         return _estimated(rules, *_how_many())
 
 
-def live_counts(rules: Rules) -> Counts:
-    """For a page that is being filled in: soon rather than exact, and it says which of the two."""
+def live_counts(rules: Rules, *, is_few: bool = False) -> Counts:
+    """For a page that is being filled in: soon rather than exact, and it says which of the two.
+
+    `is_few`: the audience is known to be small, so that a sample would say little of it.
+    """
     total, last = _how_many()
     if last <= SAMPLE:
         return _counted(rules, LONG_PATIENCE_MS)
-    found = _estimated(rules, total, last)
-    if found.audience * SAMPLE >= FEW * total:
+    found = None if is_few else _estimated(rules, total, last)
+    if found and found.audience * SAMPLE >= FEW * total:
         return found
     try:
         return _counted(rules, PATIENCE_MS)
     except OperationalError:
-        return found
+        return found or _estimated(rules, total, last)
 
 
 def members(rules: Rules, outcome: str, before: int = LARGEST, limit: int = 51) -> list[int]:

@@ -52,7 +52,7 @@ def make_rows(send_out_id: int, chunk: int = CHUNK) -> bool:
 def recipe_of(send_out_id: int) -> Recipe:
     """Of a send-out that was started. Raises Progress.DoesNotExist of any other."""
     progress = Progress.objects.select_related("send_out").get(pk=send_out_id)
-    send_out, put = progress.send_out, Parameters()
+    send_out, put = progress.send_out, Parameters(of_few=True)
     rules = rules_of(send_out, master_of(progress.master))
     text = judged(rules, put, "c.id > %(after)s AND c.id <= %(end)s", is_chunk=True)
     values = {"send_out": send_out_id, "channel": send_out.channel, "content": send_out.content_id, "batch": BATCH}

@@ -267,7 +267,7 @@ class AddressList(models.Model):
     known = models.BigIntegerField(_("addresses of contacts"), default=0)
     unknown = models.BigIntegerField(_("addresses of nobody"), default=0)
     bad = models.BigIntegerField(_("lines that are no address"), default=0)
-    # The first of them: [line number, what stands there, what is wrong].
+    # The first of them: [line number, what stands there, what is wrong]; with them the first line that is no UTF-8.
     bad_lines = models.JSONField(default=list)
     created_at = models.DateTimeField(_("created"), db_default=Now())
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
@@ -278,6 +278,11 @@ class AddressList(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def repeats(self) -> int:
+        """Lines whose address stands on a line before."""
+        return self.lines - self.known - self.unknown - self.bad
 
 
 class ListedAddress(models.Model):

@@ -178,18 +178,20 @@ SELECT %(send_out)s, figure, sum(n) FROM counted GROUP BY figure
 ON CONFLICT (send_out_id, figure) DO UPDATE SET count = excluded.count
 """
 
-# Those of the addresses that somebody has: how many, and how many of them were not on the list yet.
-KEEP_LISTED: Final = """
-WITH known AS (
-  SELECT a.id FROM unnest(%s::text[], %s::text[]) AS s(channel, value) JOIN contacts_address a USING (channel, value)
-  WHERE EXISTS (SELECT FROM contacts_contact c WHERE c.email_address_id = a.id)
-     OR EXISTS (SELECT FROM contacts_contact c WHERE c.mobile_address_id = a.id)
-), kept AS (
+# Those of the addresses that somebody has.
+KNOWN: Final = """
+SELECT a.id FROM unnest(%s::text[], %s::text[]) AS s(channel, value) JOIN contacts_address a USING (channel, value)
+WHERE EXISTS (SELECT FROM contacts_contact c WHERE c.email_address_id = a.id)
+   OR EXISTS (SELECT FROM contacts_contact c WHERE c.mobile_address_id = a.id)
+"""
+# How many they are, and how many of them were not on the list yet.
+KEEP_LISTED: Final = f"""
+WITH known AS ({KNOWN}), kept AS (
   INSERT INTO messaging_listedaddress (list_id, address_id) SELECT %s, id FROM known
   ON CONFLICT (list_id, address_id) DO NOTHING RETURNING 1
 )
 SELECT (SELECT count(*) FROM known), (SELECT count(*) FROM kept)
-"""
+"""  # noqa: S608 -- of constants
 
 # Whether in the control group, how many, and how many of them have unsubscribed since the start.
 COMPARED: Final = """

@@ -1,6 +1,7 @@
 """The pages on which a marketer fills in a send-out: name, audience, content, control group, and the final page."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
@@ -10,12 +11,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_htmx.http import HttpResponseClientRedirect
 
 from contacts.keyset import LARGEST, number_in
+from contacts.lines import UnreadableListError
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page
 from messaging.sendouts import drafts, judging, lifecycle, lists
-from messaging.sendouts.audience import Audience, Listed, read
+from messaging.sendouts.audience import Audience, Having, Listed, Members, read
 from messaging.sendouts.forms import (
     AudienceForm,
     EmailContentForm,
@@ -63,7 +66,8 @@ def for_draft(view: View) -> View:
             messages.warning(
                 request, _("It cannot be edited any more: it is %(state)s.") % {"state": error.state.label}
             )
-            return redirect("messaging:send_out", pk)
+            to_its_page = HttpResponseClientRedirect if is_partial(request) else HttpResponseRedirect
+            return to_its_page(reverse("messaging:send_out", args=[pk]))
 
     return cast("View", guarded)
 
@@ -71,35 +75,34 @@ def for_draft(view: View) -> View:
 @page(*MAKE, methods=BOTH)
 @for_draft
 def audience(request: HtmxRequest, pk: int) -> HttpResponse:
-    """Whom it goes to. A list that is pasted or uploaded is kept at once, and what was found in it is told."""
+    """Whom it goes to. A list that is pasted or uploaded is kept once it is saved, and what was found in it is told."""
     send_out = draft_of(pk)
+    saved = read(send_out.audience)
     if request.method != "POST":
-        return _ask_audience(request, send_out, AudienceForm(initial=initial_of(read(send_out.audience))))
-    form = AudienceForm(request.POST, request.FILES, initial=initial_of(read(send_out.audience)))
-    if not form.is_valid():
-        return _ask_audience(request, send_out, form)
-    try:
-        chosen, kept = _chosen(form, request.user.pk)
-    except lists.TooLongError:
-        form.add_error(None, _("The list has more than %(n)d lines.") % {"n": lists.MOST_LINES})
-        return _ask_audience(request, send_out, form)
+        context = {"form": AudienceForm(initial=initial_of(saved)), **_told(send_out, saved)}
+        return _step(request, send_out, "audience", context)
+    form = AudienceForm(request.POST, request.FILES, initial=initial_of(saved))
     if "count" in request.POST:
-        return _ask_audience(request, send_out, form, chosen)
+        told = _looked_at(send_out, form)
+        return _step(request, send_out, "audience", {"form": form, **told}, is_bad=not form.is_valid())
+    chosen, kept = _chosen(form, request.user.pk) if form.is_valid() else (None, None)
+    if chosen is None:
+        return _step(request, send_out, "audience", {"form": form}, is_bad=True)
     drafts.save_audience(send_out, chosen, request.user.pk)
     if kept is not None:
         return redirect("messaging:send_out_audience", pk)
     return redirect("messaging:send_out_content", pk)
 
 
-@page(*MAKE)
+@page(*MAKE, methods=("POST",))
 @for_draft
 def count(request: HtmxRequest, pk: int) -> HttpResponse:
-    """How many that would be, as somebody fills in the audience."""
+    """How many that would be, as somebody fills in the audience. Saves nothing."""
     send_out = draft_of(pk)
-    form = AudienceForm(request.GET, initial=initial_of(read(send_out.audience)))
-    is_complete = form.is_valid() and not form.has_new_list(form.cleaned_data)
-    context = _counted(send_out, form.audience()) if is_complete else {}
-    return render(request, "messaging/send_out_count.html", {"send_out": send_out, **context})
+    initial, unsent = initial_of(read(send_out.audience)), request.POST.get("unsent", "")
+    form = AudienceForm(request.POST, request.FILES, initial=initial, unsent=unsent)
+    context = {"send_out": send_out, "form": form, "is_live": True, **_looked_at(send_out, form)}
+    return render(request, "messaging/send_out_count.html", context)
 
 
 @page(*MAKE, methods=BOTH)
@@ -199,31 +202,51 @@ def draft_of(pk: int) -> SendOut:
     return send_out
 
 
-def _chosen(form: AudienceForm, actor_id: int) -> tuple[Audience, AddressList | None]:
-    """The audience, and the list if it was kept just now."""
+def _chosen(form: AudienceForm, actor_id: int) -> tuple[Audience | None, AddressList | None]:
+    """The audience, and the list if it was kept just now. No audience: the form says why."""
     given = form.new_list()
     if given is None:
         return form.audience(), None
-    kept = lists.keep(*given, actor_id)
-    return Listed(kept.pk), kept
+    try:
+        kept = lists.keep(*given, actor_id)
+    except lists.TooLongError:
+        form.add_error(None, _("The list has more than %(n)d lines.") % {"n": lists.MOST_LINES})
+    except UnreadableListError as error:
+        form.add_error("upload", str(error))
+    else:
+        return Listed(kept.pk), kept
+    return None, None
 
 
-def _ask_audience(
-    request: HtmxRequest, send_out: SendOut, form: AudienceForm, chosen: Audience | None = None
-) -> HttpResponse:
-    """The step with its count; of what is saved unless `chosen` is given."""
-    is_bad = bool(form.is_bound and form.errors)
-    shown = chosen or read(send_out.audience)
-    context: dict[str, Any] = {"form": form} | ({} if is_bad else _counted(send_out, shown))
-    if isinstance(shown, Listed):
-        context["kept_list"] = AddressList.objects.filter(pk=shown.list).first()
-    return _step(request, send_out, "audience", context, is_bad=is_bad)
+def _looked_at(send_out: SendOut, form: AudienceForm) -> dict[str, Any]:
+    """What is to be told of an audience that is being filled in; of a list that is not kept yet, too."""
+    if not form.is_valid():
+        return {}
+    try:
+        if form.is_too_long_to_look():
+            raise lists.TooLongError
+        given = form.new_list()
+        if given is None:
+            return _told(send_out, form.audience())
+        found, addresses = lists.look(*given)
+    except lists.TooLongError:
+        return {"is_too_long": True}
+    except UnreadableListError as error:
+        form.add_error("upload", str(error))
+        return {}
+    return _counted(send_out, Having(addresses), found)
 
 
-def _counted(send_out: SendOut, chosen: Audience) -> dict[str, Any]:
-    send_out.audience = chosen.as_json()
-    found = judging.live_counts(judging.rules_of(send_out))
-    return {"counts": found, "reasons": reasons_of(found)}
+def _told(send_out: SendOut, chosen: Audience) -> dict[str, Any]:
+    listed = AddressList.objects.filter(pk=chosen.list).first() if isinstance(chosen, Listed) else None
+    return _counted(send_out, chosen, listed)
+
+
+def _counted(send_out: SendOut, chosen: Members, listed: AddressList | None) -> dict[str, Any]:
+    """The count of an audience, and what is on its list if it is one."""
+    is_few = listed is not None and listed.known <= lists.MOST_LIVE_LINES
+    found = judging.live_counts(replace(judging.rules_of(send_out), audience=chosen), is_few=is_few)
+    return {"list": listed, "counts": found, "reasons": reasons_of(found)}
 
 
 def reasons_of(found: judging.Counts) -> list[tuple[str, Any, int]]:

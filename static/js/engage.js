@@ -76,6 +76,18 @@
     at("trouble").textContent = "";
   });
 
+  // Too much to be counted as somebody fills it in: the server is told of it instead of given it.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const sent = event.detail.formData;
+    for (const field of event.target.closest("form")?.querySelectorAll("[data-most]") ?? []) {
+      const size = field.files ? field.files[0]?.size ?? 0 : field.value.length;
+      if (size > field.dataset.most) {
+        sent.delete(field.name);
+        sent.set("unsent", field.name);
+      }
+    }
+  });
+
   // What somebody is in, or has opened, stays as it is until they have left it.
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     const part = event.target;

@@ -1,12 +1,13 @@
 """A marketer writes a send-out, starts it, and sees what becomes of it."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from contacts.models import Channel
-from messaging.models import Message, SendOut
+from messaging.models import AddressList, Message, SendOut
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import keeping
@@ -137,11 +138,94 @@ def test_the_count_follows_what_is_filled_in(open_as: Open) -> None:
     page.goto(f"/send-outs/{draft().pk}/audience/")
     expect(page.locator("#count")).to_contain_text("2 of 2 get it.")
 
+    expect(page.get_by_label("Countries, two letters each")).to_be_hidden()
     page.get_by_label("A segment", exact=True).check()
-    page.get_by_text("Conditions of a segment").click()
     page.get_by_label("Countries, two letters each").fill("SE")
 
     expect(page.locator("#count")).to_contain_text("1 of 1 get it.")
+    page.get_by_label("Everybody").check()
+    expect(page.locator("#count")).to_contain_text("You filled in conditions, which")
+    page.get_by_role("button", name="Leave that out and go on").click()
+    expect(page.get_by_label("Subject")).to_be_visible()
+    page.get_by_role("link", name="Audience").click()
+    expect(page.locator("#count")).to_contain_text("2 of 2 get it.")
+
+
+def test_a_list_is_counted_as_it_is_typed_and_a_file_as_it_is_chosen_by_keyboard(open_as: Open, tmp_path: Path) -> None:
+    make_contact(email="anna@example.org")
+    make_contact(email="bert@example.org")
+    people = tmp_path / "people.csv"
+    people.write_text("email\nanna@example.org\nbert@example.org\nnonsense\n")
+    page = open_as("Marketers")
+    page.goto(f"/send-outs/{draft().pk}/audience/")
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    count, on_list = page.locator("#count"), page.locator("#on-list")
+
+    page.get_by_label("Everybody").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("A list of addresses")).to_be_checked()
+    expect(count).to_contain_text("Paste addresses, upload a file, or choose a list.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("anna@example.org\nnobody@")
+    expect(count).to_contain_text("1 of 1 get it.")
+    expect(on_list).to_contain_text("Line 2: nobody@")
+    accessible(page)
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.press("Delete")
+    expect(on_list).to_be_empty()
+    page.keyboard.press("Tab")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files(people)
+    expect(count).to_contain_text("2 of 2 get it.")
+    expect(on_list).to_contain_text("Line 4: nonsense")
+    assert not [each for each in addresses if "@" in each or "%40" in each]
+    assert not AddressList.objects.exists()
+
+    page.get_by_role("button", name="Go on", exact=True).press("Enter")
+    expect(on_list).to_contain_text("“people.csv”")
+    expect(count).to_contain_text("2 of 2 get it.")
+    assert AddressList.objects.get().known == 2
+
+
+def test_what_is_too_much_to_count_meanwhile_does_not_leave_the_page(open_as: Open, tmp_path: Path) -> None:
+    large = tmp_path / "large.csv"
+    large.write_text("anna@example.org\n" * 150_000)
+    page = open_as("Marketers")
+    page.goto(f"/send-outs/{draft().pk}/audience/")
+    sizes: list[int] = []
+    page.on("request", lambda request: sizes.append(int(request.headers.get("content-length", 0))))
+    page.get_by_label("A list of addresses").check()
+
+    page.get_by_label("Or upload a file").set_input_files(large)
+    expect(page.locator("#count")).to_contain_text("too long to be counted as you fill it in")
+    page.get_by_label("Or upload a file").set_input_files([])
+    # A box that takes less, as filling in millions of letters takes a browser long.
+    page.get_by_label("Paste addresses").evaluate("(box) => { box.dataset.most = 30_000; }")
+    page.get_by_label("Paste addresses").fill("anna@example.org\n" * 2_000)
+    expect(page.locator("#count")).to_contain_text("too much for the box")
+    page.get_by_label("Paste addresses").fill("anna@example.org")
+    expect(page.locator("#count")).to_contain_text("0 of 0 get it.")
+    assert max(sizes) < 10_000
+
+
+def test_a_pasted_list_without_javascript(open_as: Open) -> None:
+    make_contact(email="anna@example.org")
+    page = open_as("Marketers", java_script_enabled=False)
+    page.goto(f"/send-outs/{draft().pk}/audience/")
+
+    expect(page.get_by_label("Paste addresses")).to_be_hidden()
+    page.get_by_label("A list of addresses").check()
+    page.get_by_label("Paste addresses").fill("anna@example.org\nnonsense")
+    page.get_by_role("button", name="How many are these?").click()
+
+    expect(page.locator("#count")).to_contain_text("1 of 1 get it.")
+    expect(page.get_by_text("Line 2: nonsense")).to_be_visible()
+    expect(page.get_by_label("Paste addresses")).to_have_value("anna@example.org\nnonsense")
+    assert not AddressList.objects.exists()
 
 
 def test_labels_without_javascript(open_as: Open) -> None:

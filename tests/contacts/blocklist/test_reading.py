@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.addresses import normalise_email
-from contacts.blocklist.reading import Bad, Layout, Line, UnreadableListError, _email, read
+from contacts.blocklist.reading import Bad, Layout, Line, _email, read
+from contacts.lines import UnreadableListError
 from messaging.block_lists import reason_from
 
 LISTS = Path(__file__).with_name("lists")

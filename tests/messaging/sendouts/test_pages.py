@@ -221,9 +221,9 @@ def test_the_count_follows_what_is_being_filled_in() -> None:
     count = address("send_out_count", made.pk)
 
     asked = {"kind": "segment", "country": "se", "country_not": "", "statuses_not": "", "opened_not": ""}
-    assert "1 of 1 get it." in marketer.get(count, asked).content.decode()
-    assert "2 of 2 get it." in marketer.get(count, {"kind": "all"}).content.decode()
-    assert "get it" not in marketer.get(count, asked | {"country": "Sweden"}).content.decode()
+    assert "1 of 1 get it." in marketer.post(count, asked).content.decode()
+    assert "2 of 2 get it." in marketer.post(count, {"kind": "all"}).content.decode()
+    assert "get it" not in marketer.post(count, asked | {"country": "Sweden"}).content.decode()
     made.refresh_from_db()
     assert made.audience == {"kind": "all"}
 

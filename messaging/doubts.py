@@ -6,14 +6,14 @@ of the message, so what comes later by it is about the same one, and no further 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import connection
 
 from contacts.sql import columns
 from messaging import sql
-from messaging.statuses import Event
+from messaging.statuses import Event, Submitted
 
 # A provider and its id.
 Name = tuple[str, str]
@@ -29,28 +29,32 @@ class Doubtful(NamedTuple):
 def settle(events: Iterable[Event]) -> dict[Name, int]:
     """Which message each of these ids, which are nobody's, is taken to name from now on; nothing where that is not
     certain. No query where no event says when its SMS was submitted. Call it in a transaction."""
-    asked = [each for each in events if each.submitted is not None and each.provider_message_id]
+    asked = [
+        ((each.provider, each.provider_message_id), said)
+        for each in events
+        if each.provider_message_id and each.submitted is not None and (said := each.submitted()) is not None
+    ]
     if not asked or not _found(asked) or not _is_ours_to_settle():
         return {}
     # Once more, as somebody else may have settled one just now.
     settled = _sure(_found(asked))
-    if settled:
-        with connection.cursor() as cursor:
-            cursor.execute(sql.NAME_GUESSED, columns((name, provider, pk) for (provider, name), pk in settled.items()))
-    return settled
+    if not settled:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NAME_GUESSED, columns((name, provider, pk) for (provider, name), pk in settled.items()))
+        return {(provider, name): pk for provider, name, pk in cursor.fetchall()}
 
 
-def _found(asked: Iterable[Event]) -> dict[Name, set[Doubtful]]:
-    names, rows = list[Name](), list[tuple[object, ...]]()
-    for event in asked:
-        if said := event.submitted:
-            rows.append((len(names), event.provider, said.number, said.sender, said.reference, said.since, said.until))
-            names.append((event.provider, event.provider_message_id))
+def _found(asked: Sequence[tuple[Name, Submitted]]) -> dict[Name, set[Doubtful]]:
+    rows = [
+        (place, provider, said.number, said.sender, said.reference, said.since, said.until)
+        for place, ((provider, _name), said) in enumerate(asked)
+    ]
     found = defaultdict[Name, set[Doubtful]](set)
     with connection.cursor() as cursor:
         cursor.execute(sql.DOUBTFUL_SMS, columns(rows))
         for place, message_id, places in cursor.fetchall():
-            found[names[place]].add(Doubtful(message_id, places))
+            found[asked[place][0]].add(Doubtful(message_id, places))
     return found
 
 

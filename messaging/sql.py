@@ -125,17 +125,22 @@ WITH said AS (
     AND COALESCE(LEAST(e.doubted_at, CASE WHEN m.attempts = 1 THEN m.sent_at + interval '10 minutes' END), 'infinity')
       >= h.since
     AND CASE WHEN h.reference > 0 THEN m.id & 65535 = h.reference
-      ELSE lower(ltrim(COALESCE(o.sender, ''), '+')) IN ('', lower(ltrim(h.sender, '+'))) END
+      ELSE h.sender = '' OR lower(ltrim(COALESCE(o.sender, ''), '+')) IN ('', lower(ltrim(h.sender, '+'))) END
 )
 SELECT place, min(id), min(places) FROM possible GROUP BY place HAVING count(*) = 1 AND bool_and(is_in_doubt)
 """
 # Whoever does not get this looks again later: nobody waits, and no two give the same place away.
 TRY_SETTLING: Final = f"SELECT pg_try_advisory_xact_lock({0x446F75627473})"
+# Not an id that hand-over has just written down: its message was no longer on its way when DOUBTFUL_SMS looked.
 NAME_GUESSED: Final = """
 INSERT INTO messaging_part (provider_message_id, provider, message_id, is_guessed)
 SELECT name, provider, message_id, true
-FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS n(name, provider, message_id) ORDER BY name, provider
+FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS n(name, provider, message_id)
+WHERE NOT EXISTS (
+  SELECT FROM messaging_message m WHERE m.provider_message_id = n.name AND m.provider = n.provider)
+ORDER BY name, provider
 ON CONFLICT (provider_message_id, provider) DO NOTHING
+RETURNING provider, provider_message_id, message_id
 """
 
 ADDRESSES_OF_MESSAGES: Final = """

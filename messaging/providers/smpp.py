@@ -5,7 +5,7 @@ No webhook: nothing may be posted here. SMPP 3.4 issue 1.2: 5.2.12 (esm_class), 
 """
 
 import tomllib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -88,7 +88,7 @@ def _reading(raw: Raw, connection: Connection, delivery: Delivery, receipt: Rece
         provider_code="/".join(filter(None, (state, number if network == OWN else f"{network}-{number}"))),
         diagnostic=receipt.words,
         said_by=connection.name,
-        submitted=_submitted(raw, connection, delivery, receipt),
+        submitted=partial(_submitted, raw, connection, delivery, receipt),
     )
     space = connection.name if network == OWN else network
     found = codes.get(number) or codes.get(number.lstrip("0"))

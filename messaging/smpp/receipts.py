@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, NamedTuple
 
+from contacts.channels import Channel
 from messaging.smpp import pdus
 from messaging.smpp.pdus import Delivery
+from messaging.statuses import GIVES_UP_AFTER
 
 # The type of a message, in bits 5 to 2 of esm_class (5.2.12).
 TYPE_BITS: Final = 0b00111100
@@ -25,8 +27,6 @@ LONGEST_WORD: Final = 20
 SLACK: Final = timedelta(minutes=3)
 # Where clocks go by an unknown time zone, so much later or earlier it may have been by UTC.
 LATER, EARLIER = timedelta(hours=12), timedelta(hours=14)
-# A receipt without a date of submission is about an SMS of so much time before it: none is valid for longer.
-LONGEST_WAY: Final = timedelta(hours=48)
 
 
 class NetworkError(NamedTuple):
@@ -114,7 +114,8 @@ def submitted_between(receipt: Receipt, zone: tzinfo | None, came_at: datetime) 
     """From when until when the SMS may have been submitted whose receipt came at that time; all aware UTC."""
     said = _moment(receipt.submitted, zone or UTC)
     if said is None:
-        return came_at - LONGEST_WAY, came_at
+        # None is valid for longer.
+        return came_at - GIVES_UP_AFTER[Channel.SMS], came_at
     since, until = (said, said) if zone else (said - EARLIER, said + LATER)
     return since - SLACK, min(until, came_at) + SLACK
 

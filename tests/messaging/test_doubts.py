@@ -45,10 +45,10 @@ def receipt(
 ) -> Event:
     """That of an SMS submitted so long after AT."""
     at = AT + after
-    told = Submitted(message.address.value, "ENGAGE", at - MINUTE, at + MINUTE)
+    told = replace(Submitted(message.address.value, "ENGAGE", at - MINUTE, at + MINUTE), **said)  # type: ignore[arg-type]
     return Event(
         "smpp", kind, at + MINUTE, f"{name} {kind}", provider_message_id=name,
-        submitted=replace(told, **said),  # type: ignore[arg-type]
+        submitted=lambda: told,
     )  # fmt: skip
 
 

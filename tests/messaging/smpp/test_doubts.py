@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,12 +72,16 @@ def sent_to(number: str, *texts: str) -> list[SendOut]:
     return made
 
 
+def are_at(smsc: Process, number: int) -> bool:
+    return smsc.log.read_text().count("got ") == number
+
+
 def kill_in_doubt(smsc: Process, run: Run, *submits: int) -> None:
     """Each time when so many submit_sm are at the SMSC, and nothing is committed of the last; another worker finds out
     and goes on."""
     client = run()
     for number in submits:
-        wait_for(lambda number=number: smsc.log.read_text().count("got ") == number)
+        wait_for(partial(are_at, smsc, number))
         client.end(signal.SIGKILL)
         Batch.objects.update(claimed_at=timezone.now() - work.SILENT_AFTER - timedelta(seconds=1))
         client = run()
@@ -114,7 +119,7 @@ def test_the_receipt_settles_it_and_the_card_says_by_what(smsc: Process, run: Ru
     assert "matched by number and time" in client.get(message.get_absolute_url()).content.decode()
     keeping.look(margin=timedelta(0))
     assert "in doubt" not in client.get(send_out.get_absolute_url()).content.decode()
-    assert smsc.log.read_text().count("got ") == 1
+    assert are_at(smsc, 1)
 
 
 def test_two_in_doubt_to_one_number_are_not_guessed(smsc: Process, run: Run) -> None:

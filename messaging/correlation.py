@@ -1,11 +1,19 @@
-"""Which message an event is about: our token names it, else the provider's id does, else an address and a time."""
+"""Which message an event is about: our token names it, else the provider's id does, else address or number and time."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence, Set
+from typing import NamedTuple
 
 from contacts.sql import array, columns
 from engage.database import prepared
-from messaging import recipients, sql
+from messaging import doubts, recipients, sql
 from messaging.statuses import Event, Kind, of_message
+
+
+class Named(NamedTuple):
+    """Whom an id names, and whether that was guessed."""
+
+    message_id: int
+    is_guessed: bool
 
 
 def named(events: Sequence[Event]) -> tuple[list[Event], list[int | None]]:
@@ -29,28 +37,35 @@ def named(events: Sequence[Event]) -> tuple[list[Event], list[int | None]]:
 
 
 def _looked_up(events: Sequence[Event]) -> list[tuple[Event, int | None]]:
-    by_provider_id = _by_provider_id([event for event in events if event.message_id is None])
+    names = _by_name([event for event in events if event.message_id is None])
     guessed, written_to = recipients.guess(events), recipients.written_to(events)
     found = list[tuple[Event, int | None]]()
     for place, event in enumerate(events):
-        message_id = event.message_id or by_provider_id.get((event.provider, event.provider_message_id))
+        by_name = names.get((event.provider, event.provider_message_id)) if event.message_id is None else None
+        message_id = event.message_id or (by_name and by_name.message_id)
         if place in guessed:
             found.append((recipients.guessed(event), guessed[place]))
         elif message_id is None:
             found.append((event, None))
         else:
-            found.append((recipients.as_of(event, written_to.get(message_id, "")), message_id))
+            known = recipients.as_of(event, written_to.get(message_id, ""))
+            found.append((recipients.guessed(known) if by_name and by_name.is_guessed else known, message_id))
     parts = _parts({pk for event, pk in found if pk is not None and event.kind == Kind.PART_ARRIVED})
     return [(of_message(event, 1 if pk is None else parts.get(pk, 1)), pk) for event, pk in found]
 
 
-def _by_provider_id(events: Iterable[Event]) -> dict[tuple[str, str], int]:
+def _by_name(events: Sequence[Event]) -> dict[doubts.Name, Named]:
+    """By the provider's ids; those that are nobody's may be of messages in doubt."""
     wanted = {(event.provider, event.provider_message_id) for event in events if event.provider_message_id}
     if not wanted:
         return {}
     with prepared() as cursor:
         cursor.execute(sql.MESSAGES_BY_PROVIDER_ID, columns(wanted))
-        return {(provider, provider_id): message_id for provider, provider_id, message_id in cursor.fetchall()}
+        # What was heard at hand-over goes before what was guessed.
+        rows = sorted(cursor.fetchall(), key=lambda row: not row[3])
+    known = {(provider, name): Named(message_id, is_guessed) for provider, name, message_id, is_guessed in rows}
+    nobodys = (event for event in events if (event.provider, event.provider_message_id) not in known)
+    return known | {name: Named(pk, is_guessed=True) for name, pk in doubts.settle(nobodys).items()}
 
 
 def _parts(message_ids: Set[int]) -> dict[int, int]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from contacts.addresses import display_mobile
 from contacts.models import Channel
-from messaging.bounces.reasons import reason_of
+from messaging.bounces.reasons import IN_DOUBT, reason_of
 from messaging.models import DeliveryEvent, Message
 from messaging.providers import label_of
 from messaging.statuses import CONSENTS, Kind, Status
@@ -57,7 +57,7 @@ def says(message: Message) -> str:
     if status == Status.DEFERRED:
         on_hold = _("The receiving side has put the message on hold.")
         return f"{on_hold} {reason_of(message.reason).says(message.channel, address)}" if message.reason else on_hold
-    if status in REASONED:
+    if status in REASONED or is_in_doubt(message):
         return reason_of(message.reason).says(message.channel, address)
     said = str(SAYS[status]) % {"address": address, "provider": provider_name(message)}
     return f"{said} {automatic()}" if message.is_probably_automatic else said
@@ -67,9 +67,16 @@ def automatic() -> str:
     return _("Probably by a program that downloads the images of every email, not by a person.")
 
 
+def is_in_doubt(message: Message) -> bool:
+    """Whether nobody heard that it left, nor that it did not."""
+    return message.status == Status.UNKNOWN and message.reason == IN_DOUBT
+
+
 def advice(message: Message) -> str:
     """What to do about it; empty where there is nothing to explain."""
     status = Status(message.status)
+    if is_in_doubt(message):
+        return reason_of(message.reason).advice(message.channel)
     if status in ADVICE:
         return str(ADVICE[status])
     return reason_of(message.reason).advice(message.channel) if status in REASONED else ""
@@ -92,11 +99,13 @@ def hint(message: Message, now: datetime | None = None) -> str:
     if status == Status.UNKNOWN and message.parts_arrived:
         counts = {"arrived": message.parts_arrived, "parts": message.parts}
         return _("%(arrived)d of %(parts)d parts arrived") % counts
-    return str(HINTS.get(status, ""))
+    return _("In doubt whether it left") if is_in_doubt(message) else str(HINTS.get(status, ""))
 
 
 def reason_label(message: Message) -> str:
     """The reason in two or three words; empty where nobody gave one."""
+    if is_in_doubt(message):
+        return reason_of(message.reason).label(message.channel)
     if Status(message.status) not in REASONED or (message.status == Status.DEFERRED and not message.reason):
         return ""
     if message.status == Status.SOFT_BOUNCE and message.reason == "expired" and not message.code:
@@ -135,6 +144,8 @@ def event_name(event: DeliveryEvent, channel: str) -> str:
     """What an event of the timeline is called; an SMS that waits on its way is not put off by anybody."""
     if event.kind == Kind.DEFERRED and channel == Channel.SMS:
         return _("On its way")
+    if event.reason == IN_DOUBT:
+        return reason_of(event.reason).label(channel)
     label = str(Kind(event.kind).label)
     # Consent and our own giving up need no reason: it would say the same again.
     if not event.reason or event.kind in CONSENTS or event.kind in (Kind.GAVE_UP, Kind.EXPIRED):

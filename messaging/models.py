@@ -136,11 +136,15 @@ class Message(models.Model):
 
 
 class Part(models.Model):
-    """A further name of a message: the id that its gateway gave one of its parts. Written when it is handed over."""
+    """A further name of a message: the id that its gateway gave one of its parts. Written when it is handed over.
+
+    `is_guessed`: written when a receipt came for a message in doubt, whose ids nobody had heard (doubts.py).
+    """
 
     message = models.ForeignKey(Message, models.DO_NOTHING, db_constraint=False, db_index=False)
     provider = models.CharField(_("provider"), max_length=30)
     provider_message_id = models.CharField(_("provider's message id"), max_length=255)
+    is_guessed = models.BooleanField(_("guessed by number and time"), default=False, db_default=False)
 
     class Meta:
         verbose_name = _("part of a message")
@@ -148,6 +152,7 @@ class Part(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["provider_message_id", "provider"], name="part_by_provider_id")
         ]
+        indexes: ClassVar = [models.Index("message", name="part_of_message")]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.provider_message_id}"

@@ -35,9 +35,11 @@ PARTS: Final = "SELECT id, parts FROM messaging_message WHERE id = ANY(%s::bigin
 # A long SMS goes by several ids where the gateway gives each of its parts one.
 MESSAGES_BY_PROVIDER_ID: Final = """
 WITH said AS (SELECT * FROM unnest(%s::text[], %s::text[]) AS i(provider, provider_message_id))
-SELECT provider, provider_message_id, m.id FROM said JOIN messaging_message m USING (provider_message_id, provider)
+SELECT provider, provider_message_id, m.id, false FROM said
+JOIN messaging_message m USING (provider_message_id, provider)
 UNION
-SELECT provider, provider_message_id, p.message_id FROM said JOIN messaging_part p USING (provider_message_id, provider)
+SELECT provider, provider_message_id, p.message_id, p.is_guessed FROM said
+JOIN messaging_part p USING (provider_message_id, provider)
 """
 
 # The newest email to an address, sent within some days before a moment, by way of the contact who has the address now.
@@ -79,6 +81,66 @@ CROSS JOIN LATERAL (SELECT * FROM messaging_message WHERE contact_id = c.id ORDE
 WHERE m.address_id = a.id AND m.sent_at > s.occurred_at - make_interval(days => %s)
   AND m.sent_at <= s.occurred_at + interval '10 minutes'
 ORDER BY s.place, m.sent_at DESC, m.id DESC
+"""
+
+# The SMS in doubt that receipts with an id of nobody's are about, and how many of its parts have no id yet: the only
+# one to that number and in that time of which this can be said. It left after its last attempt was marked, and before
+# it was known to be in doubt; a worker has a message in hand for ten minutes at most (work.SILENT_AFTER). One that may
+# be on its way just now counts against it: its id may be about to be written down. A reference that came back decides;
+# the sender, which some SMSCs replace, is asked where there is none.
+DOUBTFUL_SMS: Final = """
+WITH said AS (
+  SELECT * FROM unnest(
+      %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
+    AS s(place, provider, number, sender, reference, since, until)
+), holders AS (
+  SELECT s.*, a.id AS address_id, c.id AS contact_id
+  FROM said s
+  JOIN contacts_address a ON a.channel = 'sms' AND a.value = s.number
+  CROSS JOIN LATERAL (
+    SELECT id, count(*) OVER () AS sharers
+    FROM (SELECT id FROM contacts_contact WHERE mobile_address_id = a.id LIMIT 11) first
+  ) c
+  WHERE c.sharers <= 10
+), possible AS (
+  SELECT h.place, m.id, f.places, e.doubted_at IS NOT NULL AS is_in_doubt
+  FROM holders h
+  CROSS JOIN LATERAL (
+    SELECT * FROM messaging_message WHERE contact_id = h.contact_id ORDER BY id DESC LIMIT 50
+  ) m
+  LEFT JOIN messaging_content k ON k.id = m.content_id
+  LEFT JOIN messaging_sendout o ON o.id = COALESCE(m.send_out_id, k.send_out_id)
+  CROSS JOIN LATERAL (
+    SELECT max(occurred_at) FILTER (WHERE caveat = 'in_doubt') AS doubted_at,
+      max(occurred_at) FILTER (WHERE kind = 'deferred' AND report_id IS NULL) AS put_off_at
+    FROM messaging_deliveryevent WHERE message_id = m.id
+  ) e
+  CROSS JOIN LATERAL (
+    SELECT m.parts - (m.provider_message_id IS NOT NULL)::int - count(*) AS places
+    FROM messaging_part WHERE message_id = m.id
+  ) f
+  WHERE m.address_id = h.address_id AND m.provider = h.provider AND m.attempts > 0 AND f.places > 0
+    AND (e.doubted_at IS NOT NULL OR m.status IN ('waiting', 'unknown'))
+    AND COALESCE(e.put_off_at, m.sent_at) <= h.until
+    AND COALESCE(LEAST(e.doubted_at, CASE WHEN m.attempts = 1 THEN m.sent_at + interval '10 minutes' END), 'infinity')
+      >= h.since
+    AND CASE WHEN h.reference > 0 THEN m.id & 65535 = h.reference
+      ELSE h.sender = '' OR lower(ltrim(COALESCE(o.sender, ''), '+')) IN ('', lower(ltrim(h.sender, '+'))) END
+)
+SELECT place, min(id), min(places) FROM possible GROUP BY place HAVING count(*) = 1 AND bool_and(is_in_doubt)
+"""
+# Whoever does not get this looks again later: nobody waits, and no two give the same place away.
+TRY_SETTLING: Final = f"SELECT pg_try_advisory_xact_lock({0x446F75627473})"
+# Not an id that hand-over has just written down: its message was no longer on its way when DOUBTFUL_SMS looked.
+NAME_GUESSED: Final = """
+INSERT INTO messaging_part (provider_message_id, provider, message_id, is_guessed)
+SELECT name, provider, message_id, true
+FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS n(name, provider, message_id)
+WHERE NOT EXISTS (
+  SELECT FROM messaging_message m WHERE m.provider_message_id = n.name AND m.provider = n.provider)
+ORDER BY name, provider
+ON CONFLICT (provider_message_id, provider) DO NOTHING
+RETURNING provider, provider_message_id, message_id
 """
 
 ADDRESSES_OF_MESSAGES: Final = """

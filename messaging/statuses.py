@@ -4,8 +4,8 @@ The status of a message is that of its greatest event by (tier, occurred_at, sev
 order of arrival nor repeats can change it. Everything here is pure.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -62,7 +62,7 @@ class Kind(TextChoices):
 class Caveat(TextChoices):
     """What to bear in mind about an event."""
 
-    GUESSED = "guessed", _("The message was guessed by address and time")
+    GUESSED = "guessed", _("The message was guessed by address or number and time")
     PASSED_ON = "passed_on", _("About an address to which it was passed on")
     IN_DOUBT = "in_doubt", _("Nobody heard whether it was taken, so it is not sent again by itself")
 
@@ -114,13 +114,29 @@ SEVERITY_BITS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Submitted:
+    """What a receipt tells of its SMS besides an id: enough to find one that is in doubt (doubts.py).
+
+    `number` in E.164; `sender` as it was submitted, "" where nobody says; `since` and `until`: between these it was
+    submitted, aware UTC; `reference`: the last 16 bits of the message's number, 0 where nobody gave them back.
+    """
+
+    number: str
+    sender: str
+    since: datetime
+    until: datetime
+    reference: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One fact about one message, in our words; what a provider's adapter makes of a raw report.
 
     `repeat_id` names the fact among all of its provider's: two events of one provider and kind that share it are
     one. `message_id` comes from our own token in the message; where a provider drops that, `provider_message_id`
     is the fallback. `occurred_at` is aware UTC. `recipient` is the normalised email address that a mail speaks of, or
-    the number of who answered an SMS: the last resort where nothing names the message (recipients.py).
+    the number of who answered an SMS: the last resort where nothing names the message (recipients.py). `submitted`
+    is the last resort where the id of a receipt is nobody's (doubts.py); it is worked out only then.
     """
 
     provider: str
@@ -138,6 +154,7 @@ class Event:
     is_automatic: bool = False
     recipient: str = ""
     caveat: str = ""
+    submitted: Callable[[], Submitted | None] | None = field(default=None, compare=False)
 
     @property
     def code(self) -> str:

@@ -43,6 +43,9 @@ class Reason:
         return str((channel == Channel.SMS and self.sms_advice) or self.email_advice)
 
 
+# Not why a message failed, but why nobody knows whether it did.
+IN_DOUBT: Final = "in_doubt"
+
 _NEXT: Final = _("Nothing: the next send-out tries the address again.")
 _OURS: Final = _(
     "This says nothing about the address. Show the server's own words to whoever looks after your sending domain."
@@ -190,6 +193,12 @@ _TABLE: Final = (
     Reason(
         "auto_reply", False,
         _("Automatic reply"), _("An automatic reply came back, such as a holiday notice."), _("Nothing: the message arrived."),
+    ),
+    Reason(
+        IN_DOUBT, False,
+        _("In doubt"),
+        _("Engage was interrupted just as it handed the message over, or got no clear answer. Nobody knows whether it left."),
+        _("Nothing: it is not sent again by itself, so that nobody gets it twice. If it is reported on, the status changes."),
     ),
     Reason("delivered", False, _("Delivered"), _("The message was delivered."), _("Nothing.")),
     Reason(

@@ -22,10 +22,10 @@ from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, json_of, message_of, object_of, since_1970, text_of, when, within
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.replies import e164_of, reading_of_reply
 from messaging.providers.signatures import same
 from messaging.providers.tables import Table, of_a_part, reading_of, table_of, tables
-from messaging.statuses import Event, Kind
+from messaging.statuses import GIVES_UP_AFTER, Event, Kind, Submitted
 
 # It is the name of a variable in the environment, too, and of a column of 30 characters.
 SLUG: Final = re.compile(r"[a-z][a-z0-9_]{1,29}")
@@ -41,7 +41,10 @@ REPLIES: Final = frozenset({"from", "text"})
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """One file, checked. `place` and `name`: where the secret stands; `reports`: the list in JSON that holds them."""
+    """One file, checked. `place` and `name`: where the secret stands; `reports`: the list in JSON that holds them.
+
+    `is_anonymous`: Engage sends by it, and its reports cannot bring our token back.
+    """
 
     slug: str
     place: str
@@ -53,6 +56,7 @@ class Gateway:
     zone: ZoneInfo | None = None
     is_about_parts: bool = False
     replies: Mapping[str, str] = field(default_factory=dict)
+    is_anonymous: bool = False
 
 
 def gateways(folder: Path, taken: Collection[str]) -> dict[str, Provider]:
@@ -109,8 +113,15 @@ def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
         raise ValueError(f"about must be one of: {', '.join(ABOUT)}.")
     return Gateway(
         slug, place, name, fields, statuses, codes_in(said), _text(said, "reports", ""), _zone(said),
-        is_about_parts=about == "parts", replies=_replies(said),
+        is_about_parts=about == "parts", replies=_replies(said), is_anonymous=_is_anonymous(said.get("send")),
     )  # fmt: skip
+
+
+def _is_anonymous(send: object) -> bool:
+    """Its checks: sendouts/handover/described.py."""
+    parts = [within(send, "fields"), within(send, "headers")]
+    told = [str(value) for part in parts if isinstance(part, dict) for value in part.values()]
+    return bool(told) and not any("{token}" in value or "{callback}" in value for value in told)
 
 
 def _replies(said: Mapping[str, Any]) -> dict[str, str]:
@@ -236,10 +247,17 @@ def _events(gateway: Gateway, raw: Raw, report: Any) -> Reading:
         provider_code=code,
         diagnostic=said.get("text", ""),
         said_by=said.get("recipient", ""),
+        submitted=partial(_submitted, raw, said.get("recipient", "")) if gateway.is_anonymous else None,
     )
     found = gateway.codes.get(code) or gateway.codes.get(code.lstrip("0"))
     reading = reading_of(state, event, "codes", code, found)
     return of_a_part(reading) if gateway.is_about_parts else reading
+
+
+def _submitted(raw: Raw, recipient: str) -> Submitted | None:
+    number = e164_of(recipient)
+    since = raw.received_at - GIVES_UP_AFTER[Channel.SMS]
+    return Submitted(number, "", since, raw.received_at) if number else None
 
 
 def _value(report: Any, path: str) -> str:

@@ -5,7 +5,7 @@ No webhook: nothing may be posted here. SMPP 3.4 issue 1.2: 5.2.12 (esm_class), 
 """
 
 import tomllib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +16,20 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.generic import codes_in
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.replies import e164_of, reading_of_reply
 from messaging.providers.tables import UNTROUBLED, Outcome, Table, of_a_part, reading_of, tables
-from messaging.smpp.connections import UNMARKED, Connection
-from messaging.smpp.pdus import delivery_of
-from messaging.smpp.receipts import NetworkError, Receipt, done_at, is_receipt, looks_like_one, receipt_of
-from messaging.statuses import Event, Kind
+from messaging.smpp.connections import ON, UNMARKED, Connection
+from messaging.smpp.pdus import Delivery, delivery_of
+from messaging.smpp.receipts import (
+    NetworkError,
+    Receipt,
+    done_at,
+    is_receipt,
+    looks_like_one,
+    receipt_of,
+    submitted_between,
+)
+from messaging.statuses import Event, Kind, Submitted
 
 SLUG: Final = "smpp"
 # The header of a kept report that names the connection over which it came.
@@ -48,7 +56,7 @@ def read(raw: Raw) -> Reading:
         raise UnreadableError(f"Not a PDU that delivers something: {error}.") from error
     connection = _connection(raw)
     if is_receipt(delivery, even_unmarked=connection.receipts == UNMARKED):
-        return _reading(raw, connection, receipt_of(delivery))
+        return _reading(raw, connection, delivery, receipt_of(delivery))
     if looks_like_one(delivery):
         raise UnreadableError(
             "It reads like a receipt, but esm_class says that it is an SMS, which anybody can write. If this SMSC does "
@@ -64,7 +72,7 @@ def _connection(raw: Raw) -> Connection:
     return found if isinstance(found, Connection) else Connection(name)
 
 
-def _reading(raw: Raw, connection: Connection, receipt: Receipt) -> Reading:
+def _reading(raw: Raw, connection: Connection, delivery: Delivery, receipt: Receipt) -> Reading:
     message = connection.receipted_id(receipt.id_in_text, receipt.id_in_tlv)
     if not message:
         raise UnreadableError("No id: neither in the text nor as receipted_message_id.")
@@ -80,11 +88,22 @@ def _reading(raw: Raw, connection: Connection, receipt: Receipt) -> Reading:
         provider_code="/".join(filter(None, (state, number if network == OWN else f"{network}-{number}"))),
         diagnostic=receipt.words,
         said_by=connection.name,
+        submitted=partial(_submitted, raw, connection, delivery, receipt),
     )
     space = connection.name if network == OWN else network
     found = codes.get(number) or codes.get(number.lstrip("0"))
     # Each submit_sm is one part of a long message, and has its own receipt.
     return of_a_part(reading_of(outcome, event, space, number, found))
+
+
+def _submitted(raw: Raw, connection: Connection, delivery: Delivery, receipt: Receipt) -> Submitted | None:
+    """Of a receipt, source_addr is whom the SMS went to, and destination_addr who sent it (5.2.12, 4.6.1)."""
+    number = e164_of(delivery.source)
+    if not number:
+        return None
+    since, until = submitted_between(receipt, connection.zone, raw.received_at)
+    reference = receipt.reference if connection.reference == ON else 0
+    return Submitted(number, delivery.destination, since, until, reference)
 
 
 def _state(receipt: Receipt) -> tuple[str, Outcome]:

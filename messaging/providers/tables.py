@@ -73,8 +73,12 @@ def events_of(outcome: Outcome, event: Event) -> list[Event]:
     found = replace(event, kind=outcome.kind, reason=outcome.reason)
     if outcome.kind in UNTROUBLED:
         return [replace(found, provider_code="", diagnostic="")]
-    wish = [replace(found, kind=outcome.wish, reason=WISHES[outcome.wish])] if outcome.wish else []
-    return [found, *wish]
+    return [found, *wishes_of(outcome, found)]
+
+
+def wishes_of(outcome: Outcome, event: Event) -> list[Event]:
+    """What the person wants, where the outcome says so: they answered STOP to the provider."""
+    return [replace(event, kind=outcome.wish, reason=WISHES[outcome.wish])] if outcome.wish else []
 
 
 def of_a_part(reading: Reading) -> Reading:

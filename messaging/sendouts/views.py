@@ -22,7 +22,7 @@ from messaging.sendouts import contents, lifecycle, single
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Progress, State, Why
 from messaging.sendouts.outcome.finding import NO_REASON, shown_by
-from messaging.sendouts.outcome.reading import label_of
+from messaging.sendouts.outcome.reading import in_doubt, label_of
 from messaging.sendouts.outcome.views import outcome_context, why_unknown
 from messaging.sendouts.progress import standing_of
 from messaging.sendouts.single import RefusedError
@@ -79,6 +79,7 @@ def standing(found: SendOut) -> dict[str, Any]:
         "totals": totals,
         "counts": counts_of(found, totals),
         "why_unknown": why_unknown(found) if totals[Status.UNKNOWN] else "",
+        "in_doubt": in_doubt(found.pk) if totals[Status.UNKNOWN] else 0,
         "left_out": [(why, totals[why]) for why in Why if totals[why]],
         "at": at,
         "slowed": slowed_by(found),

@@ -22,9 +22,10 @@ DIGITS: Final = {HEX: re.compile(r"[0-9a-f]{1,64}", re.IGNORECASE), DECIMAL: re.
 BASE: Final = {HEX: 16, DECIMAL: 10}
 OPTIONS: Final = (
     "system_type", "address_range", "ids", "receipt_ids", "receipts", "codes", "time_zone", "ca", "window", "rate",
-    "long",
+    "long", "reference",
 )  # fmt: skip
 MARKED, UNMARKED = "marked", "unmarked"
+ON, OFF = "on", "off"
 # How the parts of a long SMS belong together (submits.py).
 UDH, SAR, PAYLOAD = "udh", "sar", "payload"
 # So many submit_sm are on their way at once, unless told otherwise: enough to hide a round trip of 50 ms at 1,000/s.
@@ -38,6 +39,7 @@ class Connection:
     `ids` and `receipt_ids`: how it writes message ids in submit_sm_resp and in receipts. `receipts`: whether it marks
     them in esm_class. `codes`: what its `err:` numbers mean (messaging/providers/smpp.py). `zone`: that of its dates.
     `window`: how many submit_sm may be on their way; `rate`: how many it takes in a second, 0 for as many as it can.
+    `reference`: whether each says its user_message_reference.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Connection:
     window: int = WINDOW
     rate: float = 0
     long: str = UDH
+    reference: str = ON
 
     def submitted_id(self, said: str) -> str:
         """What a message's `provider_message_id` is for the id in its submit_sm_resp."""
@@ -137,11 +140,14 @@ def _options(said: dict[str, str]) -> dict[str, Any]:
     _require(not ca or Path(ca).is_file(), f"there is no file {ca!r} with the certificate to trust")
     long = said.get("long", UDH)
     _require(long in (UDH, SAR, PAYLOAD), f"long must be {UDH}, {SAR} or {PAYLOAD}")
+    reference = said.get("reference", ON)
+    _require(reference in (ON, OFF), f"reference must be {ON} or {OFF}")
     window, rate = _number(said, "window", WINDOW, 1), _number(said, "rate", 0, 0)
     plain = {name: said[name] for name in ("system_type", "address_range", "codes") if name in said}
     return plain | {
         "ids": ids, "receipt_ids": receipt_ids, "receipts": receipts, "ca": ca, "zone": _zone(said),
         "window": int(window), "rate": rate, "long": long,
+        "reference": reference,
     }  # fmt: skip
 
 

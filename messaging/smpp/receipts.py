@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, NamedTuple
 
+from contacts.channels import Channel
 from messaging.smpp import pdus
 from messaging.smpp.pdus import Delivery
+from messaging.statuses import GIVES_UP_AFTER
 
 # The type of a message, in bits 5 to 2 of esm_class (5.2.12).
 TYPE_BITS: Final = 0b00111100
@@ -21,6 +23,10 @@ LONGEST_TEXT: Final = 2_000
 # YYMMDDhhmm, with seconds, or with the whole year.
 DATES: Final = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}
 LONGEST_WORD: Final = 20
+# Between their clock and ours; and a date may end with the minute.
+SLACK: Final = timedelta(minutes=3)
+# Where clocks go by an unknown time zone, so much later or earlier it may have been by UTC.
+LATER, EARLIER = timedelta(hours=12), timedelta(hours=14)
 
 
 class NetworkError(NamedTuple):
@@ -34,7 +40,8 @@ class NetworkError(NamedTuple):
 class Receipt:
     """A receipt as it was said. States are numbers of message_state, or the words of `stat:`, in capitals.
 
-    `words` is its text without the beginning of the message, which is the sender's and not the SMSC's.
+    `words` is its text without the beginning of the message, which is the sender's and not the SMSC's. `reference` is
+    the user_message_reference that was submitted (5.3.2.17), 0 where the SMSC does not give it back.
     """
 
     id_in_text: str
@@ -43,8 +50,10 @@ class Receipt:
     state_in_tlv: str
     error: str
     network_error: NetworkError | None
+    submitted: str
     done: str
     words: str
+    reference: int
     is_intermediate: bool
 
 
@@ -70,8 +79,10 @@ def receipt_of(delivery: Delivery) -> Receipt:
         state_in_tlv=str(state[0]) if len(state) == 1 else "",
         error=said.get("err", "")[:LONGEST_WORD],
         network_error=_network_error(delivery.tlvs.get(pdus.NETWORK_ERROR_CODE, b"")),
+        submitted=said.get("submitdate", ""),
         done=said.get("donedate", ""),
         words=words,
+        reference=_number(delivery.tlvs.get(pdus.USER_MESSAGE_REFERENCE, b"")),
         is_intermediate=delivery.esm_class & TYPE_BITS == INTERMEDIATE,
     )
 
@@ -96,13 +107,29 @@ def fields_of(text: str) -> tuple[dict[str, str], str]:
 
 def done_at(receipt: Receipt, zone: tzinfo | None) -> datetime | None:
     """When it came to that, aware UTC; None where it does not say so, or nobody knows in which time zone."""
-    form = DATES.get(len(receipt.done))
-    if zone is None or form is None or not (receipt.done.isascii() and receipt.done.isdigit()):
+    return _moment(receipt.done, zone) if zone else None
+
+
+def submitted_between(receipt: Receipt, zone: tzinfo | None, came_at: datetime) -> tuple[datetime, datetime]:
+    """From when until when the SMS may have been submitted whose receipt came at that time; all aware UTC."""
+    said = _moment(receipt.submitted, zone or UTC)
+    if said is None:
+        # None is valid for longer.
+        return came_at - GIVES_UP_AFTER[Channel.SMS], came_at
+    since, until = (said, said) if zone else (said - EARLIER, said + LATER)
+    return since - SLACK, min(until, came_at) + SLACK
+
+
+def _moment(said: str, zone: tzinfo) -> datetime | None:
+    form = DATES.get(len(said))
+    if form is None or not (said.isascii() and said.isdigit()):
         return None
     try:
-        return datetime.strptime(receipt.done, form).replace(tzinfo=zone).astimezone(UTC)
+        found = datetime.strptime(said, form).replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    # What is no date at all (such as the year 1) is not to be reckoned with.
+    return found if found.year > 1990 else None
 
 
 def _text(value: bytes) -> str:
@@ -112,3 +139,7 @@ def _text(value: bytes) -> str:
 
 def _network_error(value: bytes) -> NetworkError | None:
     return NetworkError(value[0], int.from_bytes(value[1:])) if len(value) == 3 else None
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value) if len(value) == 2 else 0

@@ -11,7 +11,7 @@ from typing import Final
 
 from messaging.sendouts.sms import UCS_2, alphabet_of, in_septets, parts_of
 from messaging.smpp.connections import PAYLOAD, SAR, UDH
-from messaging.smpp.pdus import COMMANDS, HEADER, MESSAGE_PAYLOAD, TLV, UDHI
+from messaging.smpp.pdus import COMMANDS, HEADER, MESSAGE_PAYLOAD, TLV, UDHI, USER_MESSAGE_REFERENCE
 
 SUBMIT_SM: Final = COMMANDS["submit_sm"]
 SUBMIT_SM_RESP: Final = COMMANDS["submit_sm_resp"]
@@ -31,27 +31,36 @@ _AFTER_VALIDITY: Final = b"\x01\x00"
 
 
 def submits_of(
-    text: str, *, sender: str, number: str, valid: timedelta, reference: int, long: str = UDH
+    text: str,
+    *,
+    sender: str,
+    number: str,
+    valid: timedelta,
+    reference: int,
+    long: str = UDH,
+    is_referenced: bool = True,
 ) -> list[bytes]:
     """The bodies of the submit_sm of an SMS, in the order of its parts; `number` in E.164.
 
     `long` says how the parts belong together: by a header in each (UDH), by parameters (SAR), or it is one submit_sm
-    that the SMSC cuts itself (PAYLOAD). `reference` tells the parts of one SMS from those of another.
+    that the SMSC cuts itself (PAYLOAD). `reference` tells the parts of one SMS from those of another, and where
+    `is_referenced` the SMSC may give it back in receipts.
     """
+    end = _reference(reference) if is_referenced else b""
     is_ucs_2 = alphabet_of(text) == UCS_2
     parts = [text] if long == PAYLOAD else parts_of(text)
     start = b"\0" + source_of(sender) + INTERNATIONAL + number.lstrip("+").encode() + b"\0"
     middle = b"\0\0\0" + validity_of(valid) + b"\0" + _AFTER_VALIDITY + bytes((CODINGS[is_ucs_2], 0))
     if len(parts) == 1:
-        return [_body(start, 0, middle, _octets(text, is_ucs_2=is_ucs_2))]
+        return [_body(start, 0, middle, _octets(text, is_ucs_2=is_ucs_2)) + end]
     bodies = []
     for place, part in enumerate(parts, 1):
         octets = _octets(part, is_ucs_2=is_ucs_2)
         if long == SAR:
-            bodies.append(_body(start, 0, middle, octets) + _sar(reference, len(parts), place))
+            bodies.append(_body(start, 0, middle, octets) + _sar(reference, len(parts), place) + end)
         else:
             header = bytes((5, 0, 3, reference & 0xFF, len(parts) & 0xFF, place & 0xFF))
-            bodies.append(_body(start, UDHI, middle, header + octets))
+            bodies.append(_body(start, UDHI, middle, header + octets) + end)
     return bodies
 
 
@@ -96,6 +105,11 @@ def _body(start: bytes, esm_class: int, middle: bytes, octets: bytes) -> bytes:
 
 def _octets(text: str, *, is_ucs_2: bool) -> bytes:
     return text.encode("utf-16-be", "replace") if is_ucs_2 else in_septets(text)
+
+
+def _reference(number: int) -> bytes:
+    """5.3.2.17; the last 16 bits of a number, by which correlation knows it again (sql.DOUBTFUL_SMS)."""
+    return struct.pack(">HHH", USER_MESSAGE_REFERENCE, 2, number & 0xFFFF)
 
 
 def _sar(reference: int, total: int, place: int) -> bytes:

@@ -14,10 +14,10 @@ from contacts.addresses import display_mobile
 from contacts.blocklist.filters import OPT_OUTS
 from contacts.models import Block, Cause, Channel
 from messaging import explain
-from messaging.bounces.reasons import REASONS, reason_of
+from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of
 from messaging.models import DeliveryEvent
 from messaging.providers import label_of
-from messaging.statuses import LOOKS, Caveat, Look, Status
+from messaging.statuses import CONSENTS, LOOKS, Caveat, Look, Status
 from messaging.timeline import Entry
 from messaging.year import Part
 
@@ -36,7 +36,7 @@ RULES: Final[dict[str, str | Promise]] = {
     ),
     Cause.IMPORTED: _("It stood on a block list that was imported. No message is sent to an address on such a list."),
 }
-NO_FAILURES: Final = {"delivered", "auto_reply"}
+NO_FAILURES: Final = {"delivered", "auto_reply", IN_DOUBT}
 # What made a person unsubscribed or subscribed; other reasons are people's own words.
 CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
     ("complaint", Channel.EMAIL): _("The person marked a message as spam."),
@@ -47,12 +47,18 @@ CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
     ("resubscribe", Channel.SMS): _("The person answered START."),
 }
 
-# What to bear in mind about an event that came by mail.
+# What to bear in mind about an event.
+GUESSED: Final = _(
+    "A guess: the mail names no message, so it is taken for the newest one to this address, sent in the five days"
+    " before."
+)
+GUESSED_REPLY: Final = _("The answer names no message, so it is taken to be about the newest one to this number.")
+GUESSED_RECEIPT: Final = _(
+    "A guess: this report was matched by number and time, as nobody heard under which id the message was taken. No"
+    " other message of ours fits."
+)
 CAVEATS: Final[dict[str, str | Promise]] = {
-    Caveat.GUESSED: _(
-        "A guess: the mail names no message, so it is taken for the newest one to this address, sent in the five days"
-        " before."
-    ),
+    Caveat.IN_DOUBT: _("Nobody knows whether it left, so it is not sent again by itself."),
     Caveat.PASSED_ON: _(
         "This is about another address, to which the message was passed on. It does not say that this one is dead."
     ),
@@ -141,8 +147,10 @@ def code_of(event: DeliveryEvent) -> str:
 
 
 @register.filter
-def caveat_words(event: DeliveryEvent) -> str:
-    return str(CAVEATS.get(event.caveat, ""))
+def caveat_words(event: DeliveryEvent, channel: str) -> str:
+    if event.caveat == Caveat.GUESSED and channel == Channel.SMS:
+        return str(GUESSED_REPLY if event.kind in CONSENTS else GUESSED_RECEIPT)
+    return str(GUESSED if event.caveat == Caveat.GUESSED else CAVEATS.get(event.caveat, ""))
 
 
 @register.filter

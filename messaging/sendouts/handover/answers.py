@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from messaging.bounces.classify import classify
+from messaging.bounces.reasons import IN_DOUBT
 from messaging.sendouts.handover.ways import repeat_id
 from messaging.statuses import Caveat, Event, Kind
 
@@ -54,7 +55,7 @@ def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: d
     named, accepted = repeat_id(message_id, attempt), accepted_at(attempt)
     if answer.is_in_doubt:
         return Event(
-            provider, accepted, at, named, message_id,
+            provider, accepted, at, named, message_id, reason=IN_DOUBT,
             diagnostic=answer.text, said_by=answer.said_by, caveat=Caveat.IN_DOUBT,
         )  # fmt: skip
     if answer.kind is not None:

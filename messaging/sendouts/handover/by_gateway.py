@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel
+from messaging.bounces.reasons import IN_DOUBT
 from messaging.providers.reading import OUR_PARAMETER
-from messaging.providers.tables import UNKNOWN
+from messaging.providers.tables import UNKNOWN, wishes_of
 from messaging.providers.tables import Outcome as Verdict
 from messaging.sendouts.handover import described
 from messaging.sendouts.handover.answers import SMS_SCHEDULE
@@ -136,17 +137,22 @@ def outcome_of(gateway: Gateway, message: Ready, heard: Heard) -> Outcome:
     if heard.status < 300:
         return _of_answer(gateway, message, heard, gateway.read(answer))
     code, words = gateway.error(answer)
-    told = Told(code=code, words=words, is_refused=True)
-    return Outcome(_event(gateway, message, _verdict(gateway, told), code or str(heard.status), words))
+    return _refused(gateway, message, Told(code=code, words=words, is_refused=True), code or str(heard.status))
 
 
 def _of_answer(gateway: Gateway, message: Ready, heard: Heard, told: Told) -> Outcome:
     """Of one that says by its status that all is well."""
     if told.is_refused:
-        return Outcome(_event(gateway, message, _verdict(gateway, told), told.code, told.words), told.ids)
+        return _refused(gateway, message, told, told.code)
     if not told.ids:
         return Outcome(_in_doubt(gateway, message, heard))
     return Outcome(_event(gateway, message, Verdict(Kind.ACCEPTED)), told.ids)
+
+
+def _refused(gateway: Gateway, message: Ready, told: Told, code: str) -> Outcome:
+    verdict = _verdict(gateway, told)
+    event = _event(gateway, message, verdict, code, told.words)
+    return Outcome(event, told.ids, wishes=tuple(wishes_of(verdict, event)))
 
 
 def _verdict(gateway: Gateway, told: Told) -> Verdict:
@@ -167,7 +173,7 @@ def _event(gateway: Gateway, message: Ready, verdict: Verdict, code: str = "", w
 def _in_doubt(gateway: Gateway, message: Ready, heard: Heard) -> Event:
     said = f"HTTP {heard.status}" if heard.status else heard.trouble
     return Event(
-        gateway.slug, Kind.ACCEPTED, timezone.now(), message.repeat_id, message.id,
+        gateway.slug, Kind.ACCEPTED, timezone.now(), message.repeat_id, message.id, reason=IN_DOUBT,
         diagnostic=_("It was sent, and no clear answer came: %(said)s") % {"said": said}, caveat=Caveat.IN_DOUBT,
     )  # fmt: skip
 

@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 from smpplib import consts
 
 from contacts.models import Channel
+from messaging.bounces.reasons import IN_DOUBT
 from messaging.providers.smpp import SLUG
 from messaging.providers.tables import UNKNOWN, tables
 from messaging.providers.tables import Outcome as Verdict
 from messaging.sendouts.handover.answers import SMS_SCHEDULE
 from messaging.sendouts.handover.ways import Outcome, Ready
-from messaging.smpp.connections import Connection
+from messaging.smpp.connections import ON, Connection
 from messaging.smpp.submits import count_of, submits_of
 from messaging.smpp.window import OK, THROTTLED, Answer, Window
 from messaging.statuses import Caveat, Event, Kind
@@ -67,7 +68,7 @@ class BySmpp:
     def _submits(self, message: Ready) -> list[bytes]:
         return submits_of(
             message.sms, sender=message.send_out.sender, number=message.address, valid=message.time_left,
-            reference=message.id, long=self._connection.long,
+            reference=message.id, long=self._connection.long, is_referenced=self._connection.reference == ON,
         )  # fmt: skip
 
     def _outcome(self, message: Ready, answers: Sequence[Answer]) -> Outcome:
@@ -93,7 +94,7 @@ class BySmpp:
 
     def _in_doubt(self, message: Ready) -> Event:
         return Event(
-            SLUG, Kind.ACCEPTED, timezone.now(), message.repeat_id, message.id,
+            SLUG, Kind.ACCEPTED, timezone.now(), message.repeat_id, message.id, reason=IN_DOUBT,
             diagnostic=_("The line broke, or no answer came, after it was sent."), said_by=self._connection.name,
             caveat=Caveat.IN_DOUBT,
         )  # fmt: skip

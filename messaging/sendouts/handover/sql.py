@@ -97,7 +97,10 @@ NAME: Final = """
 UPDATE messaging_message m SET provider_message_id = n.name FROM unnest(%s::bigint[], %s::text[]) AS n(id, name)
 WHERE m.id = n.id
 """
+# What was heard goes before what was guessed.
 NAME_PARTS: Final = """
-INSERT INTO messaging_part (message_id, provider, provider_message_id)
-SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[]) ON CONFLICT (provider_message_id, provider) DO NOTHING
+INSERT INTO messaging_part AS p (message_id, provider, provider_message_id)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[])
+ON CONFLICT (provider_message_id, provider) DO UPDATE SET message_id = excluded.message_id, is_guessed = false
+WHERE p.is_guessed
 """

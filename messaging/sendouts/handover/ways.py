@@ -69,12 +69,14 @@ class Outcome:
     """What became of the attempt to hand one message over. `ids`: its provider's, of an SMS one for each part.
 
     The event is accepted (with Caveat.IN_DOUBT where nobody knows: it is never sent again), deferred (tried again), or
-    final. `wait`: for how long the other side wants to be left alone, seconds, where it said so.
+    final. `wait`: for how long the other side wants to be left alone, seconds, where it said so. `wishes`: what a
+    refusal says that the person wants.
     """
 
     event: Event
     ids: tuple[str, ...] = ()
     wait: float = 0
+    wishes: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel
 from contacts.sql import array, columns
 from messaging.apply import OURSELVES, Said, apply
+from messaging.bounces.reasons import IN_DOUBT
 from messaging.models import Batch, Content, SendOut
 from messaging.sendouts.contents import Person
 from messaging.sendouts.handover import chosen, holding, sql
@@ -213,7 +214,7 @@ def _record(outcomes: Sequence[Outcome], by_id: dict[int, Loaded], way: Way) -> 
             _execute(LOCK_MESSAGES, [array(by_id)])
         if named:
             _name(named)
-        apply([Said(each.event) for each in outcomes])
+        apply([Said(event) for each in outcomes for event in (each.event, *each.wishes)])
         if needed:
             _execute(sql.PLAN, columns(needed))
 
@@ -288,7 +289,8 @@ def _leave_in_doubt(doubtful: Collection[int], accepted: Kind = Kind.ACCEPTED) -
     now = timezone.now()
     with transaction.atomic():
         apply([
-            Said(Event(OURSELVES, accepted, now, f"{pk} in doubt", pk, caveat=Caveat.IN_DOUBT)) for pk in doubtful
+            Said(Event(OURSELVES, accepted, now, f"{pk} in doubt", pk, reason=IN_DOUBT, caveat=Caveat.IN_DOUBT))
+            for pk in doubtful
         ])  # fmt: skip
         _execute(sql.PLAN, columns((pk, None, None) for pk in doubtful))
 

@@ -29,8 +29,10 @@ AT_ONCE: Final = 8
 NEW_AT_ONCE: Final = 8
 # So many receiving domains are told apart.
 DOMAINS: Final = 12
-# What became of these has a reason that somebody gave.
-REASONED: Final = (Status.SOFT_BOUNCE, Status.HARD_BOUNCE, Status.DEFERRED, Status.FAILED, Status.EXPIRED)
+# What became of these has a reason that somebody gave; of Unknown, those in doubt have one.
+REASONED: Final = (
+    Status.SOFT_BOUNCE, Status.HARD_BOUNCE, Status.DEFERRED, Status.FAILED, Status.EXPIRED, Status.UNKNOWN,
+)  # fmt: skip
 
 
 def look(seconds: float = SECONDS, margin: timedelta = MARGIN) -> int:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import connection
+from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from messaging.bounces.reasons import reason_of
+from messaging.bounces.reasons import IN_DOUBT, reason_of
 from messaging.models import Content, SendOut
 from messaging.sendouts.contents import addresses_of_links
 from messaging.sendouts.outcome import keeping, sql
@@ -157,6 +158,12 @@ def outcome_of(send_out: SendOut, now: datetime | None = None) -> Became | None:
         unsubscribed=heard.of("unsubscribed"),
         complained=heard.of("complained"),
     )
+
+
+def in_doubt(send_out_id: int) -> int:
+    """How many of its messages show Unknown as nobody heard whether they left."""
+    counted = KeyTransform(f"reason/{Status.UNKNOWN}/{IN_DOUBT}", "counts")
+    return Outcome.objects.filter(pk=send_out_id).values_list(counted, flat=True).first() or 0
 
 
 def heard_of(send_out_id: int) -> Heard:

@@ -17,14 +17,17 @@ from urllib.parse import parse_qsl
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
 from messaging import reports
+from messaging.apply import Said, apply
 from messaging.models import Message, Part, SendOut
 from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.providers.generic import gateways
 from messaging.reports import Kept
 from messaging.sendouts.handover import by_gateway, chosen, described, work
 from messaging.sendouts.handover.gateways import GATEWAYS
@@ -412,6 +415,37 @@ def test_connections_are_used_again(api: Api, use: Use) -> None:
     assert len(api.connections) <= 2
 
 
+@pytest.mark.parametrize(
+    ("slug", "answer"),
+    [
+        ("twilio", {"code": 21610, "message": "Attempt to send to unsubscribed recipient"}),
+        ("telnyx", {"errors": [{"code": "40300", "detail": "Blocked due to STOP message"}]}),
+        ("amazon_sms", {"__type": "ConflictException", "Reason": "DESTINATION_PHONE_NUMBER_OPTED_OUT"}),
+    ],
+)
+def test_a_refusal_as_the_person_answered_stop_unsubscribes_them(slug: str, answer: Any, api: Api, use: Use) -> None:
+    use(slug, answer, 400)
+    message = Message.objects.select_related("contact").get(send_out=sent())
+
+    assert message.contact is not None
+    assert (message.status, message.contact.accepts_sms) == ("failed", False)
+    assert message.contact.changes.get(kind="opted_out").why == "unsubscribe"
+
+
+def test_one_in_doubt_is_settled_by_our_token(api: Api, use: Use) -> None:
+    use("elks", None)
+    api.hangs_up = True
+    message = Message.objects.get(send_out=sent())
+    assert (message.provider_message_id, message.reason) == (None, "in_doubt")
+
+    path = by_gateway.callback_of("elks", token_of(message.pk)).partition("engage.example")[2]
+    reports.keep_all([Kept("elks", b"id=s1&status=delivered", "application/x-www-form-urlencoded", path, {})])
+    reports.apply_pending()
+
+    message.refresh_from_db()
+    assert (message.status, message.events.get(kind="delivered").caveat) == ("delivered", "")
+
+
 def test_its_report_finds_the_message_by_our_token(api: Api, use: Use) -> None:
     use("twilio", TAKES["twilio"][0])
     message = Message.objects.get(send_out=sent())
@@ -544,6 +578,26 @@ def test_its_refusals_are_classified_by_the_files_codes(api: Api, ours: Path) ->
     message = Message.objects.get(send_out=sent())
 
     assert (message.status, message.reason, message.diagnostic) == ("hard_bounce", "user_unknown", "no such number")
+
+
+@pytest.mark.parametrize(("is_anonymous", "unmatched"), [(True, 0), (False, 1)])
+def test_one_in_doubt_is_settled_by_number_and_time_where_it_cannot_bring_our_token_back(
+    is_anonymous: bool, unmatched: int, api: Api, ours: Path
+) -> None:
+    text = ours.read_text().replace('reference = "ref"', 'message_id = "id"\nrecipient = "to"')
+    if is_anonymous:
+        text = text.replace('ref = "{token}"', "").replace('report = "{callback}"', "")
+    ours.write_text(text)
+    api.hangs_up = True
+    message = Message.objects.get(send_out=sent())
+
+    gateway = gateways(ours.parent, [])["ours"]
+    raw = Raw(b"id=o7&state=ok&to=46701234560", "", "/webhooks/ours/", timezone.now())
+    with transaction.atomic():
+        assert len(apply([Said(event) for event in gateway.read(raw).events])) == unmatched
+
+    message.refresh_from_db()
+    assert message.status == ("delivered" if is_anonymous else "unknown")
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,24 @@ import json
 import sys
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import smpp34
 from smpplib import consts
 
-from tests.messaging.smpp.pdus import MESSAGE_STATE, NETWORK_ERROR_CODE, RECEIPT, RECEIPTED_MESSAGE_ID
+from tests.messaging.smpp.pdus import (
+    MESSAGE_STATE,
+    NETWORK_ERROR_CODE,
+    RECEIPT,
+    RECEIPTED_MESSAGE_ID,
+    USER_MESSAGE_REFERENCE,
+)
 
 STATES = {"DELIVRD": 2, "EXPIRED": 3, "UNDELIV": 5}
 GSM = 3
+# Numbers whose submit_sm is taken and never answered, so that only the receipt tells; in that of the second one the
+# reference comes back.
+UNANSWERED = ("97", "96")
 
 
 class Smsc:
@@ -44,7 +54,10 @@ class Smsc:
                 print("unbound", flush=True)
             elif not self.hinder(found):
                 number = next(numbers)
-                found.accept(f"{number:X}")
+                if not found.destination_addr.endswith(UNANSWERED):
+                    found.accept(f"{number:X}")
+                else:
+                    self.held.append(found)
                 task = asyncio.create_task(self.report(number, found))
                 self.tasks.add(task)
                 task.add_done_callback(self.tasks.discard)
@@ -72,8 +85,11 @@ class Smsc:
         """As Vonage does: hexadecimal in submit_sm_resp, decimal in the receipt."""
         text = sent.short_message.decode("latin-1")
         state, error, *more = text.split() if text.partition(" ")[0] in STATES else ("DELIVRD", "000")
-        text = f"id:{number} sub:001 dlvrd:001 submit date:2611031130 done date:2611031142 stat:{state} err:{error} text:Hi"
+        now = datetime.now(UTC).strftime("%y%m%d%H%M")
+        text = f"id:{number} sub:001 dlvrd:001 submit date:{now} done date:{now} stat:{state} err:{error} text:Hi"
         tlvs = []
+        if sent.destination_addr.endswith(UNANSWERED[1]):
+            tlvs = [each for each in sent.tlvs if each.tag == USER_MESSAGE_REFERENCE]
         if "tlv" in more:
             text = ""
             tlvs = [

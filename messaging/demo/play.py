@@ -1,39 +1,68 @@
-"""Plays the story from the first contact to the last report, and watches that a worker applies it all."""
+"""Plays the story from the first contact to the last report: each send-out at its time, one after the other.
+
+Send-outs are written and started as on the pages, handed over by the running workers to the try-out receivers, and what
+comes of them comes back by the real ways. In between the time is moved on (clock.py), and it is waited until nothing
+more is to be done at that time: so what was first in the story is first here, and blocks, consents and signs of life
+come about in the order in which they would have.
+"""
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 import requests
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from messaging import tasks
-from messaging.demo import cast, outcome, stage
-from messaging.demo.post import Providers, UnexpectedAnswerError, tell
-from messaging.demo.script import story
-from messaging.demo.stage import Part
-from messaging.models import Message, Report, SendOut
+from messaging.demo import cast, clock, desk, outcome
+from messaging.demo.clock import BusyError
+from messaging.demo.outcome import Part
+from messaging.demo.post import Providers, Said, UnexpectedAnswerError
+from messaging.demo.script import Plan, Scene, span, story
+from messaging.models import DeliveryEvent, Message, Report, SendOut
+from messaging.sendouts.models import State
+from messaging.statuses import GIVES_UP_AFTER, OPEN_STATUSES, Kind, Status
 
 # Without any progress for so long, nobody works.
 PATIENCE_SECONDS: Final = 30
-LOOK_SECONDS: Final = 0.1
+LOOK_SECONDS: Final = 0.05
+# How often workers are reminded of what is to do: the beat would do so every few seconds.
+REMIND_SECONDS: Final = 0.5
+# After each send-out the time stops here, so that people open, and attempts are made again, by and by.
+STOPS: Final = tuple(map(span, ("6m", "1h", "3h", "6h", "20h")))
+# By what one knows that a deed has been heard of.
+HEARD: Final = {
+    "open": {Kind.OPENED}, "apple": {Kind.OPENED}, "click": {Kind.CLICKED},
+    "unsubscribe": {Kind.UNSUBSCRIBED}, "answer": {Kind.UNSUBSCRIBED}, "complaint": {Kind.COMPLAINED},
+    "bounce": {Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE},
+    "receipt": {
+        Kind.DELIVERED, Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE, Kind.FAILED, Kind.EXPIRED, Kind.UNTRACEABLE,
+    },
+}  # fmt: skip
 OTHER_KEYS: Final = (
     "It seems to run with other keys or another PUBLIC_URL than this command. Run both with the same environment; "
     "where 'make run' runs, 'manage.py demo' finds them by itself."
 )
-NO_WORKER: Final = (
-    "No worker seems to be running: for {seconds} seconds nobody has applied a report. Start everything with "
-    "'make run', then repeat this command; it begins afresh."
+STUCK: Final = (
+    "Nothing has moved for {seconds} seconds, and there is still to do: {left}. No worker seems to be running, or it "
+    "is stuck. Start everything with 'make run', then repeat this command; it begins afresh."
 )
 
 
 class DemoError(Exception):
     """What went wrong, and what to do about it, for whoever typed the command."""
+
+
+class Entry(NamedTuple):
+    """Something that happens at a time of the story."""
+
+    at: datetime
+    happens: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -45,12 +74,17 @@ class Play:
     show: Callable[[str], None]
     now: datetime = field(default_factory=timezone.now)
     parts: list[Part] = field(default_factory=list)
+    # Those of which something is still to be heard, and what was posted of each.
+    open_parts: list[Part] = field(default_factory=list)
+    told: set[tuple[int, int]] = field(default_factory=set)
     send_outs: dict[str, SendOut] = field(default_factory=dict)
-    last_report: int = 0
+    orders: list[Message] = field(default_factory=list)
+    ordered_at: datetime = field(default_factory=timezone.now)
+    # The story's present.
+    at: datetime = field(default_factory=timezone.now)
 
     def run(self) -> None:
         """Raises DemoError where it cannot go on, or where something came out otherwise than the story tells."""
-        self.last_report = _last_report()
         try:
             self._play()
         except requests.RequestException as error:
@@ -59,86 +93,226 @@ class Play:
             ) from error
         except UnexpectedAnswerError as error:
             raise DemoError(f"{error} {OTHER_KEYS}") from error
+        except OperationalError as error:
+            raise DemoError(f"The broker of REDIS_URL cannot be reached: {error}") from error
         self._check()
-        cast.enter(story().last, self.now)
+        cast.enter([story().last], 0)
 
     def _play(self) -> None:
         self.providers.post_forgeries()
         self.say("  Forged reports: 2 posted, both refused (403)")
         self._enter()
-        self._act(is_second=False)
-        self._wait_for_giving_up()
-        stage.say_untraceable(self.parts)
-        stage.act_meanwhile(story().cards.values(), self.now)
-        late_from = timezone.now()
-        self._act(is_second=True)
-        stage.set_back_events(self.parts, late_from)
-        stage.set_back_changes()
+        for entry in sorted(self._agenda(), key=lambda each: each.at):
+            self._go_to(entry.at)
+            entry.happens()
+            self._settle()
+        self._go_to(self.now)
+        self._settle()
+        self._tell(is_later=True)
+        self.providers.post_strange()
+        self._settle()
+        clock.count_outcomes(self._world())
+        self.say(f"  {len(self.parts) + len(self.orders)} messages, from {story().plans[0].ago} ago until now")
 
     def _enter(self) -> None:
         people = [person for person in story().cast.values() if person != story().last]
+        self.at = min(plan.sent_at(self.now) for plan in story().plans) - timedelta(minutes=1)
+        self.ordered_at = self.at
         with transaction.atomic():  # one commit instead of hundreds
-            for person in people:
-                cast.enter(person, self.now)
-        self.send_outs = stage.make_send_outs(story().plans, self.now)
-        self.say(f"  Contacts: {len(people) + 1}; send-outs: {len(self.send_outs)}")
+            cast.enter(people, (self.now - self.at).days)
+        self.say(f"  Contacts: {len(people) + 1}; send-outs: {len(story().plans)}")
 
-    def _act(self, *, is_second: bool) -> None:
-        """Hand messages over and let the providers report. In the second act, also what they were late with."""
-        scenes = [scene for scene in story().scenes(self.now) if scene.is_after_meanwhile == is_second]
-        earlier, new = list(self.parts), stage.hand_over(scenes, self.send_outs)
+    def _agenda(self) -> Iterator[Entry]:
+        """What happens when, in no order. A stop at which nothing new can come is no entry."""
+        scenes = story().scenes(self.now)
+        for plan in story().plans:
+            sent_at = plan.sent_at(self.now)
+            mine = [scene for scene in scenes if scene.plan == plan]
+            yield Entry(sent_at, lambda plan=plan, mine=mine: self._send(plan, mine))  # type: ignore[misc]
+            for stop in stops(plan, mine):
+                if sent_at + stop < self.now:
+                    yield Entry(sent_at + stop, self._order)
+        for card in story().cards.values():
+            if done := card.meanwhile:
+                yield Entry(
+                    self.now - done.ago,
+                    lambda card=card, done=done: desk.act(cast.contacts()[card.who], done),  # type: ignore[misc]
+                )
+
+    # What happens.
+
+    def _send(self, plan: Plan, scenes: Sequence[Scene]) -> None:
+        self.show(f"  {plan.sent_at(self.now):%d %B}: {plan.name}")
+        people, actor = cast.contacts(), desk.actors()["marketer"]
+        in_control = {scene.person.name for scene in scenes if scene.plot.left == "control"}
+        kept_out = {scene.person.name for scene in scenes if scene.person.name in story().cards} - in_control
+        control = desk.draw(plan.control, *([people[name].pk for name in names] for names in (in_control, kept_out)))
+        invited = [people[person.name] for person in story().invited(plan, self.now)]
+        made = self.send_outs[plan.id] = desk.write(plan, invited, control, actor)
+        if any(scene.plot.left == "waiting" for scene in scenes):
+            desk.start_and_pause(made, actor)
+        else:
+            desk.start(made, actor)
+        self._wait(lambda: self._unmade(made))
+        by_contact = {message.contact_id: message for message in Message.objects.filter(send_out=made)}
+        new = [Part(scene, by_contact[people[scene.person.name].pk]) for scene in scenes]
         self.parts += new
-        self._tell(new, later=False)
-        if is_second:
-            self._tell([*earlier, *new], later=True)
-            self.providers.post_strange()
-        self._wait_for_worker("Later reports" if is_second else "Reports")
+        self.open_parts += [part for part in new if part.message.status != Status.CONTROL_GROUP]
 
-    def _tell(self, parts: Sequence[Part], *, later: bool) -> None:
-        for posted in tell(self.providers, parts, self.now, later=later):
-            self.show(f"  Reports posted: {posted}")
+    def _order(self) -> None:
+        """Somebody who orders a lot gets the shop's mails once more."""
+        orders = story().orders
+        if self.at - self.ordered_at < orders.every or not all(pk in self.send_outs for pk in orders.mails):
+            return
+        self.ordered_at = self.at
+        for pk in orders.mails:
+            first = Message.objects.get(send_out=self.send_outs[pk])
+            self.orders.append(desk.send_again(first))
 
-    def _wait_for_worker(self, what: str) -> None:
-        """Until none of the reports of this act is new any more."""
-        ours = Report.objects.filter(pk__gt=self.last_report)
-        if not ours.exists():
-            raise DemoError(f"{self.providers.url} took the reports, but not into the database of this command.")
-        posted = ours.count()
+    def _tell(self, *, is_later: bool) -> None:
+        """Post what the providers say by now, or what they were late with."""
+        said = [
+            Said(message.sent_at + line.after, message, number, line)
+            for part in (self.parts if is_later else self.open_parts)
+            for number, line in enumerate(part.scene.plot.lines)
+            if line.is_later == is_later and (part.message.pk, number) not in self.told
+            for message in Message.objects.select_related("address").filter(pk=part.message.pk)
+            if message.sent_at and message.sent_at + line.after <= timezone.now()
+        ]
+        if said:
+            self.providers.tell(said)
+        self.told |= {(each.message.pk, each.number) for each in said}
 
-        def left() -> int:
-            return ours.filter(state=Report.State.NEW).count()
+    # The time.
 
-        self._wait(left, lambda count: f"  {what}: {posted - count} of {posted} applied")
-        self.last_report = _last_report()
+    def _go_to(self, at: datetime) -> None:
+        by = timedelta(seconds=(at - self.at) // timedelta(seconds=1))
+        if by > timedelta():
+            self._pass(by)
+            self.at += by
 
-    def _wait_for_giving_up(self) -> None:
-        """Have the worker give up on what is overdue, as the clock of `make run` has it every minute."""
-        try:
-            tasks.sweep_due.delay()
-        except OperationalError as error:
-            raise DemoError(f"The broker of REDIS_URL cannot be reached: {error}") from error
-        ids = [part.message.pk for part in self.parts]
-        overdue = Message.objects.filter(Q(due_at__lte=timezone.now()), pk__in=ids)
-        self._wait(overdue.count, lambda count: f"  Overdue messages to give up on: {count or 'done'}")
+    def _pass(self, by: timedelta) -> None:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                clock.pass_time(self._world(), by)
+            except BusyError:
+                if time.monotonic() > until:
+                    raise DemoError(STUCK.format(seconds=PATIENCE_SECONDS, left="messages in hand")) from None
+                time.sleep(LOOK_SECONDS)
+            else:
+                return
 
-    def _wait(self, left: Callable[[], int], words: Callable[[int], str]) -> None:
-        best, deadline = left(), time.monotonic() + PATIENCE_SECONDS
-        while best:
-            self.show(words(best))
+    def _world(self) -> clock.World:
+        return clock.world_of(cast.contacts().values(), [made.pk for made in self.send_outs.values()])
+
+    # Waiting.
+
+    def _settle(self) -> None:
+        """Until all is done that is to be done at this time of the story."""
+        self._tell(is_later=False)
+        self._wait(self._left)
+        self._close()
+
+    def _unmade(self, made: SendOut) -> dict[str, int]:
+        is_done = SendOut.objects.filter(pk=made.pk, progress__rows_done_at__isnull=False).exists()
+        is_paused = SendOut.objects.filter(pk=made.pk, state=State.PAUSED).exists()
+        return {} if is_done or is_paused else {"send-outs without all of their messages": 1}
+
+    def _left(self) -> dict[str, int]:
+        """What is still to be done at this time, by what it is."""
+        ours = Message.objects.filter(contact__in=[contact.pk for contact in cast.contacts().values()])
+        numbers = list(ours.filter(status__in=OPEN_STATUSES).values_list("pk", flat=True))
+        now = timezone.now()
+        sending = SendOut.objects.filter(pk__in=[each.pk for each in self.send_outs.values()], state=State.SENDING)
+        return {
+            "send-outs to hand over": sending.count(),
+            "messages to try again": ours.filter(next_attempt_at__lte=now).count(),
+            "messages in hand": clock.in_hand(numbers),
+            "messages to give up on": ours.filter(due_at__lte=now).count(),
+            "reports to apply": Report.objects.filter(state=Report.State.NEW).count(),
+            "answers to come": sum(self._unheard(now).values()),
+        }
+
+    def _unheard(self, now: datetime) -> Counter[int]:
+        """By message, what its person has done by now, and nobody has heard of yet."""
+        sent = self._sent()
+        heard = Counter(DeliveryEvent.objects.filter(message__in=list(sent)).values_list("message", "kind"))
+        found = Counter[int]()
+        for scene, message in self.open_parts:
+            age = now - sent[message.pk] if message.pk in sent else timedelta()
+            done = Counter(deed.what for deed in scene.plot.deeds if scene.fate.due(deed.after) <= age)
+            for kinds, count in _expected(done).items():
+                found[message.pk] += max(0, count - sum(heard[message.pk, kind] for kind in kinds))
+        return found
+
+    def _sent(self) -> dict[int, datetime]:
+        numbers = [part.message.pk for part in self.open_parts]
+        return dict(Message.objects.filter(pk__in=numbers, sent_at__isnull=False).values_list("pk", "sent_at"))
+
+    def _close(self) -> None:
+        """Of some messages nothing more will be heard, as far as the story goes."""
+        now, sent = timezone.now(), self._sent()
+        self.open_parts = [part for part in self.open_parts if not _is_over(part, sent.get(part.message.pk), now)]
+
+    def _wait(self, left: Callable[[], dict[str, int]]) -> None:
+        """Until nothing is left. Raises DemoError where nothing moves."""
+        before, deadline, remind_at = left(), time.monotonic() + PATIENCE_SECONDS, 0.0
+        while any(before.values()):
             if time.monotonic() > deadline:
-                raise DemoError(NO_WORKER.format(seconds=PATIENCE_SECONDS))
+                told = ", ".join(f"{count} {what}" for what, count in before.items() if count)
+                raise DemoError(STUCK.format(seconds=PATIENCE_SECONDS, left=told))
+            if time.monotonic() > remind_at:
+                _remind(before)
+                remind_at = time.monotonic() + REMIND_SECONDS
             time.sleep(LOOK_SECONDS)
-            count = left()
-            if count < best:
-                best, deadline = count, time.monotonic() + PATIENCE_SECONDS
-        self.say(words(0))
+            now = left()
+            if now != before:
+                before, deadline = now, time.monotonic() + PATIENCE_SECONDS
 
     def _check(self) -> None:
-        wrong = outcome.mismatches(self.parts)
+        wrong = outcome.mismatches(self.parts, self.orders)
         if wrong:
             told = "\n".join(f"  {words}" for words in wrong[:20])
             raise DemoError(f"{len(wrong)} things came out otherwise than the story tells:\n{told}")
 
 
-def _last_report() -> int:
-    return Report.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+def stops(plan: Plan, scenes: Iterable[Scene]) -> Iterator[timedelta]:
+    """How long after a send-out something new can have come: a deed, a report, another attempt, our giving up."""
+    plots = [(scene.fate, scene.plot) for scene in scenes]
+    afters = [fate.due(deed.after) for fate, plot in plots for deed in plot.deeds]
+    afters += [line.after for _fate, plot in plots for line in plot.lines if not line.is_later]
+    is_put_off = any(answer.startswith("4") for _fate, plot in plots for answer in plot.answers)
+    before = timedelta()
+    for stop in STOPS:
+        if is_put_off or any(before < after <= stop for after in afters):
+            yield stop
+        before = stop
+    if any(plot.gives_up for _fate, plot in plots):
+        yield GIVES_UP_AFTER[plan.channel] + timedelta(minutes=1)
+
+
+def _expected(done: Counter[str]) -> Counter[frozenset[Kind]]:
+    """How many events of which kinds tell of these deeds."""
+    found = Counter[frozenset[Kind]]()
+    for what, count in done.items():
+        found[frozenset(HEARD[what])] += count
+    return found
+
+
+def _is_over(part: Part, sent_at: datetime | None, now: datetime) -> bool:
+    plot, fate = part.scene.plot, part.scene.fate
+    afters = [fate.due(deed.after) for deed in plot.deeds] + [line.after for line in plot.lines if not line.is_later]
+    return sent_at is not None and all(sent_at + after <= now for after in afters)
+
+
+def _remind(left: dict[str, int]) -> None:
+    """Have the workers do at once what the beat would have them do soon. Raises OperationalError."""
+    if left.get("send-outs to hand over") or left.get("send-outs without all of their messages"):
+        tasks.tend_send_outs.delay()
+    if left.get("messages to try again"):
+        tasks.try_again.delay()
+    if left.get("messages to give up on"):
+        tasks.sweep_due.delay()
+    if left.get("reports to apply") or left.get("answers to come"):
+        tasks.apply_reports.delay()

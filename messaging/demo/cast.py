@@ -84,10 +84,8 @@ def clear() -> None:
     messages.delete()
     _clear_send_outs(SendOut.objects.filter(pk__in=send_outs, message=None))
     Contact.objects.filter(pk__in=ours).delete()
-    unused = Address.objects.filter(
-        pk__in=addresses, message=None, contacts_by_email=None, contacts_by_mobile=None, listedaddress=None
-    ).values_list("pk", flat=True)
-    _forget(list(unused))
+    unused = Address.objects.filter(pk__in=addresses, message=None, contacts_by_email=None, contacts_by_mobile=None)
+    _forget(list(unused.values_list("pk", flat=True)))
 
 
 def _unsent() -> set[int]:
@@ -118,5 +116,7 @@ def _addresses_of(contact_ids: list[int]) -> set[int]:
 
 
 def _forget(address_ids: list[int]) -> None:
+    """What is on a list of somebody's stays, as if nothing had ever been sent there."""
     Block.objects.filter(address__in=address_ids).delete()
-    Address.objects.filter(pk__in=address_ids).delete()
+    Address.objects.filter(pk__in=address_ids).update(lifted_at=None)
+    Address.objects.filter(pk__in=address_ids, listedaddress=None).delete()

@@ -54,14 +54,14 @@ STAYS: Final[Mapping[str, str]] = {
     "Tally": "counts reports by when they came in",
     "UnlistedCode": "as the reports that have it",
     "Alarm": "about the flow of reports",
-    "Stretch": "says what is still to be counted",
     "Heard": "counted anew from the moved events by count_outcomes",
+    "Stretch": "says what is still to be counted",
     "ReadUpTo": "about the flow of events, of all send-outs",
-    "Pace": "the demo has nobody who asks for patience",
-    "MasterControl": "the demo sets none", "BlockRule": "the demo sets none", "OutageRule": "the demo sets none",
-    "Outage": "the demo has none",
-    "BlockImport": "the demo has none", "BulkLift": "the demo has none", "ImportPart": "the demo has none",
-}  # fmt: skip
+    "Pace": "nobody in the demo asks for patience",
+} | dict.fromkeys(
+    ("MasterControl", "BlockRule", "OutageRule", "Outage", "BlockImport", "BulkLift", "ImportRow"),
+    "there is none of the demo's",
+)
 # A message that a worker has in hand: marked, and nothing recorded of that attempt yet.
 IN_HAND: Final = """
 SELECT count(*) FROM messaging_message m WHERE m.id = ANY(%s::bigint[]) AND m.status IN ('waiting', 'deferred')
@@ -98,7 +98,7 @@ def world_of(contacts: Iterable[Contact], send_outs: Iterable[int]) -> World:
 
 @transaction.atomic
 def pass_time(world: World, by: timedelta) -> None:
-    """Let `by` (whole seconds) go by. All of it or nothing. Raises BusyError."""
+    """Let so much time go by. All of it or nothing. Raises BusyError."""
     _lock(world)
     for model, fields in MOVES.items():
         moved: dict[str, Any] = {field: F(field) - by for field in fields}

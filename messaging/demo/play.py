@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 import requests
@@ -23,18 +24,20 @@ from messaging.demo import cast, clock, desk, outcome
 from messaging.demo.clock import BusyError
 from messaging.demo.outcome import Part
 from messaging.demo.post import Providers, Said, UnexpectedAnswerError
-from messaging.demo.script import Plan, Scene, span, story
+from messaging.demo.script import Fate, Meanwhile, Plan, Scene, span, story
 from messaging.models import DeliveryEvent, Message, Report, SendOut
 from messaging.sendouts.models import State
 from messaging.statuses import GIVES_UP_AFTER, OPEN_STATUSES, Kind, Status
 
 # Without any progress for so long, nobody works.
-PATIENCE_SECONDS: Final = 30
+PATIENCE_SECONDS: Final = 60
 LOOK_SECONDS: Final = 0.05
 # How often workers are reminded of what is to do: the beat would do so every few seconds.
-REMIND_SECONDS: Final = 0.5
+REMIND_SECONDS: Final = 0.2
 # After each send-out the time stops here, so that people open, and attempts are made again, by and by.
 STOPS: Final = tuple(map(span, ("6m", "1h", "3h", "6h", "20h")))
+# A send-out takes a moment to hand over; what is to follow after an hour is due then for all of it.
+SLACK: Final = timedelta(minutes=1)
 # By what one knows that a deed has been heard of.
 HEARD: Final = {
     "open": {Kind.OPENED}, "apple": {Kind.OPENED}, "click": {Kind.CLICKED},
@@ -59,10 +62,10 @@ class DemoError(Exception):
 
 
 class Entry(NamedTuple):
-    """Something that happens at a time of the story."""
+    """Something that people at Engage do at a time of the story; empty: it is only seen what has come by then."""
 
     at: datetime
-    happens: Callable[[], None]
+    happens: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -78,10 +81,8 @@ class Play:
     open_parts: list[Part] = field(default_factory=list)
     told: set[tuple[int, int]] = field(default_factory=set)
     send_outs: dict[str, SendOut] = field(default_factory=dict)
-    orders: list[Message] = field(default_factory=list)
-    ordered_at: datetime = field(default_factory=timezone.now)
-    # The story's present.
-    at: datetime = field(default_factory=timezone.now)
+    # How far the story's present lies behind ours.
+    behind: timedelta = timedelta()
 
     def run(self) -> None:
         """Raises DemoError where it cannot go on, or where something came out otherwise than the story tells."""
@@ -101,25 +102,26 @@ class Play:
     def _play(self) -> None:
         self.providers.post_forgeries()
         self.say("  Forged reports: 2 posted, both refused (403)")
+        self.providers.post_strange()
+        self.say("  Reports about nobody's message: 2, and one that breaks off")
         self._enter()
         for entry in sorted(self._agenda(), key=lambda each: each.at):
             self._go_to(entry.at)
-            entry.happens()
+            if entry.happens:
+                entry.happens()
             self._settle()
-        self._go_to(self.now)
+        self._go_to(timezone.now())
         self._settle()
         self._tell(is_later=True)
-        self.providers.post_strange()
         self._settle()
         clock.count_outcomes(self._world())
-        self.say(f"  {len(self.parts) + len(self.orders)} messages, from {story().plans[0].ago} ago until now")
+        self.say(f"  {len(self.parts)} messages, from {story().plans[0].ago} ago until now")
 
     def _enter(self) -> None:
         people = [person for person in story().cast.values() if person != story().last]
-        self.at = min(plan.sent_at(self.now) for plan in story().plans) - timedelta(minutes=1)
-        self.ordered_at = self.at
+        self.behind = self.now - min(plan.sent_at(self.now) for plan in story().plans)
         with transaction.atomic():  # one commit instead of hundreds
-            cast.enter(people, (self.now - self.at).days)
+            cast.enter(people, self.behind.days)
         self.say(f"  Contacts: {len(people) + 1}; send-outs: {len(story().plans)}")
 
     def _agenda(self) -> Iterator[Entry]:
@@ -128,16 +130,11 @@ class Play:
         for plan in story().plans:
             sent_at = plan.sent_at(self.now)
             mine = [scene for scene in scenes if scene.plan == plan]
-            yield Entry(sent_at, lambda plan=plan, mine=mine: self._send(plan, mine))  # type: ignore[misc]
-            for stop in stops(plan, mine):
-                if sent_at + stop < self.now:
-                    yield Entry(sent_at + stop, self._order)
+            yield Entry(sent_at, partial(self._send, plan, mine))
+            yield from (Entry(sent_at + stop) for stop in stops(plan, mine) if sent_at + stop < self.now)
         for card in story().cards.values():
             if done := card.meanwhile:
-                yield Entry(
-                    self.now - done.ago,
-                    lambda card=card, done=done: desk.act(cast.contacts()[card.who], done),  # type: ignore[misc]
-                )
+                yield Entry(self.now - done.ago, partial(self._act, card.who, done))
 
     # What happens.
 
@@ -155,19 +152,26 @@ class Play:
             desk.start(made, actor)
         self._wait(lambda: self._unmade(made))
         by_contact = {message.contact_id: message for message in Message.objects.filter(send_out=made)}
-        new = [Part(scene, by_contact[people[scene.person.name].pk]) for scene in scenes]
-        self.parts += new
-        self.open_parts += [part for part in new if part.message.status != Status.CONTROL_GROUP]
+        if self._has_time_to_come(plan) and plan.id not in story().orders.mails:
+            self._order()
+        self._follow([Part(scene, by_contact[people[scene.person.name].pk]) for scene in scenes])
+
+    def _act(self, who: str, done: Meanwhile) -> None:
+        desk.act(cast.contacts()[who], done)
+
+    def _has_time_to_come(self, plan: Plan) -> bool:
+        """Whatever is sent with it is through by the end."""
+        return plan.sent_at(self.now) + STOPS[-1] < self.now
 
     def _order(self) -> None:
         """Somebody who orders a lot gets the shop's mails once more."""
-        orders = story().orders
-        if self.at - self.ordered_at < orders.every or not all(pk in self.send_outs for pk in orders.mails):
-            return
-        self.ordered_at = self.at
-        for pk in orders.mails:
-            first = Message.objects.get(send_out=self.send_outs[pk])
-            self.orders.append(desk.send_again(first))
+        for part in list(self.parts):
+            if part.scene.plan.id in story().orders.mails and part.message.send_out_id:
+                self._follow([Part(part.scene, desk.send_again(part.message))])
+
+    def _follow(self, parts: Sequence[Part]) -> None:
+        self.parts += parts
+        self.open_parts += [part for part in parts if part.message.status != Status.CONTROL_GROUP]
 
     def _tell(self, *, is_later: bool) -> None:
         """Post what the providers say by now, or what they were late with."""
@@ -186,10 +190,10 @@ class Play:
     # The time.
 
     def _go_to(self, at: datetime) -> None:
-        by = timedelta(seconds=(at - self.at) // timedelta(seconds=1))
-        if by > timedelta():
-            self._pass(by)
-            self.at += by
+        present = timezone.now() - self.behind
+        if at > present:
+            self._pass(at - present)
+            self.behind -= at - present
 
     def _pass(self, by: timedelta) -> None:
         until = time.monotonic() + PATIENCE_SECONDS
@@ -248,12 +252,25 @@ class Play:
 
     def _sent(self) -> dict[int, datetime]:
         numbers = [part.message.pk for part in self.open_parts]
-        return dict(Message.objects.filter(pk__in=numbers, sent_at__isnull=False).values_list("pk", "sent_at"))
+        sent = Message.objects.filter(pk__in=numbers).values_list("pk", "sent_at")
+        return {pk: sent_at for pk, sent_at in sent if sent_at is not None}
 
     def _close(self) -> None:
         """Of some messages nothing more will be heard, as far as the story goes."""
         now, sent = timezone.now(), self._sent()
-        self.open_parts = [part for part in self.open_parts if not _is_over(part, sent.get(part.message.pk), now)]
+        unheard = self._unheard(now)
+        self.open_parts = [
+            part
+            for part in self.open_parts
+            if part.message.pk not in sent
+            or unheard[part.message.pk]
+            or self._untold(part)
+            or any(sent[part.message.pk] + after > now for after in _afters(part.scene.fate))
+        ]
+
+    def _untold(self, part: Part) -> bool:
+        lines = enumerate(part.scene.plot.lines)
+        return any(not line.is_later and (part.message.pk, number) not in self.told for number, line in lines)
 
     def _wait(self, left: Callable[[], dict[str, int]]) -> None:
         """Until nothing is left. Raises DemoError where nothing moves."""
@@ -271,7 +288,7 @@ class Play:
                 before, deadline = now, time.monotonic() + PATIENCE_SECONDS
 
     def _check(self) -> None:
-        wrong = outcome.mismatches(self.parts, self.orders)
+        wrong = outcome.mismatches(self.parts)
         if wrong:
             told = "\n".join(f"  {words}" for words in wrong[:20])
             raise DemoError(f"{len(wrong)} things came out otherwise than the story tells:\n{told}")
@@ -279,17 +296,16 @@ class Play:
 
 def stops(plan: Plan, scenes: Iterable[Scene]) -> Iterator[timedelta]:
     """How long after a send-out something new can have come: a deed, a report, another attempt, our giving up."""
-    plots = [(scene.fate, scene.plot) for scene in scenes]
-    afters = [fate.due(deed.after) for fate, plot in plots for deed in plot.deeds]
-    afters += [line.after for _fate, plot in plots for line in plot.lines if not line.is_later]
-    is_put_off = any(answer.startswith("4") for _fate, plot in plots for answer in plot.answers)
+    fates = [scene.fate for scene in scenes]
+    afters = [after for fate in fates for after in _afters(fate)]
+    is_put_off = any(answer.startswith("4") for fate in fates for answer in fate.plot.answers)
     before = timedelta()
     for stop in STOPS:
         if is_put_off or any(before < after <= stop for after in afters):
-            yield stop
+            yield stop + SLACK
         before = stop
-    if any(plot.gives_up for _fate, plot in plots):
-        yield GIVES_UP_AFTER[plan.channel] + timedelta(minutes=1)
+    if any(fate.plot.gives_up for fate in fates):
+        yield GIVES_UP_AFTER[plan.channel] + SLACK
 
 
 def _expected(done: Counter[str]) -> Counter[frozenset[Kind]]:
@@ -300,10 +316,10 @@ def _expected(done: Counter[str]) -> Counter[frozenset[Kind]]:
     return found
 
 
-def _is_over(part: Part, sent_at: datetime | None, now: datetime) -> bool:
-    plot, fate = part.scene.plot, part.scene.fate
-    afters = [fate.due(deed.after) for deed in plot.deeds] + [line.after for line in plot.lines if not line.is_later]
-    return sent_at is not None and all(sent_at + after <= now for after in afters)
+def _afters(fate: Fate) -> list[timedelta]:
+    """How long after sending something is to be heard."""
+    lines = [line.after for line in fate.plot.lines if not line.is_later]
+    return [fate.due(deed.after) for deed in fate.plot.deeds] + lines
 
 
 def _remind(left: dict[str, int]) -> None:

@@ -107,7 +107,7 @@ class Providers:
         self._post(path, twilio.body_of(form), headers, FORBIDDEN)
 
     def post_strange(self) -> None:
-        """A report about a message that nobody knows, and one that breaks off in the middle."""
+        """Reports about messages that nobody knows, and one that breaks off in the middle."""
         now, unknown = timezone.now(), sendgrid.new_id("a message of another system")
         event = sendgrid.event(
             "delivered", to="somebody.else@example.com", at=now, token="1-of-another-system", message_id=unknown,  # noqa: S106
@@ -115,6 +115,8 @@ class Providers:
         )  # fmt: skip
         self.post_batch([event])
         self.post_raw_batch(b'[{"email":"somebody.else@example.com","timestamp":1793700000,"event":"deliv')
+        form = twilio.callback("delivered", sid=twilio.new_sid("of another system"), to="+447700900999", at=now)
+        self.post_callback("1-of-another-system", form)
 
     def _post(self, path: str, body: bytes, headers: dict[str, str], expected: int) -> None:
         answer = self.session.post(self.url + path, data=body, headers=headers, timeout=30, allow_redirects=False)

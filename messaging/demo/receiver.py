@@ -12,13 +12,13 @@ import re
 import smtplib
 import tomllib
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import format_datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -124,10 +124,8 @@ class Receiver:
         task.add_done_callback(self._later.discard)
 
 
-class Act(Protocol):
-    """What somebody does with a mail. `words`: what a bounce says."""
-
-    async def __call__(self, home: Listener, address: str, envelope: Envelope, words: str) -> None: ...
+# What somebody does with a mail. The last argument: what a bounce says.
+Act = Callable[[Listener, str, Envelope, str], Coroutine[Any, Any, None]]
 
 
 class Afterwards(NamedTuple):

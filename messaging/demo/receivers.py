@@ -1,9 +1,17 @@
-"""Where the try-out receivers are to listen, by the settings of the ways out: on this machine, and nowhere else."""
+"""The try-out receivers, where the settings of the ways out lead: on this machine, and nowhere else."""
 
+import asyncio
 import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
+from aiosmtpd.smtp import SMTP
 from django.conf import settings
 
+from messaging.demo.living import Calendar
+from messaging.demo.phones import Session
+from messaging.demo.receiver import Receiver
 from messaging.sendouts.handover.routes import Direct
 from messaging.sendouts.handover.sms_routes import Smpp
 from messaging.smpp.connections import Connection
@@ -29,3 +37,19 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[None]:
+    """All of them listen within the block. Raises OSError where somebody else does."""
+    loop, calendar = asyncio.get_running_loop(), Calendar()
+    async with AsyncExitStack() as open_ones:
+        open_ones.push_async_callback(calendar.close)
+        if (route := mail()) is not None:
+            receiver = Receiver(settings.BOUNCE_LISTENERS[0], calendar)
+            say = partial(SMTP, receiver, hostname="tryout.localhost", enable_SMTPUTF8=True)
+            await open_ones.enter_async_context(await loop.create_server(say, route.host, route.port))
+        for each in phones():
+            server = await loop.create_server(partial(Session, calendar), each.host, each.port)
+            await open_ones.enter_async_context(server)
+        yield

@@ -170,11 +170,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Somebody who orders a lot: the mails of these send-outs, sent again that often."""
+    """Somebody who orders a lot, and the send-outs whose mails are sent again each time."""
 
     who: str
     mails: tuple[str, ...]
-    every: timedelta
 
 
 class Fate(NamedTuple):
@@ -278,7 +277,7 @@ def story() -> Story:
         },
         plans=tuple(Plan(**table | {"channel": Channel(table["channel"])}) for table in told["send_out"]),
         cards={table["who"]: Card.from_table(table) for table in told["card"]},
-        orders=Orders(orders["who"], tuple(orders["mails"]), span(orders["every"])),
+        orders=Orders(orders["who"], tuple(orders["mails"])),
         chances=told["chances"],
     )  # fmt: skip
 

@@ -113,4 +113,4 @@ def page(card: Card, contact: Contact) -> str:
 
 def summary(play: Play) -> str:
     kinds = outcome.tally(play.parts)
-    return f"{len(play.parts) + len(play.orders)} messages of {len(play.send_outs)} send-outs in {len(kinds)} statuses"
+    return f"{len(play.parts)} messages of {len(play.send_outs)} send-outs in {len(kinds)} statuses"

@@ -5,18 +5,12 @@
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
-from aiosmtpd.smtp import SMTP
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from messaging.demo.living import Calendar
-from messaging.demo.phones import Session
-from messaging.demo.receiver import Receiver
-from messaging.demo.receivers import mail, phones
+from messaging.demo.receivers import listening, mail, phones
 
 
 class Command(BaseCommand):
@@ -40,17 +34,5 @@ async def serve() -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    calendar = Calendar()
-    async with AsyncExitStack() as open_ones:
-        open_ones.push_async_callback(calendar.close)
-        if (route := mail()) is not None:
-            receiver = Receiver(settings.BOUNCE_LISTENERS[0], calendar)
-            await open_ones.enter_async_context(
-                await loop.create_server(
-                    lambda: SMTP(receiver, hostname="tryout.localhost", enable_SMTPUTF8=True), route.host, route.port
-                )
-            )
-        for each in phones():
-            server = await loop.create_server(partial(Session, calendar), each.host, each.port)
-            await open_ones.enter_async_context(server)
+    async with listening():
         await stop.wait()

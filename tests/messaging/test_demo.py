@@ -323,7 +323,7 @@ def check_fold() -> None:
     """However much the time was moved on: what a message shows is what its events add up to."""
     for message in Message.objects.exclude(status=Status.CONTROL_GROUP).prefetch_related("events"):
         events = [
-            Event(each.provider, Kind(each.kind), each.occurred_at, str(each.pk), is_automatic=each.is_automatic)
+            Event(each.provider, Kind(each.kind), each.occurred_at, str(each.key), is_automatic=each.is_automatic)
             for each in message.events.all()
         ]
         found = fold(Channel(message.channel), events, message.parts)
@@ -368,7 +368,7 @@ def check_history() -> None:
 def check_blocks() -> None:
     """A block starts with the hard bounce that proves it, and whatever arrived at the address came before."""
     for block in Block.objects.all():
-        proof = DeliveryEvent.objects.get(key=str(block.event_key))
+        proof = DeliveryEvent.objects.get(message=block.message_id, key=str(block.event_key))
         assert (proof.kind, proof.occurred_at) == (Kind.HARD_BOUNCE, block.started_at)
         assert block.life_at is None
         assert block.alive_at is None or block.alive_at < block.started_at

@@ -6,7 +6,6 @@ more is to be done at that time: so what was first in the story is first here, a
 come about in the order in which they would have.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,21 +18,16 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from messaging import tasks
 from messaging.demo import cast, clock, desk, outcome
 from messaging.demo.clock import BusyError
 from messaging.demo.outcome import Part
 from messaging.demo.post import Providers, Said, UnexpectedAnswerError
 from messaging.demo.script import Fate, Meanwhile, Plan, Scene, span, story
+from messaging.demo.waiting import HAND_OVER, IN_HAND, INBOX, OVERDUE, RETRIES, ROWS, UNHEARD, DemoError, wait
 from messaging.models import DeliveryEvent, Message, Report, SendOut
 from messaging.sendouts.models import State
 from messaging.statuses import GIVES_UP_AFTER, OPEN_STATUSES, Kind, Status
 
-# Without any progress for so long, nobody works.
-PATIENCE_SECONDS: Final = 60
-LOOK_SECONDS: Final = 0.05
-# How often workers are reminded of what is to do: the beat would do so every few seconds.
-REMIND_SECONDS: Final = 0.2
 # After each send-out the time stops here, so that people open, and attempts are made again, by and by.
 STOPS: Final = tuple(map(span, ("6m", "1h", "3h", "6h", "20h")))
 # A send-out takes a moment to hand over; what is to follow after an hour is due then for all of it.
@@ -51,14 +45,6 @@ OTHER_KEYS: Final = (
     "It seems to run with other keys or another PUBLIC_URL than this command. Run both with the same environment; "
     "where 'make run' runs, 'manage.py demo' finds them by itself."
 )
-STUCK: Final = (
-    "Nothing has moved for {seconds} seconds, and there is still to do: {left}. No worker seems to be running, or it "
-    "is stuck. Start everything with 'make run', then repeat this command; it begins afresh."
-)
-
-
-class DemoError(Exception):
-    """What went wrong, and what to do about it, for whoever typed the command."""
 
 
 class Entry(NamedTuple):
@@ -150,7 +136,7 @@ class Play:
             desk.start_and_pause(made, actor)
         else:
             desk.start(made, actor)
-        self._wait(lambda: self._unmade(made))
+        wait(lambda: self._unmade(made))
         by_contact = {message.contact_id: message for message in Message.objects.filter(send_out=made)}
         if self._has_time_to_come(plan) and plan.id not in story().orders.mails:
             self._order()
@@ -196,14 +182,11 @@ class Play:
             self.behind -= at - present
 
     def _pass(self, by: timedelta) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 clock.pass_time(self._world(), by)
             except BusyError:
-                if time.monotonic() > until:
-                    raise DemoError(STUCK.format(seconds=PATIENCE_SECONDS, left="messages in hand")) from None
-                time.sleep(LOOK_SECONDS)
+                wait(self._left)
             else:
                 return
 
@@ -215,13 +198,13 @@ class Play:
     def _settle(self) -> None:
         """Until all is done that is to be done at this time of the story."""
         self._tell(is_later=False)
-        self._wait(self._left)
+        wait(self._left)
         self._close()
 
     def _unmade(self, made: SendOut) -> dict[str, int]:
         is_done = SendOut.objects.filter(pk=made.pk, progress__rows_done_at__isnull=False).exists()
         is_paused = SendOut.objects.filter(pk=made.pk, state=State.PAUSED).exists()
-        return {} if is_done or is_paused else {"send-outs without all of their messages": 1}
+        return {} if is_done or is_paused else {ROWS: 1}
 
     def _left(self) -> dict[str, int]:
         """What is still to be done at this time, by what it is."""
@@ -230,12 +213,12 @@ class Play:
         now = timezone.now()
         sending = SendOut.objects.filter(pk__in=[each.pk for each in self.send_outs.values()], state=State.SENDING)
         return {
-            "send-outs to hand over": sending.count(),
-            "messages to try again": ours.filter(next_attempt_at__lte=now).count(),
-            "messages in hand": clock.in_hand(numbers),
-            "messages to give up on": ours.filter(due_at__lte=now).count(),
-            "reports to apply": Report.objects.filter(state=Report.State.NEW).count(),
-            "answers to come": sum(self._unheard(now).values()),
+            HAND_OVER: sending.count(),
+            RETRIES: ours.filter(next_attempt_at__lte=now).count(),
+            IN_HAND: clock.in_hand(numbers),
+            OVERDUE: ours.filter(due_at__lte=now).count(),
+            INBOX: Report.objects.filter(state=Report.State.NEW).count(),
+            UNHEARD: sum(self._unheard(now).values()),
         }
 
     def _unheard(self, now: datetime) -> Counter[int]:
@@ -272,21 +255,6 @@ class Play:
         lines = enumerate(part.scene.plot.lines)
         return any(not line.is_later and (part.message.pk, number) not in self.told for number, line in lines)
 
-    def _wait(self, left: Callable[[], dict[str, int]]) -> None:
-        """Until nothing is left. Raises DemoError where nothing moves."""
-        before, deadline, remind_at = left(), time.monotonic() + PATIENCE_SECONDS, 0.0
-        while any(before.values()):
-            if time.monotonic() > deadline:
-                told = ", ".join(f"{count} {what}" for what, count in before.items() if count)
-                raise DemoError(STUCK.format(seconds=PATIENCE_SECONDS, left=told))
-            if time.monotonic() > remind_at:
-                _remind(before)
-                remind_at = time.monotonic() + REMIND_SECONDS
-            time.sleep(LOOK_SECONDS)
-            now = left()
-            if now != before:
-                before, deadline = now, time.monotonic() + PATIENCE_SECONDS
-
     def _check(self) -> None:
         wrong = outcome.mismatches(self.parts)
         if wrong:
@@ -320,15 +288,3 @@ def _afters(fate: Fate) -> list[timedelta]:
     """How long after sending something is to be heard."""
     lines = [line.after for line in fate.plot.lines if not line.is_later]
     return [fate.due(deed.after) for deed in fate.plot.deeds] + lines
-
-
-def _remind(left: dict[str, int]) -> None:
-    """Have the workers do at once what the beat would have them do soon. Raises OperationalError."""
-    if left.get("send-outs to hand over") or left.get("send-outs without all of their messages"):
-        tasks.tend_send_outs.delay()
-    if left.get("messages to try again"):
-        tasks.try_again.delay()
-    if left.get("messages to give up on"):
-        tasks.sweep_due.delay()
-    if left.get("reports to apply") or left.get("answers to come"):
-        tasks.apply_reports.delay()

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db import connection
 
 from messaging.demo import cast, sendgrid
-from messaging.demo.play import DemoError
 from messaging.demo.post import Keys
 from messaging.demo.receivers import mail, phones
+from messaging.demo.waiting import DemoError
 
 # So long what was started together may take to come up.
 START_SECONDS = 20

@@ -26,7 +26,7 @@ from engage.run import free_ports
 from messaging import reports, sweep
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import REASONS
-from messaging.demo import cast, phones, play, preconditions, receivers, sendgrid, tryout, twilio
+from messaging.demo import cast, phones, play, preconditions, receivers, sendgrid, tryout, twilio, waiting
 from messaging.demo.post import Keys, Said, callback_of, event_of
 from messaging.demo.script import Person, Plan, Plot, Scene, Story, story
 from messaging.inbox import Inbox
@@ -500,7 +500,7 @@ def test_it_does_not_mix_with_real_contacts_unasked(live_server: LiveServer) -> 
 
 @pytest.mark.usefixtures("world", "password", "short_story")
 def test_it_says_that_no_worker_runs(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.3)
 
     with pytest.raises(CommandError, match="No worker seems to be running"):
         run(live_server.url)

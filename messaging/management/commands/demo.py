@@ -11,9 +11,10 @@ from django.urls import reverse
 
 from contacts.models import Contact
 from messaging.demo import cast, outcome, preconditions, tryout
-from messaging.demo.play import DemoError, Play
+from messaging.demo.play import Play
 from messaging.demo.post import Providers
 from messaging.demo.script import Card, story
+from messaging.demo.waiting import DemoError
 from messaging.models import Message
 
 TABS: Final = {"messages": "messaging:tab", "history": "contacts:history"}

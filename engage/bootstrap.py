@@ -75,15 +75,20 @@ def refuse_second_instance() -> None:
 
 
 def running_instance(var: Path) -> str:
-    """What the running instance wrote into its lock, or nothing."""
+    """Address and process of the running instance, or nothing."""
+    return (said_by_running_instance(var) or [""])[0]
+
+
+def said_by_running_instance(var: Path) -> list[str]:
+    """The lines that it wrote into its lock: its address and process, then settings that it made up, NAME=value."""
     try:
         with (var / "run.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         pass
     except BlockingIOError:
-        return (var / "run.lock").read_text().strip()
-    return ""
+        return (var / "run.lock").read_text().splitlines()
+    return []
 
 
 def refuse_taken_port(host: str, port: int) -> None:

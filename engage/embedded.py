@@ -71,15 +71,18 @@ def environment() -> Iterator[None]:
             for server in missing_servers(var):
                 stack.enter_context(server.attached_or_running())
             keys.fill(var)
-            fill_address(var)
+            fill_from_running_instance(var)
         yield
 
 
-def fill_address(var: Path) -> None:
-    """The one that a `make run` on the same var/ goes by, so that a second terminal signs and links alike."""
-    public_url = bootstrap.running_instance(var).split(" ")[0]
-    if public_url:
-        os.environ.setdefault("PUBLIC_URL", public_url)
+def fill_from_running_instance(var: Path) -> None:
+    """The address that a `make run` on the same var/ goes by, and where it sends: so a second terminal signs, links and
+    sends alike."""
+    address, *settings = bootstrap.said_by_running_instance(var) or [""]
+    if address:
+        os.environ.setdefault("PUBLIC_URL", address.split(" ")[0])
+    for name, _, value in (line.partition("=") for line in settings):
+        os.environ.setdefault(name, value)
 
 
 @contextmanager

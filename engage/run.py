@@ -151,23 +151,28 @@ def fill_environment(var: Path) -> None:
     os.environ["VAR_DIR"] = str(var)
     os.environ.setdefault("PUBLIC_URL", address())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
-    fill_in_the_world()
+    world = missing_world()
+    os.environ.update(world)
+    with (var / "run.lock").open("a") as lock:  # for a second terminal
+        lock.writelines(f"{name}={value}\n" for name, value in world.items())
 
 
-def fill_in_the_world() -> None:
+def missing_world() -> dict[str, str]:
     """Where nobody has said how emails or SMS leave: a receiver of ours stands in for everybody's, and its bounces and
     receipts come home.
 
     docs/marketers.md, Trying it out.
     """
     receiver, bounces, phones = free_ports(3)
+    world = {}
     if not (os.environ.get("EMAIL_ROUTE") or os.environ.get("BOUNCE_LISTEN")):
-        os.environ["EMAIL_ROUTE"] = f"{TRY_OUT}{receiver}"
-        os.environ["BOUNCE_LISTEN"] = f"smtp://127.0.0.1:{bounces}"
-        os.environ.setdefault("BOUNCE_DOMAIN", "bounces.localhost")
+        world["EMAIL_ROUTE"] = f"{TRY_OUT}{receiver}"
+        world["BOUNCE_LISTEN"] = f"smtp://127.0.0.1:{bounces}"
+        world["BOUNCE_DOMAIN"] = os.environ.get("BOUNCE_DOMAIN") or "bounces.localhost"
     if not (os.environ.get("SMS_ROUTE") or os.environ.get("SMPP_URLS")):
-        os.environ["SMPP_URLS"] = f"{TRY_OUT_SMS}{phones}/tryout?codes=map"
-        os.environ["SMS_ROUTE"] = "smpp:tryout"
+        world["SMPP_URLS"] = f"{TRY_OUT_SMS}{phones}/tryout?codes=map"
+        world["SMS_ROUTE"] = "smpp:tryout"
+    return world
 
 
 def free_ports(count: int) -> list[int]:

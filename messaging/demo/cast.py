@@ -1,18 +1,20 @@
 """The demo's log-ins and contacts: make them, find them again, and take away what an earlier demo left."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Final
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from contacts.history import save_contact
 from contacts.models import Address, Block, Change, Contact
 from messaging.demo import tryout
 from messaging.demo.script import Person, story
-from messaging.models import DeliveryEvent, Message, Report, SendOut
+from messaging.models import AddressList, Content, DeliveryEvent, Message, Movement, Part, Report, SendOut
 
 LOG_INS: Final = {"marketer": "Marketers", "administrator": "Administrators", "support": "Support"}
 # By it a demo log-in is told from a real person's of the same name.
@@ -51,18 +53,20 @@ def has_strange_contacts() -> bool:
     return Contact.objects.exclude(guid__in=ours).exists()
 
 
-def enter(person: Person, now: datetime) -> None:
-    """Save a contact as if on the day when the person joined."""
-    contact = Contact(
-        guid=person.guid, first_name=person.first_name, last_name=person.last_name,
-        email=person.email, mobile=person.mobile, country=person.country, language=person.language,
-    )  # fmt: skip
-    save_contact(contact, actor_id=None, why=JOINED_BY[person.guid.int % len(JOINED_BY)])
-    joined_at = now - timedelta(days=person.joined_days_ago, minutes=person.guid.int % 1440)
-    Contact.objects.filter(pk=contact.pk).update(
-        created_at=joined_at, changed_at=joined_at, email_consent_at=joined_at, sms_consent_at=joined_at
-    )
-    Change.objects.filter(contact=contact).update(at=joined_at)
+def enter(people: Iterable[Person], days_ago: int) -> None:
+    """Save these contacts as if on the days when they joined, on a day that will lie so many days in the past."""
+    for person in people:
+        contact = Contact(
+            guid=person.guid, first_name=person.first_name, last_name=person.last_name,
+            email=person.email, mobile=person.mobile, country=person.country, language=person.language,
+        )  # fmt: skip
+        save_contact(contact, actor_id=None, why=JOINED_BY[person.guid.int % len(JOINED_BY)])
+        since = timedelta(days=person.joined_days_ago - days_ago, minutes=person.guid.int % 1440)
+        joined_at = timezone.now() - since
+        Contact.objects.filter(pk=contact.pk).update(
+            created_at=joined_at, changed_at=joined_at, email_consent_at=joined_at, sms_consent_at=joined_at
+        )
+        Change.objects.filter(contact=contact).update(at=joined_at)
 
 
 @transaction.atomic
@@ -70,19 +74,40 @@ def clear() -> None:
     """Take away what an earlier demo left, and nothing else."""
     ours = [contact.pk for contact in contacts().values()]
     messages = Message.objects.filter(contact__in=ours)
-    send_outs = set(messages.exclude(send_out=None).values_list("send_out", flat=True))
+    send_outs = set(messages.exclude(send_out=None).values_list("send_out", flat=True)) | _unsent()
     addresses = set(messages.values_list("address", flat=True)) | _addresses_of(ours)
     events = DeliveryEvent.objects.filter(message__in=messages)
     reports = set(events.exclude(report=None).values_list("report", flat=True))
+    Part.objects.filter(message__in=messages).delete()
     events.delete()
     Report.objects.filter(pk__in=reports).delete()
     messages.delete()
-    SendOut.objects.filter(pk__in=send_outs, message=None).delete()
+    _clear_send_outs(SendOut.objects.filter(pk__in=send_outs, message=None))
     Contact.objects.filter(pk__in=ours).delete()
-    unused = Address.objects.filter(
-        pk__in=addresses, message=None, contacts_by_email=None, contacts_by_mobile=None
-    ).values_list("pk", flat=True)
-    _forget(list(unused))
+    unused = Address.objects.filter(pk__in=addresses, message=None, contacts_by_email=None, contacts_by_mobile=None)
+    _forget(list(unused.values_list("pk", flat=True)))
+
+
+def _unsent() -> set[int]:
+    """Send-outs of the story that were left before there was a message."""
+    names = [plan.name for plan in story().plans]
+    ours = SendOut.objects.filter(name__in=names, created_by__username__in=LOG_INS, message=None)
+    return set(ours.values_list("pk", flat=True))
+
+
+def _clear_send_outs(send_outs: QuerySet[SendOut]) -> None:
+    """With what they say, their lists and their totals; others' messages may still say the same (sent again)."""
+    said = Message.objects.filter(content__send_out__in=send_outs).values("content__send_out")
+    gone = list(send_outs.exclude(pk__in=said).values_list("pk", flat=True))
+    found = SendOut.objects.filter(pk__in=gone)
+    audiences = found.filter(audience__kind="list").values_list("audience", flat=True)
+    kept_lists = [audience["list"] for audience in audiences]
+    Movement.objects.filter(send_out_id__in=gone).delete()
+    found.update(content=None)
+    Content.objects.filter(send_out__in=gone).delete()
+    found.delete()
+    still_used = SendOut.objects.filter(audience__kind="list").values_list("audience__list", flat=True)
+    AddressList.objects.filter(pk__in=set(kept_lists) - set(still_used)).delete()
 
 
 def _addresses_of(contact_ids: list[int]) -> set[int]:
@@ -91,5 +116,7 @@ def _addresses_of(contact_ids: list[int]) -> set[int]:
 
 
 def _forget(address_ids: list[int]) -> None:
+    """What is on a list of somebody's stays, as if nothing had ever been sent there."""
     Block.objects.filter(address__in=address_ids).delete()
-    Address.objects.filter(pk__in=address_ids).delete()
+    Address.objects.filter(pk__in=address_ids).update(lifted_at=None)
+    Address.objects.filter(pk__in=address_ids, listedaddress=None).delete()

@@ -2,13 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from contacts.models import Block, Channel
 from messaging.demo import cast
 from messaging.demo.script import Scene, story
-from messaging.demo.stage import Part
 from messaging.models import Message
+from messaging.sendouts.control import Draw
 from messaging.statuses import Status
+
+
+class Part(NamedTuple):
+    """A scene, and the message that plays it."""
+
+    scene: Scene
+    message: Message
 
 
 def mismatches(parts: Sequence[Part]) -> list[str]:
@@ -25,12 +33,22 @@ def _of_message(scene: Scene, message: Message | None) -> Iterator[str]:
         yield f"The {scene.plot.channel} to {scene.person.name} is gone."
         return
     about = f"“{message.title}” to {scene.person.name}"
-    if message.status != scene.plot.ends:
+    if is_drawn(message):
+        # By the draw, which knows nothing of the story but for those whom a card names.
+        if message.status != Status.CONTROL_GROUP:
+            yield f"{about} is {Status(message.status).label}, though drawn for the control group."
+    elif message.status != scene.plot.ends:
         yield f"{about} is {Status(message.status).label}, not {scene.plot.ends.label}."
     elif message.reason != scene.plot.because:
         yield f"{about}: the reason is {message.reason!r}, not {scene.plot.because!r}."
     elif message.is_probably_automatic != scene.plot.is_automatic:
         yield f"{about} was {'' if message.is_probably_automatic else 'not '}taken for opened by a program."
+
+
+def is_drawn(message: Message) -> bool:
+    """Whether its contact is in the control group of its send-out."""
+    of = message.send_out
+    return of is not None and Draw(of.control_percentage, of.control_seed).draws(message.contact_id or 0)
 
 
 def _of_people(parts: Sequence[Part]) -> Iterator[str]:

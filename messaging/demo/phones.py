@@ -1,8 +1,8 @@
 """The try-out SMSC of `make run`: stands in for the mobile network, so that a send-out by SMS meets all fates.
 
 The last two digits of a number +46 70 174 06 xx (which are kept for fiction: the Swedish Post and Telecom Authority's
-numbers for use in books and films) say what becomes of an SMS; all others arrive. It listens on loopback alone, and
-keeps nothing.
+numbers for use in books and films) say what becomes of an SMS; what the demo's people are sent has the fate that the
+story tells (living.py); all others arrive. It listens on loopback alone, and keeps nothing.
 """
 
 import asyncio
@@ -12,11 +12,15 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import time
 from typing import Final
 
 from django.utils import timezone
 from smpplib import consts
 
+from messaging.demo import living
+from messaging.demo import script as story
+from messaging.demo.living import Calendar
 from messaging.smpp.pdus import COMMANDS, DELIVER_SM, HEADER, RESPONSE, Delivery, Header, header_of, submission_of
 
 log: Final = logging.getLogger(__name__)
@@ -70,9 +74,13 @@ def fate_of(number: str) -> Fate:
 class Session(asyncio.Protocol):
     """One that is bound; it may be anybody on this machine."""
 
-    _numbers = itertools.count(1000)
+    _sequence = itertools.count(1)
+    # Of the SMS it took: they are known for long, so another process must not begin anew.
+    _ids = itertools.count(int(time()) * 1000)
 
-    def __init__(self) -> None:
+    def __init__(self, calendar: Calendar) -> None:
+        self._calendar = calendar
+        self._later: set[asyncio.Task[None]] = set()
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._refused: set[str] = set()
@@ -108,26 +116,48 @@ class Session(asyncio.Protocol):
         except ValueError:
             self._send(header, status=consts.SMPP_ESME_RINVMSGLEN)
             return
+        told = living.of_sms(sms.destination, sms.words)
+        if told is not None:
+            self._live(sms, header, told)
+            return
         fate = fate_of(sms.destination)
         if fate.refusal and not (fate.is_refused_once and sms.destination in self._refused):
             self._refused.add(sms.destination)
             self._send(header, status=fate.refusal)
             return
-        number = next(self._numbers)
+        number = next(self._ids)
         self._send(header, f"{number}\0".encode())
         loop = asyncio.get_running_loop()
         if fate.state:
-            loop.call_later(SOON, self._report, sms, fate, number)
+            loop.call_later(SOON, self._report, sms, fate.state, fate.error, number)
         if fate.answer and sms.words:
             loop.call_later(2 * SOON, self._deliver, sms, 0, fate.answer)
 
-    def _report(self, sms: Delivery, fate: Fate, number: int) -> None:
+    def _live(self, sms: Delivery, header: Header, fate: story.Fate) -> None:
+        number = next(self._ids)
+        self._send(header, f"{number}\0".encode())
+        if fate.plot.deeds:
+            task = asyncio.create_task(self._do(sms, fate, number))
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
+
+    async def _do(self, sms: Delivery, fate: story.Fate, number: int) -> None:
+        message_id = await self._calendar.newest_sms(sms.destination)
+        for deed in fate.plot.deeds:
+            if message_id is not None:
+                await self._calendar.until(message_id, fate.due(deed.after))
+                if deed.what == "receipt":
+                    self._report(sms, deed.state, deed.error, number)
+                else:
+                    self._deliver(sms, 0, deed.words)
+
+    def _report(self, sms: Delivery, state: str, error: int, number: int) -> None:
         """Appendix B."""
         now = f"{timezone.now():%y%m%d%H%M}"
-        arrived = int(fate.state == "DELIVRD")
+        arrived = int(state == "DELIVRD")
         text = (
-            f"id:{number} sub:001 dlvrd:{arrived:03} submit date:{now} done date:{now} stat:{fate.state} "
-            f"err:{fate.error:03} text:"
+            f"id:{number} sub:001 dlvrd:{arrived:03} submit date:{now} done date:{now} stat:{state} "
+            f"err:{error:03} text:"
         )
         self._deliver(sms, 0x04, text)
 
@@ -138,7 +168,7 @@ class Session(asyncio.Protocol):
             b"\0\x01\x01", sms.destination.encode("ascii", "replace"), b"\0\0\0", sms.source.encode("ascii", "replace"),
             bytes((0, esm_class, 0, 0, 0, 0, 0, 0, 0, 0, len(said))), said,
         ))  # fmt: skip
-        self._write(struct.pack(">IIII", HEADER.size + len(body), DELIVER_SM, 0, next(self._numbers)) + body)
+        self._write(struct.pack(">IIII", HEADER.size + len(body), DELIVER_SM, 0, next(self._sequence)) + body)
 
     def _answer(self, _pdu: bytes, header: Header) -> None:
         self._send(header)

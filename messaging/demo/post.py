@@ -1,8 +1,12 @@
-"""Plays the providers over HTTP: posts what they say of our messages, signed, to the webhooks of a running Engage."""
+"""Plays SendGrid and Twilio: posts what they say of our messages, signed, to the webhooks of a running Engage.
 
-from collections.abc import Iterator, Sequence
+The messages left by other ways. It is for what those do not bring about: reports that come late, in disorder or twice,
+that are forged or garbled, or about somebody else's message.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import requests
 from cryptography.hazmat.primitives import serialization
@@ -14,11 +18,9 @@ from urllib3.util.retry import Retry
 from contacts.models import Channel
 from messaging.demo import sendgrid, twilio
 from messaging.demo.script import Line
-from messaging.demo.stage import Part
+from messaging.models import Message
 from messaging.tokens import token_of
 
-# SendGrid gathers what happened and posts it together; here what happened to so many messages.
-BATCH: Final = 60
 KEPT, FORBIDDEN = 204, 403
 
 
@@ -34,45 +36,32 @@ class Keys(NamedTuple):
 
 
 class Said(NamedTuple):
-    """One line of a plot about one message, at its time."""
+    """One line of a plot about one message, at its time. `number` is its place in the plot."""
 
     at: datetime
-    part: Part
+    message: Message
     number: int
     line: Line
 
 
-def said_of(parts: Sequence[Part], channel: Channel, now: datetime, *, later: bool) -> list[Said]:
-    """What the provider says in this act, in the order of the messages; nothing lies in the future."""
-    return [
-        Said(min(scene.told_at(line), now), part, number, line)
-        for part in parts
-        if (scene := part.scene).plot.channel == channel
-        for number, line in enumerate(scene.plot.lines)
-        if line.is_later == later
-    ]
-
-
 def event_of(said: Said) -> dict[str, Any]:
     """As SendGrid says it."""
-    message, fields = said.part.message, dict(said.line.said)
+    message, fields = said.message, dict(said.line.said)
     to = message.address.value
-    known = {"email": to, "domain": to.rpartition("@")[2]}
     for name in ("response", "reason"):
         if name in fields:
-            fields[name] = fields[name].format(**known)
+            fields[name] = fields[name].format(email=to, domain=to.rpartition("@")[2])
     return sendgrid.event(
         fields.pop("event"), to=to, at=said.at, token=token_of(message.pk),
-        message_id=str(message.provider_message_id), number=said.number, **fields,
+        message_id=sendgrid.new_id(token_of(message.pk)), number=said.number, **fields,
     )  # fmt: skip
 
 
 def callback_of(said: Said) -> dict[str, str]:
     """As Twilio says it."""
-    message, fields = said.part.message, dict(said.line.said)
-    return twilio.callback(
-        fields.pop("status"), sid=str(message.provider_message_id), to=message.address.value, at=said.at, **fields
-    )
+    message, fields = said.message, dict(said.line.said)
+    sid = twilio.new_sid(token_of(message.pk))
+    return twilio.callback(fields.pop("status"), sid=sid, to=message.address.value, at=said.at, **fields)
 
 
 class Providers:
@@ -85,6 +74,15 @@ class Providers:
         self.session.trust_env = False  # a proxy of the environment cannot know about us
         # A report that was posted twice counts once, so whatever breaks off is simply posted again.
         self.session.mount(url, HTTPAdapter(max_retries=Retry(3, allowed_methods=None, backoff_factor=0.1)))
+
+    def tell(self, said: Sequence[Said]) -> None:
+        """What SendGrid gathered, as one report; each of Twilio's by itself. What is said twice is posted once more."""
+        for each in (said, [each for each in said if each.line.is_said_twice]):
+            if emails := [one for one in each if one.message.channel == Channel.EMAIL]:
+                self.post_batch([event_of(one) for one in emails])
+            for one in each:
+                if one.message.channel == Channel.SMS:
+                    self.post_callback(token_of(one.message.pk), callback_of(one))
 
     def post_batch(self, events: Sequence[dict[str, Any]]) -> None:
         self.post_raw_batch(sendgrid.body_of(events))
@@ -109,7 +107,7 @@ class Providers:
         self._post(path, twilio.body_of(form), headers, FORBIDDEN)
 
     def post_strange(self) -> None:
-        """A report about a message that nobody knows, and one that breaks off in the middle."""
+        """Reports about messages that nobody knows, and one that breaks off in the middle."""
         now, unknown = timezone.now(), sendgrid.new_id("a message of another system")
         event = sendgrid.event(
             "delivered", to="somebody.else@example.com", at=now, token="1-of-another-system", message_id=unknown,  # noqa: S106
@@ -117,6 +115,8 @@ class Providers:
         )  # fmt: skip
         self.post_batch([event])
         self.post_raw_batch(b'[{"email":"somebody.else@example.com","timestamp":1793700000,"event":"deliv')
+        form = twilio.callback("delivered", sid=twilio.new_sid("of another system"), to="+447700900999", at=now)
+        self.post_callback("1-of-another-system", form)
 
     def _post(self, path: str, body: bytes, headers: dict[str, str], expected: int) -> None:
         answer = self.session.post(self.url + path, data=body, headers=headers, timeout=30, allow_redirects=False)
@@ -125,24 +125,6 @@ class Providers:
                 f"POST {self.url}{path.partition('?')[0]} was answered {answer.status_code} instead of {expected}."
             )
         self.posted += expected == KEPT
-
-
-def tell(providers: Providers, parts: Sequence[Part], now: datetime, *, later: bool) -> Iterator[int]:
-    """Post everything that the providers say in one act; yields how many reports they posted so far."""
-    twice = [part for part in parts if part.scene.plot.is_said_twice]
-    for batch in (*batches(parts), twice):
-        if said := said_of(batch, Channel.EMAIL, now, later=later):
-            providers.post_batch([event_of(each) for each in sorted(said, key=lambda each: each.at)])
-            yield providers.posted
-    for each in said_of([*parts, *twice], Channel.SMS, now, later=later):
-        providers.post_callback(token_of(each.part.message.pk), callback_of(each))
-        yield providers.posted
-
-
-def batches(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
-    """What is said of one message stays together: between a deferral and the delivery nobody is to give up on it."""
-    for start in range(0, len(parts), BATCH):
-        yield parts[start : start + BATCH]
 
 
 def _new_private_key() -> str:

@@ -1,6 +1,8 @@
 """What has to be so before the demo touches anything; where it is not, what to do about it."""
 
 import os
+import socket
+import time
 from pathlib import Path
 
 import requests
@@ -8,9 +10,12 @@ from django.conf import settings
 from django.db import connection
 
 from messaging.demo import cast, sendgrid
-from messaging.demo.play import DemoError
 from messaging.demo.post import Keys
+from messaging.demo.receivers import mail, phones
+from messaging.demo.waiting import DemoError
 
+# So long what was started together may take to come up.
+START_SECONDS = 20
 # pg_advisory_lock's number for a demo that is being loaded; any will do that nobody else uses.
 LOCK = 0x656E67616765
 
@@ -58,6 +63,34 @@ def web_server(url: str) -> None:
         ) from error
     if answer.status_code >= 400:
         raise DemoError(f"{url}/login/ is answered {answer.status_code}: is that Engage? Name its address with --url.")
+
+
+def leads_out() -> bool:
+    """Emails or SMS would really leave: then the story is not told, as it would write to strangers."""
+    return mail() is None or not phones()
+
+
+def receivers() -> None:
+    """The mail server and the mobile network that stand in for everybody's answer."""
+    route = mail()
+    places = [(route.host, route.port)] if route else []
+    until = time.monotonic() + START_SECONDS
+    for host, port in [*places, *((each.host, each.port) for each in phones())]:
+        while not _is_open(host, port):
+            if time.monotonic() > until:
+                raise DemoError(
+                    f"Nobody takes emails or SMS at {host}:{port}: the try-out receivers of 'make run' do not run. "
+                    "Start everything with 'make run', then repeat this command."
+                )
+            time.sleep(0.1)
+
+
+def _is_open(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=10).close()
+    except OSError:
+        return False
+    return True
 
 
 def nobody_elses_contacts() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from contacts.models import Channel
@@ -17,8 +17,6 @@ FOLDER: Final = Path(__file__).parent
 UNITS: Final = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 # What takes longer than this is a person's doing, and so takes longer for one than for another.
 HUMAN: Final = timedelta(minutes=10)
-# A send-out hands over so many messages after each other.
-PACE: Final = timedelta(milliseconds=300)
 
 
 def span(text: str) -> timedelta:
@@ -52,17 +50,33 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """What the receiving side does with a message it took, and how long after its sending."""
+
+    after: timedelta
+    what: str
+    words: str = ""
+    state: str = ""
+    error: int = 0
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> Self:
+        return cls(**table | {"after": span(table["after"])})
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One report of a provider: when after sending, and its own fields as the provider names them."""
 
     after: timedelta
     said: dict[str, Any]
     is_later: bool
+    is_said_twice: bool
 
     @classmethod
     def from_table(cls, table: dict[str, Any]) -> Self:
-        rest = {name: value for name, value in table.items() if name not in {"after", "later"}}
-        return cls(span(table["after"]), rest, table.get("later", False))
+        rest = {name: value for name, value in table.items() if name not in {"after", "later", "twice"}}
+        return cls(span(table["after"]), rest, table.get("later", False), table.get("twice", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +87,32 @@ class Plot:
     name: str
     ends: Status
     because: str
+    answers: tuple[str, ...]
+    deeds: tuple[Deed, ...]
     lines: tuple[Line, ...]
-    is_sent: bool
+    left: str
+    gives_up: bool
     opts_out: bool
     is_automatic: bool
-    is_said_twice: bool
-    gateway: str
 
     @classmethod
     def from_table(cls, channel: Channel, name: str, table: dict[str, Any]) -> Self:
         return cls(
-            channel, name, Status(table["ends"]), table.get("because", ""),
-            tuple(Line.from_table(line) for line in table.get("says", [])),
-            is_sent=not table.get("not_sent", False), opts_out=table.get("opts_out", False),
-            is_automatic=table.get("automatic", False), is_said_twice=table.get("twice", False),
-            gateway=table.get("gateway", ""),
+            channel, name, Status(table["ends"]), table.get("because", ""), tuple(table.get("answers", ())),
+            tuple(Deed.from_table(deed) for deed in table.get("does", ())),
+            tuple(Line.from_table(line) for line in table.get("says", ())),
+            left=table.get("left", ""), gives_up=table.get("gives_up", False),
+            opts_out=table.get("opts_out", False), is_automatic=table.get("automatic", False),
         )  # fmt: skip
 
     @property
     def closes_channel(self) -> bool:
         """Nothing is sent there any more: the address is blocked, or the person wants nothing."""
         return self.opts_out or self.ends == Status.HARD_BOUNCE
+
+    def answer(self, attempt: int) -> str:
+        """How the mail server answers, from the first attempt (1) on; empty: it takes the mail."""
+        return self.answers[min(attempt, len(self.answers)) - 1] if self.answers else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +123,14 @@ class Plan:
     channel: Channel
     name: str
     ago: str
+    audience: str
+    text: str
     at: str = ""
     subject: str = ""
     reach: float = 0
-    control: float = 0
+    control: int = 0
     chances: str = ""
+    is_transactional: bool = False
 
     def sent_at(self, now: datetime) -> datetime:
         day = now - span(self.ago)
@@ -147,31 +169,37 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """Many single messages to one person."""
+class Orders:
+    """Somebody who orders a lot, and the send-outs whose mails are sent again each time."""
 
     who: str
-    count: int
-    every: timedelta
-    ago: timedelta
-    chances: str
-    subjects: tuple[str, ...]
+    mails: tuple[str, ...]
+
+
+class Fate(NamedTuple):
+    """What comes of a message, and how slow its person is."""
+
+    plot: Plot
+    stretch: float = 1
+
+    def due(self, after: timedelta) -> timedelta:
+        """How long after sending this person does what others do after `after`."""
+        return after * self.stretch if after >= HUMAN else after
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One message to be, what comes of it, and when. `stretch` is how slow this person is."""
+    """One message to be, when, and what comes of it."""
 
     person: Person
-    plan: Plan | None
-    subject: str
-    plot: Plot
+    plan: Plan
+    fate: Fate
     sent_at: datetime
     is_after_meanwhile: bool
-    stretch: float = 1
 
-    def told_at(self, line: Line) -> datetime:
-        return self.sent_at + (line.after * self.stretch if line.after >= HUMAN else line.after)
+    @property
+    def plot(self) -> Plot:
+        return self.fate.plot
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +210,7 @@ class Story:
     plots: dict[tuple[Channel, str], Plot]
     plans: tuple[Plan, ...]
     cards: dict[str, Card]
-    series: tuple[Series, ...]
+    orders: Orders
     chances: dict[str, dict[str, int]]
 
     @property
@@ -191,62 +219,55 @@ class Story:
         return self.cast[next(reversed(self.cards))]
 
     def scenes(self, now: datetime) -> list[Scene]:
-        """Every message, oldest first."""
-        sent = [scene for person in self.cast.values() for scene in self._to(person, now)]
+        """Every message of a send-out, oldest first."""
+        sent = [scene for person in self.cast.values() for scene, is_open in self._to(person, now) if is_open]
         return sorted(sent, key=lambda scene: scene.sent_at)
 
-    def _to(self, person: Person, now: datetime) -> Iterator[Scene]:
+    def invited(self, plan: Plan, now: datetime) -> list[Person]:
+        """Who stands on its list: those who get it, and those who would if they were not blocked or unsubscribed."""
+        return [
+            person
+            for person in self.cast.values()
+            if any(scene.plan == plan for scene, _is_open in self._to(person, now))
+        ]
+
+    def _to(self, person: Person, now: datetime) -> Iterator[tuple[Scene, bool]]:
+        """What a person is meant to get, oldest first, and whether it may be sent."""
         closed: set[Channel] = set()
-        card, turn = self.cards.get(person.name), list(self.cast).index(person.name)
-        for plan in self.plans:
-            sent_at = plan.sent_at(now) + PACE * turn
+        card = self.cards.get(person.name)
+        for plan in sorted(self.plans, key=lambda each: each.sent_at(now)):
+            sent_at = plan.sent_at(now)
             done = card.meanwhile if card and card.meanwhile and card.meanwhile.channel == plan.channel else None
             is_after = done is not None and sent_at > now - done.ago
             if is_after and done:
                 (closed.add if done.does == "opt_out" else closed.discard)(plan.channel)
-            chosen = None if plan.channel in closed or not person.has(plan.channel) else self._plot(person, plan, card)
-            if chosen:
-                plot, stretch = chosen
-                yield Scene(person, plan, "", plot, sent_at, is_after, stretch)
-                if plot.closes_channel:
-                    closed.add(plan.channel)
-        for series in self.series:
-            if series.who == person.name:
-                yield from self._series(person, series, now)
+            fate = self.fate(person, plan)
+            if fate is None:
+                continue
+            is_open = plan.channel not in closed
+            yield Scene(person, plan, fate, sent_at, is_after), is_open
+            if is_open and fate.plot.closes_channel:
+                closed.add(plan.channel)
 
-    def _plot(self, person: Person, plan: Plan, card: Card | None) -> tuple[Plot, float] | None:
-        """What the card says, else what chance says; the same on every run."""
+    def fate(self, person: Person, plan: Plan) -> Fate | None:
+        """What the card says, else what chance says, the same on every run; None: nothing is sent."""
+        card = self.cards.get(person.name)
+        if not person.has(plan.channel):
+            return None
         if card and plan.id in card.gets:
-            return self.plots[plan.channel, card.gets[plan.id]], 1
+            return Fate(self.plots[plan.channel, card.gets[plan.id]])
         chance = Random(f"{person.name} {plan.id}")  # noqa: S311 -- to be the same on every run
         if chance.random() >= plan.reach or (card and not card.is_quiet):
             return None
-        if not card and chance.random() < plan.control:
-            return self.plots[plan.channel, "control"], 1
-        is_quiet = card is not None and plan.chances == "usual"
-        return self._drawn(chance, plan.channel, "quiet" if is_quiet else plan.chances)
-
-    def _drawn(self, chance: Random, channel: Channel, chances: str) -> tuple[Plot, float]:
-        weights = self.chances[chances]
+        weights = self.chances["quiet" if card is not None and plan.chances == "usual" else plan.chances]
         (name,) = chance.choices(list(weights), list(weights.values()))
-        return self.plots[channel, name], chance.uniform(0.4, 1.6)
-
-    def _series(self, person: Person, series: Series, now: datetime) -> Iterator[Scene]:
-        chance = Random(series.who)  # noqa: S311 -- as above
-        for number in range(series.count):
-            sent_at = (
-                now - series.ago - series.every * (series.count - number) + timedelta(minutes=chance.randint(0, 300))
-            )
-            subject = series.subjects[number % len(series.subjects)].format(
-                number=20_400 + number // len(series.subjects)
-            )
-            plot, stretch = self._drawn(chance, Channel.EMAIL, series.chances)
-            yield Scene(person, None, subject, plot, sent_at, is_after_meanwhile=False, stretch=stretch)
+        return Fate(self.plots[plan.channel, name], chance.uniform(0.4, 1.6))
 
 
 @cache
 def story() -> Story:
     people, told, plots = (_table(name) for name in ("people", "story", "plots"))
+    orders = told["orders"]
     return Story(
         cast={person.name: person for person in (Person(*line) for line in people["people"])},
         plots={
@@ -256,13 +277,7 @@ def story() -> Story:
         },
         plans=tuple(Plan(**table | {"channel": Channel(table["channel"])}) for table in told["send_out"]),
         cards={table["who"]: Card.from_table(table) for table in told["card"]},
-        series=tuple(
-            Series(
-                table["who"], table["count"], span(table["every"]), span(table["ago"]), table["chances"],
-                tuple(table["subjects"]),
-            )
-            for table in told["series"]
-        ),
+        orders=Orders(orders["who"], tuple(orders["mails"])),
         chances=told["chances"],
     )  # fmt: skip
 

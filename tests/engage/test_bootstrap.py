@@ -1,6 +1,7 @@
 """What `make run` refuses before anything slow."""
 
 import fcntl
+import os
 import re
 import socket
 from pathlib import Path
@@ -38,6 +39,17 @@ def test_a_second_instance_is_told_where_the_first_is(tmp_path: Path, monkeypatc
     with run.claimed(tmp_path), pytest.raises(SystemExit, match=r"http://127.0.0.1:9000 \(process \d+\)"):
         bootstrap.refuse_second_instance()
     bootstrap.refuse_second_instance()
+
+
+def test_a_running_instance_tells_where_it_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"PORT": "9000", "SMS_ROUTE": "46elks"})
+    with run.claimed(tmp_path):
+        run.fill_environment(tmp_path)
+        said = bootstrap.said_by_running_instance(tmp_path)
+
+    assert said[0].startswith("http://127.0.0.1:9000 (process ")
+    assert [line.partition("=")[0] for line in said[1:]] == ["EMAIL_ROUTE", "BOUNCE_LISTEN", "BOUNCE_DOMAIN"]
+    assert bootstrap.said_by_running_instance(tmp_path) == []
 
 
 def test_a_lock_left_by_a_killed_instance_refuses_nobody(tmp_path: Path) -> None:

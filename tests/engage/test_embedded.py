@@ -230,12 +230,20 @@ def test_a_folder_of_somebody_else_is_named(bare: Path, monkeypatch: pytest.Monk
         pass
 
 
-def test_a_second_terminal_takes_over_the_address_of_make_run(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "running_instance", lambda _: "http://127.0.0.1:9000 (process 1)")
+def test_a_second_terminal_goes_by_the_address_of_make_run_and_sends_where_that_does(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ["http://127.0.0.1:9000 (process 1)", "EMAIL_ROUTE=mx://127.0.0.1:2525", "SMS_ROUTE=smpp:tryout"]
+    monkeypatch.setattr(bootstrap, "said_by_running_instance", lambda _: said)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    os.environ.pop("EMAIL_ROUTE", None)
+    monkeypatch.setenv("SMS_ROUTE", "smpp:ours")
     monkeypatch.setenv("DATABASE_URL", "postgres://them@example.com/theirs")
     monkeypatch.setenv("REDIS_URL", "redis://example.com/0")
     with embedded.environment():
         assert os.environ["PUBLIC_URL"] == "http://127.0.0.1:9000"
+        assert os.environ["EMAIL_ROUTE"] == "mx://127.0.0.1:2525"
+        assert os.environ["SMS_ROUTE"] == "smpp:ours"
 
 
 @as_root

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from functools import partial
 from threading import Event, Thread
 
 import pytest
@@ -11,6 +12,7 @@ from pytest_django import Settings
 from contacts.models import Change, Channel, Contact, Label, Labelled
 from messaging import reports
 from messaging.demo import phones, tryout
+from messaging.demo.living import Calendar
 from messaging.models import Message
 from messaging.sendouts.handover.sms_routes import sms_route_of
 from messaging.smpp import keeper, sender
@@ -29,8 +31,8 @@ def network(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        loop = asyncio.new_event_loop()
-        server = loop.run_until_complete(loop.create_server(phones.Session, sock=listening))
+        loop, calendar = asyncio.new_event_loop(), Calendar()
+        server = loop.run_until_complete(loop.create_server(partial(phones.Session, calendar), sock=listening))
         serving = Thread(target=loop.run_forever)
         serving.start()
         stop = Event()

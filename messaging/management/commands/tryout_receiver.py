@@ -4,20 +4,13 @@
 """
 
 import asyncio
-import ipaddress
 import signal
-from contextlib import AsyncExitStack
 from typing import Any
 
-from aiosmtpd.smtp import SMTP
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from messaging.demo.phones import Session
-from messaging.demo.receiver import Receiver
-from messaging.sendouts.handover.routes import Direct
-from messaging.sendouts.handover.sms_routes import Smpp
-from messaging.smpp.connections import Connection
+from messaging.demo.receivers import listening, mail, phones
 
 
 class Command(BaseCommand):
@@ -37,40 +30,9 @@ class Command(BaseCommand):
         asyncio.run(serve())
 
 
-def mail() -> Direct | None:
-    """Where mail is to be taken."""
-    route = settings.EMAIL_ROUTE
-    return route if isinstance(route, Direct) and _is_loopback(route.host) else None
-
-
-def phones() -> list[Connection]:
-    """Where SMS are to be taken."""
-    route = settings.SMS_ROUTE
-    if not isinstance(route, Smpp):
-        return []
-    chosen = [each for each in settings.SMPP_CONNECTIONS.values() if route.takes(each.name)]
-    return [each for each in chosen if _is_loopback(each.host) and not each.is_encrypted]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 async def serve() -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as open_ones:
-        if (route := mail()) is not None:
-            receiver = Receiver(settings.BOUNCE_LISTENERS[0])
-            await open_ones.enter_async_context(
-                await loop.create_server(
-                    lambda: SMTP(receiver, hostname="tryout.localhost", enable_SMTPUTF8=True), route.host, route.port
-                )
-            )
-        for each in phones():
-            await open_ones.enter_async_context(await loop.create_server(Session, each.host, each.port))
+    async with listening():
         await stop.wait()

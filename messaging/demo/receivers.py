@@ -1,0 +1,55 @@
+"""The try-out receivers, where the settings of the ways out lead: on this machine, and nowhere else."""
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from aiosmtpd.smtp import SMTP
+from django.conf import settings
+
+from messaging.demo.living import Calendar
+from messaging.demo.phones import Session
+from messaging.demo.receiver import Receiver
+from messaging.sendouts.handover.routes import Direct
+from messaging.sendouts.handover.sms_routes import Smpp
+from messaging.smpp.connections import Connection
+
+
+def mail() -> Direct | None:
+    """Where mail is to be taken."""
+    route = settings.EMAIL_ROUTE
+    return route if isinstance(route, Direct) and _is_loopback(route.host) else None
+
+
+def phones() -> list[Connection]:
+    """Where SMS are to be taken."""
+    route = settings.SMS_ROUTE
+    if not isinstance(route, Smpp):
+        return []
+    chosen = [each for each in settings.SMPP_CONNECTIONS.values() if route.takes(each.name)]
+    return [each for each in chosen if _is_loopback(each.host) and not each.is_encrypted]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[None]:
+    """All of them listen within the block. Raises OSError where somebody else does."""
+    loop, calendar = asyncio.get_running_loop(), Calendar()
+    async with AsyncExitStack() as open_ones:
+        open_ones.push_async_callback(calendar.close)
+        if (route := mail()) is not None:
+            receiver = Receiver(settings.BOUNCE_LISTENERS[0], calendar)
+            say = partial(SMTP, receiver, hostname="tryout.localhost", enable_SMTPUTF8=True)
+            await open_ones.enter_async_context(await loop.create_server(say, route.host, route.port))
+        for each in phones():
+            server = await loop.create_server(partial(Session, calendar), each.host, each.port)
+            await open_ones.enter_async_context(server)
+        yield

@@ -1,0 +1,58 @@
+"""Waiting for the workers: until nothing is left to do, with a word to them now and then, and not for ever."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from messaging import tasks
+
+# Without any progress for so long, nobody works.
+PATIENCE_SECONDS: Final = 60
+LOOK_SECONDS: Final = 0.05
+# How often workers are reminded of what is to do: the beat would do so every few seconds.
+REMIND_SECONDS: Final = 0.2
+# What can be left to do, as the error says it.
+ROWS: Final = "send-outs without all of their messages"
+HAND_OVER: Final = "send-outs to hand over"
+RETRIES: Final = "messages to try again"
+IN_HAND: Final = "messages in hand"
+OVERDUE: Final = "messages to give up on"
+INBOX: Final = "reports to apply"
+UNHEARD: Final = "answers to come"
+# What has a worker do it at once. What a worker has in hand, it ends by itself.
+TASKS: Final[Mapping[str, Callable[[], object]]] = {
+    ROWS: tasks.tend_send_outs.delay,
+    HAND_OVER: tasks.tend_send_outs.delay,
+    RETRIES: tasks.try_again.delay,
+    OVERDUE: tasks.sweep_due.delay,
+    INBOX: tasks.apply_reports.delay,
+    UNHEARD: tasks.apply_reports.delay,
+}
+STUCK: Final = (
+    "Nothing has moved for {seconds} seconds, and there is still to do: {left}. No worker seems to be running, or it "
+    "is stuck. Start everything with 'make run', then repeat this command; it begins afresh."
+)
+
+
+class DemoError(Exception):
+    """What went wrong, and what to do about it, for whoever typed the command."""
+
+
+def wait(left: Callable[[], Mapping[str, int]]) -> None:
+    """Until nothing is `left`, by what it is (above). Raises DemoError where nothing moves.
+
+    Raises OperationalError (kombu) where the broker is away.
+    """
+    before, deadline, remind_at = left(), time.monotonic() + PATIENCE_SECONDS, 0.0
+    while any(before.values()):
+        if time.monotonic() > deadline:
+            told = ", ".join(f"{count} {what}" for what, count in before.items() if count)
+            raise DemoError(STUCK.format(seconds=PATIENCE_SECONDS, left=told))
+        if time.monotonic() > remind_at:
+            for nudge in {TASKS[what] for what, count in before.items() if count and what in TASKS}:
+                nudge()
+            remind_at = time.monotonic() + REMIND_SECONDS
+        time.sleep(LOOK_SECONDS)
+        now = left()
+        if now != before:
+            before, deadline = now, time.monotonic() + PATIENCE_SECONDS

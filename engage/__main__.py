@@ -6,14 +6,17 @@ process would hold that. Nor does a worker need to check the settings, as `migra
 
 import os
 import sys
+import warnings
 from typing import Final
 
 import click
 
-from engage.celery import app
+from engage.celery import app, give_back
 
 # Celery takes these where it finds them: to colour what `celery inspect` prints, and to measure itself for debugging.
-IN_VAIN: Final = ("pygments", "psutil")
+# So does requests, which anymail brings along, to guess the encoding of an answer that names none; else that is UTF-8.
+IN_VAIN: Final = ("pygments", "psutil", "charset_normalizer")
+WITHOUT_GUESSES: Final = "Unable to find acceptable character detection"
 # It would start `celery` instead of us; what runs us in the background is systemd or `make run`.
 LEFT_OUT: Final = "detach"
 
@@ -29,8 +32,11 @@ def engage(context: click.Context) -> None:
 
 def main() -> None:
     os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
+    # Early, since what is loaded from here on would leave large holes behind.
+    give_back()
     for name in IN_VAIN:
         sys.modules[name] = None  # type: ignore[assignment]  # the import system's way to say that there is none
+    warnings.filterwarnings("ignore", WITHOUT_GUESSES)
     from celery.bin import beat, worker  # noqa: PLC0415 -- as above
 
     for command in (worker.worker, beat.beat):

@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import sys
 from contextlib import suppress
 from typing import Any, Final
 
@@ -50,9 +51,15 @@ def make_room(**_: Any) -> None:
     """
     from messaging.bounces import classify  # noqa: PLC0415 -- as above
 
+    sys.path_importer_cache.clear()  # what lies in each folder that something was imported from; looked up anew
     classify.rules()
     gc.collect()
     gc.freeze()
+    give_back()
+
+
+def give_back() -> None:
+    """Have the C library give back to the system what is free, now and from now on."""
     with suppress(AttributeError, OSError):  # another C library does without
         libc = ctypes.CDLL(None)
         libc.malloc_trim(0)

@@ -20,6 +20,11 @@ NEEDLESS: Final = {
     "dns.resolver": "sending without a relay",
     "email_validator": "what people type",
     "phonenumbers": "what people type",
+    "messaging.sendouts.handover.by_smtp": "a way out that is not set up",
+    "messaging.sendouts.handover.by_esp": "a way out that is not set up",
+    "messaging.sendouts.handover.by_gateway": "a way out that is not set up",
+    "cffi": "one call of the kernel",
+    "charset_normalizer": "guessing at encodings",
     "cryptography.x509": "checking the signatures of SNS",
     "prometheus_client": "the page /metrics",
     "engage.urls": "pages",
@@ -43,6 +48,16 @@ def look(**_):
 worker_before_create_process.connect(look, weak=False)
 __main__.main()
 """
+# What a process of a worker tells the kernel at its start, and by what.
+DIE_WITH_PARENT: Final = """
+import sys
+import engage
+from billiard.util import get_pdeathsig
+from celery.platforms import set_pdeathsig
+
+set_pdeathsig("SIGKILL")
+print(get_pdeathsig(), "cffi" in sys.modules)
+"""
 # Whether the pages of support are loaded, and so checked: before the checks, and after.
 CHECK: Final = """
 import sys
@@ -64,6 +79,10 @@ def test_a_worker_process_holds_nothing_that_it_has_no_use_for() -> None:
 
     assert {"messaging.tasks", "messaging.providers.sendgrid", "celery.worker.consumer"} <= loaded
     assert sorted(loaded & NEEDLESS.keys()) == []
+
+
+def test_a_worker_process_dies_with_its_parent_though_cffi_is_left_out() -> None:
+    assert told_by(["-c", DIE_WITH_PARENT]).stdout.split() == ["9", "False"]
 
 
 @pytest.mark.parametrize("command", [run.worker(), run.beat()], ids=["worker", "beat"])

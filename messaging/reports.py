@@ -5,7 +5,7 @@ Claim, apply and settle are one transaction: a worker killed at any line leaves 
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -45,12 +45,27 @@ NUDGE: Final = "messaging.reports.nudge"
 FORM: Final = "application/x-www-form-urlencoded"
 
 
+class Claimed(NamedTuple):
+    """A report as it was claimed; the fields are those of Report."""
+
+    id: int
+    provider: str
+    received_at: datetime
+    path: str
+    content_type: str
+    headers: dict[str, str]
+    state: str
+    tries: int
+    is_counted: bool
+    body: bytes
+
+
 @dataclass(slots=True)
 class Result:
-    """What became of one claimed report."""
+    """What a claimed report said, and what became of it."""
 
-    report: Report
-    events: int = 0
+    report: Claimed
+    said: list[Said] = field(default_factory=list)
     unmatched: int = 0
     problems: list[str] = field(default_factory=list)
     unlisted: list[Unlisted] = field(default_factory=list)
@@ -140,17 +155,17 @@ def apply_pending() -> int:
 def apply_batch() -> int:
     """Claim, read, apply and settle one batch in one transaction. Returns how many reports it held."""
     with transaction.atomic():
-        claimed = _claim()
-        if not claimed:
+        results = [_read(report) for report in _claim()]
+        if not results:
             return 0
         try:
             with transaction.atomic():
-                results = _apply(claimed)
+                _apply(results)
         except (DataError, IntegrityError, ValueError):
             # One report in the batch holds what PostgreSQL does not take: find it, and let the others through.
-            results = [_apply_alone(report) for report in claimed]
+            results = [_apply_alone(result) for result in results]
         _settle(results)
-    return len(claimed)
+    return len(results)
 
 
 def replay(chosen: QuerySet[Report]) -> int:
@@ -160,31 +175,25 @@ def replay(chosen: QuerySet[Report]) -> int:
     return queued
 
 
-def _claim() -> list[Report]:
+def _claim() -> Iterator[Claimed]:
+    """One after the other, as their bodies are by far the most of a batch. Meanwhile nothing else may be asked."""
     with connection.cursor() as cursor:
         cursor.execute(sql.CLAIM_REPORTS, [CLAIM_REPORTS, CLAIM_BYTES])
         ids = [row[0] for row in cursor.fetchall()]
-    return list(Report.objects.filter(pk__in=ids).order_by("pk")) if ids else []
+    if ids:
+        # Not Django's own cursor: that would have all of them at once, in hexadecimal.
+        with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+            yield from map(Claimed._make, cursor.stream(sql.CLAIMED_REPORTS, [ids], binary=True))
 
 
-def _apply(claimed: Iterable[Report]) -> list[Result]:
-    results = {report.pk: Result(report) for report in claimed}
-    said = [Said(event, result.report.pk) for result in results.values() for event in _read(result)]
-    for unmatched in apply(said):
-        results[unmatched.report_id or 0].unmatched += 1
-    return list(results.values())
+def _read(report: Claimed) -> Result:
+    result = Result(report)
+    result.said.extend(Said(_storable(event, report.received_at), report.id) for event in _events_of(result))
+    result.report = report._replace(body=b"")
+    return result
 
 
-def _apply_alone(report: Report) -> Result:
-    try:
-        with transaction.atomic():
-            return _apply([report])[0]
-    except (DataError, IntegrityError, ValueError) as error:
-        log.warning("Report %s of %s cannot be stored: %s", report.pk, report.provider, type(error).__name__)
-        return Result(report, problems=[f"{type(error).__name__}: {error}"])
-
-
-def _read(result: Result) -> list[Event]:
+def _events_of(result: Result) -> list[Event]:
     report = result.report
     provider = providers().get(report.provider)
     if provider is None:
@@ -200,17 +209,16 @@ def _read(result: Result) -> list[Event]:
         return []
     except Exception as error:
         # A fault of the adapter must not stop the others' reports; it is kept, and can be replayed after a fix.
-        log.exception("Report %s of %s could not be read.", report.pk, report.provider)
+        log.exception("Report %s of %s could not be read.", report.id, report.provider)
         result.problems.append(f"{type(error).__name__}: {error}")
         return []
-    result.events = len(reading.events)
     result.problems.extend(reading.problems)
     result.unlisted.extend(reading.unlisted)
-    return [_storable(event, report.received_at) for event in reading.events]
+    return reading.events
 
 
-def _raw(report: Report) -> Raw:
-    return Raw(bytes(report.body), report.content_type, report.path, report.received_at, report.headers)
+def _raw(report: Claimed) -> Raw:
+    return Raw(report.body, report.content_type, report.path, report.received_at, report.headers)
 
 
 def _storable(event: Event, received_at: datetime) -> Event:
@@ -232,6 +240,23 @@ def _clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
+def _apply(results: Sequence[Result]) -> None:
+    by_report = {result.report.id: result for result in results}
+    for unmatched in apply([said for result in results for said in result.said]):
+        by_report[unmatched.report_id or 0].unmatched += 1
+
+
+def _apply_alone(result: Result) -> Result:
+    report = result.report
+    try:
+        with transaction.atomic():
+            _apply([result])
+    except (DataError, IntegrityError, ValueError) as error:
+        log.warning("Report %s of %s cannot be stored: %s", report.id, report.provider, type(error).__name__)
+        return Result(report, problems=[f"{type(error).__name__}: {error}"])
+    return result
+
+
 def _settle(results: Sequence[Result]) -> None:
     now = timezone.now()
     settled = [_settled(result, now) for result in results]
@@ -249,7 +274,7 @@ def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, 
         state, next_at = (Report.State.SET_ASIDE, None) if is_over else (Report.State.UNMATCHED, now + wait)
     elif result.problems:
         state = Report.State.UNREADABLE
-    return report.pk, state, next_at, result.events, result.unmatched, _clean("\n".join(result.problems))[:5000]
+    return report.id, state, next_at, len(result.said), result.unmatched, _clean("\n".join(result.problems))[:5000]
 
 
 def _counted(result: Result, state: str) -> tallies.Counted:
@@ -257,10 +282,10 @@ def _counted(result: Result, state: str) -> tallies.Counted:
     is_first = not report.is_counted
     return tallies.Counted(
         report.provider,
-        report.pk,
+        report.id,
         report.received_at,
         is_first,
-        events=result.events,
+        events=len(result.said),
         is_unreadable=bool(result.problems),
         is_unmatched=bool(result.unmatched),
         # A report that was replayed had been set aside before.

@@ -20,6 +20,11 @@ WITH due AS (
 SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM due) d WHERE before < %s
 """
 
+CLAIMED_REPORTS: Final = """
+SELECT id, provider, received_at, path, content_type, headers, state, tries, is_counted, body
+FROM messaging_report WHERE id = ANY(%s) ORDER BY id
+"""
+
 SETTLE_REPORTS: Final = """
 UPDATE messaging_report r
 SET state = s.state, next_at = s.next_at, tries = r.tries + 1,

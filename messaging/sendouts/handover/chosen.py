@@ -1,21 +1,21 @@
-"""Which way out each channel has: the one place where the settings become ways."""
+"""Which way out each channel has: the one place where the settings become ways.
+
+Only the ways that they name are loaded: each brings libraries along that every process would hold.
+"""
 
 from django.conf import settings
 
 from contacts.models import Channel
-from messaging.sendouts.handover.by_esp import ByEsp
-from messaging.sendouts.handover.by_gateway import ByGateway, gateway_of
-from messaging.sendouts.handover.by_smtp import BySmtp
 from messaging.sendouts.handover.pace import Paced
-from messaging.sendouts.handover.routes import Direct, Esp
+from messaging.sendouts.handover.routes import Direct, Esp, Route
 from messaging.sendouts.handover.sms_routes import Http
 from messaging.sendouts.handover.ways import Way
 
 
 def check() -> None:
-    """What is wrong with a gateway that a file describes stops the start."""
-    if isinstance(settings.SMS_ROUTE, Http):
-        gateway_of(settings.SMS_ROUTE.slug)
+    """What is wrong with a gateway that a file describes stops the start; and a worker forks with its ways loaded."""
+    for channel in Channel:
+        way_of(channel)
 
 
 def way_of(channel: str) -> Way | None:
@@ -25,11 +25,22 @@ def way_of(channel: str) -> Way | None:
     """
     route = settings.EMAIL_ROUTE
     if channel == Channel.EMAIL and route is not None:
-        way = ByEsp(route) if isinstance(route, Esp) else BySmtp(route, settings.MAIL_NAME)
-        return Paced(way, settings.EMAIL_LIMITS, is_direct=isinstance(route, Direct))
+        return Paced(_email_way(route), settings.EMAIL_LIMITS, is_direct=isinstance(route, Direct))
     if channel == Channel.SMS and isinstance(settings.SMS_ROUTE, Http):
+        from messaging.sendouts.handover.by_gateway import ByGateway  # noqa: PLC0415 -- see above
+
         return ByGateway(settings.SMS_ROUTE)
     return None
+
+
+def _email_way(route: Route | Esp) -> Way:
+    if isinstance(route, Esp):
+        from messaging.sendouts.handover.by_esp import ByEsp  # noqa: PLC0415 -- see above
+
+        return ByEsp(route)
+    from messaging.sendouts.handover.by_smtp import BySmtp  # noqa: PLC0415 -- see above
+
+    return BySmtp(route, settings.MAIL_NAME)
 
 
 def slug_of(channel: str) -> str:

@@ -42,6 +42,7 @@ LONGEST: Final = (
 # How long a report without a message waits for the next try, seconds; the last one repeats.
 BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)
 NUDGE: Final = "messaging.reports.nudge"
+HELP_SECONDS: Final = 5
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -132,6 +133,16 @@ def nudge() -> None:
         log.warning("The broker cannot be reached (%s); the beat will pick the report up.", type(error).__name__)
 
 
+def _call_for_help() -> None:
+    """Have another worker join in, if one is free within some seconds: there is more than one does at once."""
+    from messaging.tasks import apply_reports  # noqa: PLC0415 -- as above
+
+    try:
+        apply_reports.apply_async(expires=HELP_SECONDS)
+    except Exception as error:  # noqa: BLE001 -- as above
+        log.warning("The broker cannot be reached (%s).", type(error).__name__)
+
+
 def apply_pending() -> int:
     """Apply what is due in the inbox, batch by batch. Returns the number of reports looked at.
 
@@ -142,11 +153,13 @@ def apply_pending() -> int:
     except Exception as error:  # noqa: BLE001 -- as above
         log.warning("The broker cannot be reached (%s).", type(error).__name__)
     total = 0
-    for _ in range(BATCHES_IN_A_ROW):
+    for number in range(BATCHES_IN_A_ROW):
         done = apply_batch()
         if not done:
             return total
         total += done
+        if number == 1:
+            _call_for_help()
     # A long burst leaves room for other tasks in between.
     nudge()
     return total

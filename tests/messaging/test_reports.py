@@ -7,6 +7,7 @@ from time import time
 from urllib.parse import urlencode
 
 import pytest
+import redis
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.http import HttpResponse
@@ -131,6 +132,21 @@ def test_a_lost_broker_loses_no_report(sendgrid_private_key: str, settings: Sett
 
     assert post_sendgrid(sendgrid_private_key, [fact(message, "delivered")]).status_code == 204
     assert reports.apply_pending() == 1
+
+
+@pytest.mark.parametrize(("batches", "calls"), [(1, 0), (2, 1), (4, 1)])
+def test_who_has_more_than_one_batch_calls_another_worker(
+    batches: int, calls: int, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(reports, "CLAIM_REPORTS", 1)
+    message = make_message()
+    for number in range(batches):
+        kept([fact(message, "delivered", number)])
+    with redis.Redis.from_url(settings.REDIS_URL.replace("redis+socket://", "unix://", 1)) as broker:
+        broker.delete("celery")
+        reports.apply_pending()
+
+        assert broker.llen("celery") == calls
 
 
 def test_a_report_twice_changes_nothing_the_second_time() -> None:

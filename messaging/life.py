@@ -17,7 +17,8 @@ from messaging import sql
 from messaging.facts import SIGNS
 from messaging.statuses import Kind
 
-CHUNK: Final = 500
+# So few, since all that was heard of their addresses since lies in memory at once.
+CHUNK: Final = 100
 # A worker may have looked for blocks just before this one was made, and commit its signs after it: no batch takes as
 # long as this.
 SETTLES_AFTER: Final = timedelta(minutes=2)

@@ -48,7 +48,7 @@ def write(plan: Plan, invited: Sequence[Contact], control: Draw, actor_id: int) 
 
 def _lines(channel: Channel, invited: Sequence[Contact]) -> list[bytes]:
     addresses = [each.email_address if channel == Channel.EMAIL else each.mobile_address for each in invited]
-    return [address.value.encode() for address in addresses if address is not None]
+    return [f"{address.value}\n".encode() for address in addresses if address is not None]
 
 
 def html_of(text: str) -> str:

@@ -157,7 +157,6 @@ def events_panel(message: Message, events: list[DeliveryEvent]) -> Panel:
 
 def event_row(message: Message, entry: Entry) -> list[object]:
     event = entry.event
-    source = link_to(Report, event.report_id) or _("ourselves")
     return [
         clock(event.recorded_at),
         clock(event.occurred_at),
@@ -165,7 +164,7 @@ def event_row(message: Message, entry: Entry) -> list[object]:
         effect_of(entry),
         why_words(event.reason, code_of(event), message.channel),
         shortened(event.diagnostic),
-        format_html("{} {}", label_of(event.provider), source),
+        format_html("{} {}", label_of(event.provider), link_to(Report, event.report_id)),
     ]
 
 

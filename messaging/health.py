@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from messaging import sql
 
@@ -113,7 +114,7 @@ def _heartbeat(key: str) -> Callable[[str], Check]:
         if last is None:
             return Check(name, False, _("Has not been seen yet."))
         silent = time.time() - last
-        says = _("Last seen %(seconds)d seconds ago.") % {"seconds": silent}
+        says = ngettext("Last seen %(n)d second ago.", "Last seen %(n)d seconds ago.", int(silent)) % {"n": silent}
         return Check(name, silent <= SILENT_AFTER_SECONDS, says)
 
     return check

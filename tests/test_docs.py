@@ -10,6 +10,8 @@ import pytest
 from contacts.models import Channel
 from engage.bootstrap import BASE_DIR
 from messaging.bounces.reasons import REASONS
+from messaging.providers import providers
+from messaging.providers.base import Provider
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
 
 DOCS: Final = BASE_DIR / "docs"
@@ -31,6 +33,14 @@ def test_marketers_find_every_reason_and_whether_it_blocks() -> None:
     assert told == [
         (reason.label(Channel.EMAIL), reason.label(Channel.SMS), reason.is_hard) for reason in REASONS.values()
     ]
+
+
+@pytest.mark.parametrize(
+    "provider", [each for each in providers().values() if each.is_built_in], ids=lambda each: each.slug
+)
+def test_each_provider_has_its_page_and_says_how_its_reports_come(provider: Provider) -> None:
+    assert (DOCS / "providers" / f"{provider.slug}.md").is_file()
+    assert provider.methods or provider.comes
 
 
 def test_operators_find_every_setting() -> None:

@@ -11,8 +11,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from contacts.history import save_contact
-from contacts.models import Address, Block, Change, Contact
-from messaging.demo import tryout
+from contacts.models import Address, Block, Contact
+from messaging.demo import clock, tryout
 from messaging.demo.script import Person, story
 from messaging.models import AddressList, Content, DeliveryEvent, Message, Movement, Part, Report, SendOut
 
@@ -62,11 +62,13 @@ def enter(people: Iterable[Person], days_ago: int) -> None:
         )  # fmt: skip
         save_contact(contact, actor_id=None, why=JOINED_BY[person.guid.int % len(JOINED_BY)])
         since = timedelta(days=person.joined_days_ago - days_ago, minutes=person.guid.int % 1440)
-        joined_at = timezone.now() - since
-        Contact.objects.filter(pk=contact.pk).update(
-            created_at=joined_at, changed_at=joined_at, email_consent_at=joined_at, sms_consent_at=joined_at
-        )
-        Change.objects.filter(contact=contact).update(at=joined_at)
+        clock.join(contact, timezone.now() - since)
+
+
+def enter_tryout() -> None:
+    """Those to try out sending with: contacts before everybody else."""
+    longest = max(person.joined_days_ago for person in story().cast.values())
+    tryout.make(joined_at=timezone.now() - timedelta(days=longest + 2))
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ life) stays right. What falls due by it is done by the product itself: attempts 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, models, transaction
@@ -94,6 +94,12 @@ def world_of(contacts: Iterable[Contact], send_outs: Iterable[int]) -> World:
         list(send_outs),
         list(messages.values_list("pk", flat=True)),
     )
+
+
+def join(contact: Contact, at: datetime) -> None:
+    """Have somebody who was saved just now be a contact since then."""
+    Contact.objects.filter(pk=contact.pk).update(**dict.fromkeys(MOVES[Contact], at))
+    Change.objects.filter(contact=contact).update(at=at)
 
 
 @transaction.atomic

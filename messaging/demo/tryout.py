@@ -2,14 +2,16 @@
 there is, under one label.
 
 A send-out to that label meets every fate. They are made once, and stay as they are: they may have messages by then.
+They are the oldest contacts of the demo, so that its people head the list, which has the newest first.
 """
 
+from datetime import datetime
 from typing import Final
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from contacts.history import save_contact
 from contacts.models import Contact, Label, Labelled
-from messaging.demo import phones
+from messaging.demo import clock, phones
 
 LABEL: Final = "Try it out"
 DOMAIN: Final = "tryout.example"
@@ -43,7 +45,7 @@ def guids() -> list[UUID]:
     return [_guid(which) for which in (*PEOPLE, *PHONES)]
 
 
-def make() -> None:
+def make(joined_at: datetime) -> None:
     """Those who are not there yet."""
     label, _ = Label.objects.get_or_create(name=LABEL)
     there = set(Contact.objects.filter(guid__in=guids()).values_list("guid", flat=True))
@@ -57,6 +59,7 @@ def make() -> None:
             continue
         contact = Contact(guid=_guid(which), **fields)
         save_contact(contact, actor_id=None, why=LABEL)
+        clock.join(contact, joined_at)
         Labelled.objects.create(label=label, contact=contact)
 
 

@@ -104,5 +104,7 @@ class Provider:
     sign: Callable[[str], Probe] | None = None
     # The ways by which its reports come where it has no webhook, or besides.
     ways: Callable[[], Sequence[Way]] = tuple
+    # How its reports come, for the page Providers, where it has no webhook.
+    comes: str | Promise = ""
     # Off for a gateway that a file in GATEWAYS_DIR describes.
     is_built_in: bool = True

@@ -186,4 +186,5 @@ provider = Provider(
     headers=(RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE),
     methods=(),
     ways=ways,
+    comes=_("It comes as mail, so there is no webhook and nothing to paste."),
 )

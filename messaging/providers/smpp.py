@@ -12,6 +12,7 @@ from typing import Final
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
@@ -157,5 +158,6 @@ def check_codes() -> None:
 
 check_codes()
 provider = Provider(
-    SLUG, "SMPP", Channel.SMS, lambda: bool(settings.SMPP_CONNECTIONS), verify, read, headers=(CONNECTION,), methods=()
-)
+    SLUG, "SMPP", Channel.SMS, lambda: bool(settings.SMPP_CONNECTIONS), verify, read, headers=(CONNECTION,), methods=(),
+    comes=_("Its reports come over a line that Engage opens itself, so there is no webhook and nothing to paste."),
+)  # fmt: skip

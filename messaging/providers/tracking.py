@@ -10,6 +10,7 @@ from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
@@ -52,5 +53,6 @@ def _within(moment: datetime, kind: Kind) -> str:
 
 # Only what we send ourselves leads to our pages.
 provider = Provider(
-    SLUG, "Engage", Channel.EMAIL, lambda: bool(settings.EMAIL_ROUTE or settings.SMS_ROUTE), verify, read, methods=()
+    SLUG, "Engage", Channel.EMAIL, lambda: bool(settings.EMAIL_ROUTE or settings.SMS_ROUTE), verify, read, methods=(),
+    comes=_("Opens, clicks and unsubscribing, as our own pages see them: there is no webhook and nothing to paste."),
 )  # fmt: skip

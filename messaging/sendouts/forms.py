@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any, Final, cast
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator, validate_email
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -62,6 +64,9 @@ IS: Final = [("", gettext_lazy("is")), ("not", gettext_lazy("is not"))]
 HAS: Final = [("", gettext_lazy("has one of")), ("not", gettext_lazy("has none of"))]
 GOT: Final = [("", gettext_lazy("shows")), ("not", gettext_lazy("does not show"))]
 OPENED: Final = [("", gettext_lazy("was opened")), ("not", gettext_lazy("was sent, not opened"))]
+# Browsers want these in this form, whatever the language.
+DAY: Final = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+MOMENT: Final = forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"})
 # 3GPP TS 23.040 9.1.2.5: an alphanumeric sender has at most eleven characters.
 SMS_SENDER: Final = RegexValidator(
     r"\A(\+?[0-9]{3,15}|[A-Za-z0-9 ._-]{1,11})\Z",
@@ -94,8 +99,8 @@ class AudienceForm(forms.Form):
     country = forms.CharField(label=gettext_lazy("Countries, two letters each"), required=False, max_length=600)
     language_not = forms.ChoiceField(label=gettext_lazy("Language"), choices=IS, required=False)
     language = forms.CharField(label=gettext_lazy("Languages, codes such as sv"), required=False, max_length=600)
-    since = forms.DateField(label=gettext_lazy("Contact since, from"), required=False)
-    until = forms.DateField(label=gettext_lazy("Contact since, until"), required=False)
+    since = forms.DateField(label=gettext_lazy("Contact since, from"), required=False, widget=DAY)
+    until = forms.DateField(label=gettext_lazy("Contact since, until"), required=False, widget=DAY)
     labels_not = forms.ChoiceField(label=gettext_lazy("Label"), choices=HAS, required=False)
     labels = forms.TypedMultipleChoiceField(
         label=gettext_lazy("Labels"), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
@@ -372,7 +377,10 @@ class StartForm(forms.Form):
         choices=[("now", gettext_lazy("Now")), ("later", gettext_lazy("Later"))], initial="now",
         widget=forms.RadioSelect,
     )  # fmt: skip
-    at = forms.DateTimeField(label=gettext_lazy("Start at"), required=False)
+    at = forms.DateTimeField(
+        label=gettext_lazy("Start at"), required=False, widget=MOMENT,
+        help_text=format_lazy(gettext_lazy("By the clock of {zone}."), zone=settings.TIME_ZONE),
+    )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Address, Channel, Contact
@@ -117,6 +118,15 @@ class Content(models.Model):
         return f"{self.send_out_id} v{self.version}"
 
 
+# What can be edited in a draft, as its history names it.
+EDITABLE: Final[dict[str, str | Promise]] = {
+    "audience": _("audience"),
+    "sender": _("sender"),
+    "content": _("content"),
+    "setting": _("control group and settings"),
+}
+
+
 class SendOutChange(models.Model):
     """One line of a send-out's history: when, who, what. Nobody: Engage itself."""
 
@@ -144,6 +154,12 @@ class SendOutChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.send_out_id} {self.kind}"
+
+    @property
+    def more(self) -> str:
+        """`detail` in words."""
+        is_edit = self.kind == self.Kind.EDITED
+        return str(EDITABLE.get(self.detail, self.detail)) if is_edit else self.detail
 
 
 class Why(models.TextChoices):

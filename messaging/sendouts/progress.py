@@ -2,11 +2,15 @@
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from messaging.sendouts.models import Progress, State
+from django.utils import timezone
+
+from contacts.models import Channel
+from messaging.sendouts.models import Progress, SendOut, State
 from messaging.sendouts.totals import Totals, totals_of
+from messaging.statuses import GIVES_UP_AFTER
 
 # A rate is of the last minute: a mark every few seconds, and so many of them.
 MARKS: Final = 12
@@ -31,6 +35,16 @@ class Pace:
     def left(self) -> timedelta | None:
         """None where nothing moves, or nobody knows yet."""
         return timedelta(seconds=(self.of - self.done) / self.per_second) if self.per_second else None
+
+
+def seconds_to_news(send_out: SendOut, now: datetime | None = None) -> int:
+    """How soon its page asks for news; 0: no more. Done means handed over: what became of it is heard afterwards."""
+    if send_out.state == State.SENDING:
+        return 2
+    if send_out.started_at is None:
+        return 10 if send_out.state == State.SCHEDULED else 0
+    is_recent = (now or timezone.now()) - send_out.started_at < GIVES_UP_AFTER[Channel(send_out.channel)]
+    return 10 if is_recent else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -210,7 +211,7 @@ def _chosen(form: AudienceForm, actor_id: int) -> tuple[Audience | None, Address
     try:
         kept = lists.keep(*given, actor_id)
     except lists.TooLongError:
-        form.add_error(None, _("The list has more than %(n)d lines.") % {"n": lists.MOST_LINES})
+        form.add_error(None, _("The list has more than %(n)s lines.") % {"n": intcomma(lists.MOST_LINES)})
     except UnreadableListError as error:
         form.add_error("upload", str(error))
     else:

@@ -24,7 +24,7 @@ from messaging.sendouts.models import Progress, State, Why
 from messaging.sendouts.outcome.finding import NO_REASON, shown_by
 from messaging.sendouts.outcome.reading import in_doubt, label_of
 from messaging.sendouts.outcome.views import outcome_context, why_unknown
-from messaging.sendouts.progress import standing_of
+from messaging.sendouts.progress import seconds_to_news, standing_of
 from messaging.sendouts.single import RefusedError
 from messaging.sendouts.slowness import slowed_by, stopped_by
 from messaging.sendouts.tags import TagError, Values
@@ -85,6 +85,7 @@ def standing(found: SendOut) -> dict[str, Any]:
         "slowed": slowed_by(found),
         "stopped": stopped_by(found),
         "is_at_work": found.state == State.SENDING,
+        "news_in": seconds_to_news(found),
         "look": look_of(found),
         "moves": [(name, label) for name, (of, label) in MOVES.items() if found.state in of],
     }

@@ -70,9 +70,11 @@
     });
   }
 
-  // Nobody looks at a hidden page, so its rows need not ask for news.
+  // Nobody looks at a hidden page, so it need not ask for news; and what somebody has opened stays as it is.
+  const renewed = ".message, .pulse, .outcome";
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.target.matches(".message, .pulse")) event.preventDefault();
+    const part = event.target;
+    if (part.matches(renewed) && (document.hidden || part.querySelector("details[open]"))) event.preventDefault();
     at("trouble").textContent = "";
   });
 
@@ -105,7 +107,7 @@
   });
 
   const trouble = (name) => (event) => {
-    if (!event.target.matches(".message, .pulse")) at("trouble").textContent = at("trouble").dataset[name];
+    if (!event.target.matches(renewed)) at("trouble").textContent = at("trouble").dataset[name];
   };
   document.addEventListener("htmx:sendError", trouble("offline"));
   document.addEventListener("htmx:timeout", trouble("offline"));

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from contacts.models import Channel
 from messaging.models import AddressList, Message, SendOut
 from messaging.sendouts import making
-from messaging.sendouts.lifecycle import start
+from messaging.sendouts.lifecycle import finish, start
 from messaging.sendouts.outcome import keeping
 from messaging.sendouts.totals import fold
 from messaging.statuses import Kind
@@ -96,6 +96,30 @@ def test_from_the_name_to_the_numbers(open_as: Open) -> None:
     fold()
     expect(page.get_by_role("region", name="Sending")).to_contain_text("0 of 1 handed over", timeout=10_000)
     assert Message.objects.get().status == "waiting"
+
+
+def test_what_is_heard_after_the_hand_over_appears_by_itself_but_what_is_open_stays(open_as: Open) -> None:
+    make_contact(email="anna@example.org")
+    made = draft()
+    start(made.pk)
+    making.make_rows(made.pk)
+    message = Message.objects.get()
+    report(message, said(Kind.ACCEPTED))
+    assert finish(made.pk)
+    page = open_as("Marketers")
+    page.clock.install()
+    page.goto(made.get_absolute_url())
+    why = page.get_by_text("Why do some show Unknown?")
+    why.click()
+
+    report(message, said(Kind.DELIVERED))
+    page.clock.fast_forward(15_000)
+    page.wait_for_timeout(500)
+    expect(page.get_by_text("and nobody has said")).to_be_visible()
+    why.click()
+    page.clock.fast_forward(15_000)
+    expect(page.locator("#count-delivered")).to_have_text("1")
+    expect(why).to_be_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

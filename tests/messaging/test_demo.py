@@ -314,6 +314,7 @@ def test_the_demo_ends_as_it_is_told(played: str) -> None:
     check_times()
     check_log_ins()
     check_history()
+    check_list()
     check_blocks()
     check_recount()
     check_what_waits()
@@ -363,6 +364,13 @@ def check_history() -> None:
         assert times == sorted(times), contact
     made_again = Change.objects.filter(contact=cast.contacts()["Harriet Bloom"]).order_by("pk")
     assert [change.kind for change in made_again] == ["created", "blocked", "lifted", "blocked"]
+
+
+def check_list() -> None:
+    """The list of contacts has the newest first: the people of the story, then those to try out sending with."""
+    by_number, by_date = Contact.objects.order_by("pk"), Contact.objects.order_by("created_at")
+    assert {each.guid for each in by_number[: len(tryout.guids())]} == set(tryout.guids())
+    assert {each.guid for each in by_date[: len(tryout.guids())]} == set(tryout.guids())
 
 
 def check_blocks() -> None:

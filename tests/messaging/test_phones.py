@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from contacts.models import Change, Channel, Contact, Label, Labelled
 from messaging import reports
-from messaging.demo import phones, tryout
+from messaging.demo import cast, phones, tryout
 from messaging.demo.living import Calendar
 from messaging.models import Message
 from messaging.sendouts.handover.sms_routes import sms_route_of
@@ -64,7 +64,7 @@ def shown() -> dict[str, str]:
 
 @pytest.mark.usefixtures("network")
 def test_a_send_out_to_the_try_out_contacts_shows_every_status_of_sms_and_takes_stop() -> None:
-    tryout.make()
+    cast.enter_tryout()
     label = Label.objects.get(name=tryout.LABEL)
     members = Labelled.objects.filter(label=label).values("contact")
     Contact.objects.exclude(pk__in=members).delete()

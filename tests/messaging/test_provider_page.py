@@ -252,11 +252,12 @@ def test_the_permission_can_be_given_to_anybody() -> None:
 
 def test_one_without_a_webhook_has_nothing_to_paste(monkeypatch: pytest.MonkeyPatch) -> None:
     fields = {name: getattr(providers()["twilio"], name) for name in Provider.__dataclass_fields__}
-    monkeypatch.setitem(providers(), "twilio", Provider(**{**fields, "methods": (), "label": "SMPP"}))
+    comes = "By carrier pigeon: there is no webhook and nothing to paste."
+    monkeypatch.setitem(providers(), "twilio", Provider(**{**fields, "methods": (), "label": "SMPP", "comes": comes}))
 
     found = page()
 
-    assert "there is no webhook and nothing to paste" in found
+    assert comes in found
     assert "/providers/twilio/test/" not in found
 
 

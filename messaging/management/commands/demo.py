@@ -73,10 +73,10 @@ class Command(BaseCommand):
             self.say("  What an earlier demo left: cleared away")
         cast.make_log_ins(password)
         self.say(f"  Log-ins: {', '.join(cast.LOG_INS)}")
+        cast.enter_tryout()
+        self.say(f"  Contacts to send to, under the label {tryout.LABEL!r}: {len(tryout.guids())}")
         play = Play(providers, say=self.say, show=self.show)
         play.run()
-        tryout.make()
-        self.say(f"  Contacts to send to, under the label {tryout.LABEL!r}: {len(tryout.guids())}")
         return play
 
     def say(self, line: str) -> None:

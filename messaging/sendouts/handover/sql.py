@@ -33,12 +33,14 @@ FROM next WHERE m.id = next.id RETURNING m.id
 """
 # The same for what is to be tried again, and for single messages. It stays on the list for as long as a worker may
 # take: who dies in between is found out then, by an attempt that nothing is recorded of. What belongs to a send-out
-# that somebody paused waits until it is resumed.
+# that somebody paused waits until it is resumed. What is due to be given up, as nobody was at work meanwhile, is left
+# to the sweep.
 MARK_AGAIN: Final = """
 WITH next AS (
   SELECT m.id, m.provider FROM messaging_message m LEFT JOIN messaging_sendout s ON s.id = m.send_out_id
   WHERE m.next_attempt_at <= statement_timestamp() AND m.channel = %(channel)s
     AND m.status IN ('waiting', 'deferred', 'unknown') AND COALESCE(s.state, 'done') IN ('sending', 'done')
+    AND COALESCE(m.due_at > statement_timestamp(), true)
   ORDER BY m.next_attempt_at, m.id LIMIT %(limit)s FOR NO KEY UPDATE OF m SKIP LOCKED
 )
 UPDATE messaging_message m SET

@@ -12,10 +12,10 @@ from contacts.models import Channel
 from contacts.pages import HtmxRequest, is_partial, page
 from messaging.models import SendOut
 from messaging.sendouts.handover.routes import Relay
-from messaging.sendouts.models import State
 from messaging.sendouts.outcome import exporting
 from messaging.sendouts.outcome.chart import LINES, chart_of
 from messaging.sendouts.outcome.reading import outcome_of
+from messaging.sendouts.progress import seconds_to_news
 from messaging.sendouts.totals import totals_of
 from messaging.statuses import Status
 
@@ -36,7 +36,7 @@ def outcome_context(found: SendOut) -> dict[str, Any]:
         "chart": chart_of(found),
         "lines": LINES,
         "is_email": found.channel == Channel.EMAIL,
-        "is_live": found.state == State.SENDING,
+        "is_live": bool(seconds_to_news(found)),
     }
 
 

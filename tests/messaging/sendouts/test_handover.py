@@ -210,9 +210,10 @@ def test_after_72_hours_it_is_tried_no_more_and_is_a_soft_bounce(taker: Receiver
 
     work.try_again()
     give_up_due()
+    work.try_again()
 
     message.refresh_from_db()
-    assert (message.status, message.next_attempt_at) == ("soft_bounce", None)
+    assert (message.status, message.attempts, message.next_attempt_at) == ("soft_bounce", 1, None)
 
 
 def test_who_was_blocked_or_left_meanwhile_gets_nothing_and_the_card_says_so(taker: Receiver) -> None:

@@ -15,9 +15,9 @@ from messaging.sendouts import drafts, lifecycle, making
 from messaging.sendouts.audience import Everybody
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import State
-from messaging.sendouts.progress import mark_all, standing_of
+from messaging.sendouts.progress import mark_all, seconds_to_news, standing_of
 from messaging.sendouts.totals import totals_of
-from tests.factories import make_contact, make_user
+from tests.factories import ago, make_contact, make_user
 from tests.messaging.sendouts.people import make_send_out, run
 
 ALLOWED = {
@@ -140,6 +140,8 @@ def test_a_draft_is_edited_version_by_version_and_nothing_after_its_start() -> N
     assert (first.version, same.pk, second.version) == (1, first.pk, 2)
     made.refresh_from_db()
     assert (made.content, made.subject) == (second, "Two")
+    drafts.save(made, actor.pk, "setting", control_percentage=10)
+    assert made.changes.latest("pk").more == "control group and settings"
     lifecycle.start(made.pk)
     for edit in (
         lambda: drafts.save_audience(made, Everybody(), actor.pk),
@@ -177,3 +179,24 @@ def test_recount_mends_what_somebody_wrote_past_us() -> None:
     call_command("recount")
 
     assert totals_of([made.pk])[made.pk] == {"waiting": 1}
+
+
+@pytest.mark.parametrize(
+    ("channel", "state", "hours_ago", "seconds"),
+    [
+        ("email", State.DRAFT, None, 0),
+        ("email", State.SCHEDULED, None, 10),
+        ("email", State.SENDING, 99, 2),
+        ("email", State.DONE, 71, 10),
+        ("email", State.CANCELLED, 71, 10),
+        ("email", State.DONE, 73, 0),
+        ("sms", State.DONE, 47, 10),
+        ("sms", State.DONE, 49, 0),
+    ],
+)
+def test_a_page_asks_for_news_for_as_long_as_there_may_be_some(
+    channel: str, state: State, hours_ago: int | None, seconds: int
+) -> None:
+    started_at = None if hours_ago is None else ago(hours=hours_ago)
+
+    assert seconds_to_news(SendOut(channel=channel, state=state, started_at=started_at)) == seconds

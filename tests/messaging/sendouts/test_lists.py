@@ -1,15 +1,14 @@
 """Lists of addresses: what is read out of lines, what is reported, and who is meant."""
 
 import io
-from contextlib import suppress
 
 import pytest
 from django.core.exceptions import ValidationError
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from contacts.addresses import normalise_email
-from contacts.lines import UnreadableListError
+from contacts.lines import WORKBOOKS
 from contacts.models import Channel
 from messaging.models import AddressList, ListedAddress
 from messaging.sendouts import lists
@@ -82,13 +81,13 @@ def test_latin_1_as_old_spreadsheets_write_it_is_read() -> None:
 @given(st.binary(max_size=300))
 @settings(deadline=None)
 def test_any_line_is_an_address_or_is_refused(line: bytes) -> None:
-    with suppress(UnreadableListError):  # it may begin as a workbook does
-        for _number, text in lists._numbered([line], AddressList()):
-            try:
-                channel, value = lists.address_in(text)
-            except ValidationError:
-                continue
-            assert value.startswith("+") if channel == Channel.SMS else "@" in value
+    assume(not line.startswith(WORKBOOKS))
+    for _number, text in lists._numbered([line], AddressList()):
+        try:
+            channel, value = lists.address_in(text)
+        except ValidationError:
+            continue
+        assert value.startswith("+") if channel == Channel.SMS else "@" in value
 
 
 @given(st.emails())

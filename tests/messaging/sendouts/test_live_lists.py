@@ -92,7 +92,7 @@ def test_a_pasted_list_is_counted_as_it_is_typed_and_leaves_no_trace(marketer: C
 
     assert "1 of 2 get it." in answer
     assert "Unsubscribed: 1" in answer
-    said = "Lines: 5 · Addresses of contacts: 2 · Addresses of nobody: 1 · No address: 1 · Repeats: 1"
+    said = "Lines: 5 · Addresses of contacts: 2 · Addresses of nobody: 1 · Not an address: 1 · Repeats: 1"
     assert said in answer
     assert "Line 5: nonsense – Neither an email address nor a mobile number." in answer
     assert not [each for each in queries if re.match(r"\s*(INSERT|UPDATE|DELETE|CREATE)", each["sql"])]

@@ -1,16 +1,19 @@
 """The pages of a send-out: from its name to its start, who may do what, and what a message said."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from contacts.history import save_contact
 from contacts.models import Contact, Label, Labelled
+from contacts.templatetags.looks import exact
 from messaging.models import MasterControl, Message, SendOut
 from messaging.sendouts import lifecycle, making
 from messaging.sendouts.control_views import Group, compared
@@ -88,6 +91,17 @@ def test_who_is_behind_a_number_can_be_seen() -> None:
 
     assert "Berta" in marketer.get(address("send_out_members", made.pk, "waiting")).content.decode()
     assert "Nobody" in marketer.get(address("send_out_members", made.pk, "blocked")).content.decode()
+
+
+def test_what_is_scheduled_says_when_it_starts_by_the_clock_of_the_field() -> None:
+    make_contact(email="anna@example.org")
+    marketer = log_in("Marketers")
+    made = written(marketer)
+    at = timezone.localtime() + timedelta(days=9)
+
+    marketer.post(address("send_out_final", made.pk), {"when": "later", "at": f"{at:%Y-%m-%dT%H:%M}"})
+
+    assert f"starts {exact(at)}" in marketer.get(made.get_absolute_url()).content.decode()
 
 
 def test_what_was_started_can_be_paused_and_edited_no_more() -> None:

@@ -160,11 +160,14 @@ def test_what_is_put_off_at_first_is_taken_later(server: Postfix) -> None:
 def test_what_is_put_off_for_ever_is_given_up_after_72_hours(server: Postfix) -> None:
     server.refuse(never="451 4.3.0 Try later")
     message = sent_to("never@there.example")["never"]
+    due(message)
+    work.try_again()
     first = timezone.now() - timedelta(hours=72, minutes=1)
     due(message, sent_at=first, due_at=first + timedelta(hours=72))
 
     work.try_again()
     give_up_due()
+    work.try_again()
 
     message.refresh_from_db()
     assert (message.status, message.attempts, message.next_attempt_at) == ("soft_bounce", 2, None)

@@ -89,12 +89,14 @@ def person_of(contact: Contact) -> Person:
 
 def values_of(person: Contact | Person | None, token: str = "") -> Values:
     """What tags are filled with for this person; without a token, as in a preview, links of ours lead nowhere."""
-    of_us = {TOKEN: token, UNSUBSCRIBE: f"{tracking_url()}/{LEAVE}/{token}/"} if token else {UNSUBSCRIBE: NOWHERE}
+    way_out = f"{tracking_url()}/{LEAVE}/{token}/" if token else NOWHERE
     if person is None:
-        return of_us
+        return {TOKEN: token, UNSUBSCRIBE: way_out}
     if isinstance(person, Contact):
         person = person_of(person)
-    return of_us | {
+    return {
+        TOKEN: token,
+        UNSUBSCRIBE: way_out,
         "firstName": person.first_name,
         "lastName": person.last_name,
         "fullName": f"{person.first_name} {person.last_name}".strip(),
@@ -187,11 +189,11 @@ def _letter(of: Letterhead) -> Letter:
     )
 
 
-def own_headers(to: str, token: str, date: str, *, is_transactional: bool) -> Mapping[str, str]:
+def own_headers(to: str, token: str, date: str, values: Values, *, is_transactional: bool) -> Mapping[str, str]:
     """The headers of one mail alone. Our Message-ID carries the token, by which its bounces are known."""
     headers = {"To": to, "Date": date, "Message-ID": f"<{token}@{settings.MESSAGE_ID_DOMAIN}>"}
     if not is_transactional:
-        headers["List-Unsubscribe"] = f"<{tracking_url()}/{LEAVE}/{token}/>"
+        headers["List-Unsubscribe"] = f"<{values[UNSUBSCRIBE]}>"
     return headers
 
 

@@ -22,15 +22,20 @@ from messaging.sendouts.tags import Tag, Text, Values, html_quoted
 
 CRLF: Final = b"\r\n"
 SOFT_BREAK: Final = b"=\r\n"
-# With the soft break's own "=", 76 (RFC 2045 6.7 (5)).
-LONGEST_LINE: Final = 75
+# With the soft break's own "=" and two for a dot, 76 (RFC 2045 6.7 (5)).
+LONGEST_LINE: Final = 73
+# No line begins with a dot, which SMTP would have to double (RFC 5321 4.5.2): some servers never take that back, and
+# to look for nothing is quicker (dialogue.py).
+_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 # A value of these alone stands for itself; a longer one could make the line too long.
-_PLAIN: Final = re.compile(rb"[!-<>-~](?:[ -<>-~]{0,68}[!-<>-~])?")
+_PLAIN: Final = re.compile(rb"[!-\-/-<>-~](?:[ -<>-~]{0,68}[!-<>-~])?")
 # Such a value needs no quoting, in whatever it stands.
-_EASY: Final = re.compile(r"[0-9A-Za-z.@_:/+-]{0,70}")
+_EASY: Final = re.compile(r"(?:[0-9A-Za-z@_:/+-][0-9A-Za-z.@_:/+-]{0,69})?")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
-Place = tuple[Tag, Callable[[str], str]]
+Quote = Callable[[str], str]
+# What is filled in, and the ways in which it is quoted: each is one place.
+Places = tuple[Tag, tuple[Quote, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,12 @@ class Shape:
     # Of each place, its number in what is filled in.
     order: tuple[int, ...]
 
-    def filled(self, values: Sequence[bytes]) -> bytes:
+    def filled(self, values: Sequence[bytes]) -> list[bytes]:
+        """In pieces, to be joined."""
         parts = [b""] * (2 * len(self.fixed) - 1)
         parts[::2] = self.fixed
         parts[1::2] = [values[number] for number in self.order]
-        return b"".join(parts)
+        return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Letter:
     mime: bytes
     body: Shape
     canonical_body: Shape
-    places: tuple[Place, ...]
+    places: tuple[Places, ...]
 
     def mail(self, values: Values, headers: Mapping[str, str], keys: Sequence[Key] = (), at: int = 0) -> bytes:
         """The email for one recipient, lines ending in CRLF. `headers` are those of this mail alone, such as To.
@@ -71,8 +77,8 @@ class Letter:
         """
         subject = self.fixed_subject or header("Subject", one_line(self.subject.fill(values)))
         own = [subject, *(header(name, value) for name, value in headers.items())]
-        filled = [_encoded(tag.value(values), quote) for tag, quote in self.places]
-        parts = [self.headers, *own, self.mime, self.body.filled(filled)]
+        filled = [each for tag, quotes in self.places for each in _filled(tag.value(values), quotes)]
+        parts = [self.headers, *own, self.mime, *self.body.filled(filled)]
         if keys:
             parts.insert(0, self._signed(keys, headers, own, filled, at))
         return b"".join(parts)
@@ -81,7 +87,7 @@ class Letter:
         self, keys: Sequence[Key], headers: Mapping[str, str], own: list[bytes], filled: list[bytes], at: int
     ) -> bytes:
         canonical = self.canonical_headers + b"".join(map(relaxed_header, own))
-        body = self.canonical_body.filled([relaxed_lines(value) for value in filled])
+        body = b"".join(self.canonical_body.filled([relaxed_lines(value) for value in filled]))
         return signed(keys, [*self.names, "Subject", *headers], canonical, sha256(body).digest(), at)
 
 
@@ -90,12 +96,12 @@ def letter_of(*, subject: Text, text: Text, html: Text | None, headers: Mapping[
 
     `headers` are those that all mails share, such as From. Without `html` the mail has one part.
     """
-    fixed, places = [b""], list[Place]()
+    fixed, places = [b""], list[tuple[Tag, Quote]]()
 
     def add(data: bytes) -> None:
         fixed[-1] += data
 
-    def body(said: Text, quote: Callable[[str], str]) -> None:
+    def body(said: Text, quote: Quote) -> None:
         for piece in said.pieces:
             if isinstance(piece, str):
                 add(encoded(_with_crlf(piece)))
@@ -117,8 +123,9 @@ def letter_of(*, subject: Text, text: Text, html: Text | None, headers: Mapping[
             body(said, quote)
             add(CRLF)
         add(f"--{boundary}--\r\n".encode())
-    # The same value in the same words is filled in once.
-    once = list(dict.fromkeys(places))
+    # A value is looked at once, and quoted once in each way.
+    ways = {tag: tuple(dict.fromkeys(quote for other, quote in places if other == tag)) for tag, _quote in places}
+    once = [(tag, quote) for tag, quotes in ways.items() for quote in quotes]
     order = tuple(map(once.index, places))
     shared = [header(name, value) for name, value in {**headers, **mime}.items()]
     return Letter(
@@ -130,7 +137,7 @@ def letter_of(*, subject: Text, text: Text, html: Text | None, headers: Mapping[
         mime=_block(mime) + CRLF,
         body=Shape(tuple(fixed), order),
         canonical_body=Shape(_canonical(fixed), order),
-        places=tuple(once),
+        places=tuple(ways.items()),
     )
 
 
@@ -157,8 +164,17 @@ def html_value(value: str) -> str:
     return html_quoted(one_line(value))
 
 
-def _encoded(value: str, quote: Callable[[str], str]) -> bytes:
-    return value.encode("ascii") if _EASY.fullmatch(value) else encoded(quote(value))
+def _filled(value: str, quotes: Sequence[Quote]) -> Sequence[bytes]:
+    """The value, quoted in each of these ways and encoded."""
+    if _EASY.fullmatch(value):
+        return [value.encode("ascii")] * len(quotes)
+    return [_quoted(value, quote) for quote in quotes]
+
+
+@lru_cache(maxsize=1000)
+def _quoted(value: str, quote: Quote) -> bytes:
+    """First names and the like come again and again."""
+    return encoded(quote(value))
 
 
 def encoded(text: str) -> bytes:
@@ -166,7 +182,7 @@ def encoded(text: str) -> bytes:
     data = text.encode("utf-8", "replace")
     if _PLAIN.fullmatch(data):
         return data
-    return body_encode(data.decode("latin-1"), LONGEST_LINE, "\r\n").encode("ascii")
+    return _DOT.sub(b"=2E", body_encode(data.decode("latin-1"), LONGEST_LINE, "\r\n").encode("ascii"))
 
 
 def _with_crlf(text: str) -> str:

@@ -21,8 +21,9 @@ from messaging.sendouts.handover.answers import SCHEDULE, event_of
 from messaging.sendouts.handover.routes import Route
 from messaging.sendouts.handover.smtp import Outgoing, Post
 from messaging.sendouts.handover.ways import Held, Outcome, Ready
-from messaging.sendouts.letter import in_ascii
+from messaging.sendouts.letter import Letter, in_ascii
 from messaging.statuses import Event, Kind
+from messaging.tokens import token_of
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +84,14 @@ def written(messages: Sequence[Ready], slug: str) -> tuple[list[Outgoing], list[
     mails, unwritten = list[Outgoing](), list[Outcome | Held]()
     for each in messages:
         try:
-            contents.letter_for(each.send_out, each.content)
+            letter = contents.letter_for(each.send_out, each.content)
         except Exception as error:  # noqa: BLE001 -- whatever it is, it would be so for everybody
             # No more than its kind: the words of errors may hold an address.
             log.error("The emails of send-out %d cannot be written: %s", each.send_out.pk, type(error).__name__)
             unwritten.append(Held(each, refusal=_("Its emails cannot be written. Look at the sender and the content.")))
             continue
         try:
-            mails.append(mail_of(each))
+            mails.append(_mail_of(each, letter))
         except Exception as error:  # noqa: BLE001 -- it must not take the others with it
             log.error("Email %d cannot be written: %s", each.id, type(error).__name__)
             unwritten.append(Outcome(_unwritten(each, slug)))
@@ -107,12 +108,17 @@ def _unwritten(message: Ready, slug: str) -> Event:
 
 def mail_of(message: Ready) -> Outgoing:
     """The mail, and whom the envelope says that it is from and to."""
-    send_out, recipient, now = message.send_out, in_ascii(message.address), int(time())
-    headers = contents.own_headers(recipient, message.token, _date(now), is_transactional=send_out.is_transactional)
+    return _mail_of(message, contents.letter_for(message.send_out, message.content))
+
+
+def _mail_of(message: Ready, letter: Letter) -> Outgoing:
+    # Not message.token, which would be kept: that takes a lock, and nobody asks again.
+    send_out, token, recipient, now = message.send_out, token_of(message.id), in_ascii(message.address), int(time())
+    values = contents.values_of(message.person, token)
+    headers = contents.own_headers(recipient, token, _date(now), values, is_transactional=send_out.is_transactional)
     keys = _keys(send_out.sender) if settings.DKIM_KEYS else ()
-    mail = contents.letter_for(send_out, message.content).mail(message.values, headers, keys, now)
-    sender = addresses.return_path_of(message.token) if settings.BOUNCE_DOMAIN else in_ascii(send_out.sender)
-    return Outgoing(message.id, message.attempt, sender, recipient, mail)
+    sender = addresses.return_path_of(token) if settings.BOUNCE_DOMAIN else in_ascii(send_out.sender)
+    return Outgoing(message.id, message.attempt, sender, recipient, letter.mail(values, headers, keys, now))
 
 
 def _keys(sender: str) -> tuple[Key, ...]:

@@ -77,7 +77,7 @@ class Post:
         self.slug = route.slug
         self._route, self._our_name, self._connections = route, our_name, connections
         self._resolve = resolve or servers_of
-        self._policy_of = policy_of or policies().policy_of
+        self._policy_of = policy_of or _policy_of
         self._is_final = isinstance(route, Direct)
         self._most_mails = MOST_MAILS if self._is_final else MOST_MAILS_TO_RELAY
         self._idle: dict[tuple[str, bool], list[Wire]] = {}
@@ -364,6 +364,11 @@ class Post:
                 return
             self._under_way -= 1
             news()
+
+
+def _policy_of(domain: str) -> Policy | None:
+    """Not before a domain is asked about: to a relay nobody needs what reading all certificates takes."""
+    return policies().policy_of(domain)
 
 
 def _again(error: BaseException) -> None:

@@ -12,7 +12,6 @@ from contacts.models import Channel
 from messaging.models import Content, SendOut
 from messaging.sendouts import contents
 from messaging.sendouts.contents import Person
-from messaging.sendouts.tags import Values
 from messaging.statuses import GIVES_UP_AFTER, Event
 from messaging.tokens import token_of
 
@@ -40,13 +39,9 @@ class Ready:
         return token_of(self.id)
 
     @cached_property
-    def values(self) -> Values:
-        return contents.values_of(self.person, self.token)
-
-    @cached_property
     def sms(self) -> str:
         """The text of an SMS."""
-        return contents.sms_of(self.content, self.values)
+        return contents.sms_of(self.content, contents.values_of(self.person, self.token))
 
     @property
     def time_left(self) -> timedelta:

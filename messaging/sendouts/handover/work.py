@@ -7,7 +7,7 @@ dies in between leaves it marked; it then shows Unknown, and says why, until its
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.db import connection, transaction
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel
-from contacts.sql import array, columns
+from contacts.sql import array, columns, numbers
 from messaging.apply import OURSELVES, Said, apply
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.models import Batch, Content, SendOut
@@ -43,7 +43,7 @@ class Loaded(NamedTuple):
 
     id: int
     attempt: int
-    first_at: datetime
+    first_second: float
     send_out_id: int
     content_id: int
     address: str
@@ -58,6 +58,11 @@ class Loaded(NamedTuple):
     is_on_list: bool
     is_single: bool
     is_deleted: bool
+
+    @property
+    def first_at(self) -> datetime:
+        """When it was first tried."""
+        return datetime.fromtimestamp(self.first_second, UTC)
 
 
 def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
@@ -170,7 +175,7 @@ def _hand_over_batch(send_out_id: int, way: Way, is_over: Callable[[], bool]) ->
 
 def _send(marked: Sequence[int], way: Way) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql.LOAD, [list(marked)])
+        cursor.execute(sql.LOAD, [numbers(marked)])
         loaded = [Loaded(*row) for row in cursor.fetchall()]
     send_outs = SendOut.objects.in_bulk({each.send_out_id for each in loaded})
     outcomes, ready = list[Outcome](), list[Ready]()

@@ -64,8 +64,21 @@ def test_each_mail_parses_back_to_what_rendering_it_singly_gives(
     assert mail.isascii()
     assert max(letter.lengths(mail)) <= 78
     assert max(letter.lengths(mail.partition(b"--" + BOUNDARY.encode())[2])) <= 76
+    assert b"\n." not in mail
     assert body(parsed(mail), "plain") == singly(text, given_values, html=False)
     assert body(parsed(mail), "html") == singly(html, given_values, html=True)
+
+
+def test_no_line_begins_with_a_dot() -> None:
+    """Of them, SMTP would double the dots, and some servers leave them so."""
+    text = Text((f".one\n{'.' * 200}\n", Tag("firstName"), ". And\n", Tag("lastName", ".")))
+    template = letter_of(subject=Text(("...",)), text=text, html=text, headers={}, boundary=BOUNDARY)
+
+    for first_name in (".", ".Anna", ". Anna", "..." * 50, ".Zoë"):
+        mail = template.mail({"firstName": first_name}, {})
+        assert b"\n." not in mail
+        assert max(letter.lengths(mail)) <= 76
+        assert body(parsed(mail), "html") == singly(text, {"firstName": first_name}, html=True)
 
 
 @given(texts, values)

@@ -16,10 +16,11 @@ class Named(NamedTuple):
     is_guessed: bool
 
 
-def named(events: Sequence[Event]) -> tuple[list[Event], list[int | None]]:
+def named(events: Sequence[Event], *, settles: bool = True) -> tuple[list[Event], list[int | None]]:
     """The events as they are about their messages, and the numbers of those; None where nothing names one.
 
-    A message that our token names may not be there. No query where our token names them all.
+    A message that our token names may not be there. No query where our token names them all. `settles`: whether an id
+    that is nobody's may be given to an SMS in doubt (doubts.py), which is written down. Then call it in a transaction.
     """
     message_ids = [event.message_id for event in events]
     # All but a few name their message, and say nothing that depends on what that is.
@@ -31,13 +32,13 @@ def named(events: Sequence[Event]) -> tuple[list[Event], list[int | None]]:
     if not odd:
         return list(events), message_ids
     about = list(events)
-    for place, (event, message_id) in zip(odd, _looked_up([events[place] for place in odd]), strict=True):
+    for place, (event, message_id) in zip(odd, _looked_up([events[place] for place in odd], settles), strict=True):
         about[place], message_ids[place] = event, message_id
     return about, message_ids
 
 
-def _looked_up(events: Sequence[Event]) -> list[tuple[Event, int | None]]:
-    names = _by_name([event for event in events if event.message_id is None])
+def _looked_up(events: Sequence[Event], settles: bool) -> list[tuple[Event, int | None]]:
+    names = _by_name([event for event in events if event.message_id is None], settles)
     guessed, written_to = recipients.guess(events), recipients.written_to(events)
     found = list[tuple[Event, int | None]]()
     for place, event in enumerate(events):
@@ -54,7 +55,7 @@ def _looked_up(events: Sequence[Event]) -> list[tuple[Event, int | None]]:
     return [(of_message(event, 1 if pk is None else parts.get(pk, 1)), pk) for event, pk in found]
 
 
-def _by_name(events: Sequence[Event]) -> dict[doubts.Name, Named]:
+def _by_name(events: Sequence[Event], settles: bool) -> dict[doubts.Name, Named]:
     """By the provider's ids; those that are nobody's may be of messages in doubt."""
     wanted = {(event.provider, event.provider_message_id) for event in events if event.provider_message_id}
     if not wanted:
@@ -64,6 +65,8 @@ def _by_name(events: Sequence[Event]) -> dict[doubts.Name, Named]:
         # What was heard at hand-over goes before what was guessed.
         rows = sorted(cursor.fetchall(), key=lambda row: not row[3])
     known = {(provider, name): Named(message_id, is_guessed) for provider, name, message_id, is_guessed in rows}
+    if not settles:
+        return known
     nobodys = (event for event in events if (event.provider, event.provider_message_id) not in known)
     return known | {name: Named(pk, is_guessed=True) for name, pk in doubts.settle(nobodys).items()}
 

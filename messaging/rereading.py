@@ -117,7 +117,7 @@ def _read(report: Report, body: bytes) -> Reading:
 
 
 def _recorded(report: Report, by_key: dict[UUID, Event]) -> dict[UUID, DeliveryEvent]:
-    _events, numbers = named(list(by_key.values()))
+    _events, numbers = named(list(by_key.values()), settles=False)
     wanted = Q(key__in={*by_key, *map(_key_of_whole, by_key.values())})
     if len(by_key) < MOST:
         wanted |= Q(report_id=report.pk)

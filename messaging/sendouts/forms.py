@@ -366,8 +366,14 @@ class SettingForm(forms.Form):
         min_value=Decimal(0), max_value=LARGEST_PERCENTAGE, max_digits=4, decimal_places=2, initial=Decimal(0),
     )  # fmt: skip
     is_transactional = forms.BooleanField(label=gettext_lazy("Transactional"), required=False)
-    tracks_opens = forms.BooleanField(label=gettext_lazy("Notice opens"), required=False)
-    tracks_clicks = forms.BooleanField(label=gettext_lazy("Notice clicks"), required=False)
+    tracks_opens = forms.BooleanField(
+        label=gettext_lazy("Notice opens"), required=False,
+        help_text=gettext_lazy("In emails that have HTML. Of plain text nobody can tell whether it was opened."),
+    )  # fmt: skip
+    tracks_clicks = forms.BooleanField(
+        label=gettext_lazy("Notice clicks"), required=False,
+        help_text=gettext_lazy("On the links in the HTML of emails."),
+    )  # fmt: skip
 
 
 class StartForm(forms.Form):

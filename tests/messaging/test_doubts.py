@@ -11,13 +11,16 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from contacts.models import Channel
+from messaging import reports
 from messaging.apply import Said, apply
-from messaging.models import Message, Part
+from messaging.models import Message, Part, Report
+from messaging.rereading import contents_of
 from messaging.sendouts.handover import sql as handover
 from messaging.sql import TRY_SETTLING
 from messaging.statuses import Caveat, Event, Kind, Submitted
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.sendouts.people import make_send_out
+from tests.messaging.smpp.pdus import deliver_sm
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -187,3 +190,19 @@ def test_while_somebody_else_settles_nothing_is_given_away() -> None:
         other.join()
 
     assert came(receipt(message)) == []
+
+
+def test_to_look_at_a_report_settles_nothing() -> None:
+    message = in_doubt()
+    told = (
+        f"id:1 sub:001 dlvrd:001 submit date:{AT + MINUTE:%y%m%d%H%M} done date:{AT + MINUTE:%y%m%d%H%M} stat:DELIVRD"
+    )
+    body = deliver_sm(told, source=message.address.value.lstrip("+"))
+    report = Report.objects.create(provider="smpp", body=body, received_at=AT + 2 * MINUTE)
+
+    contents = contents_of(report)
+
+    assert [(each.recorded, each.message_id) for each in contents.told] == [(None, None)]
+    assert not Part.objects.exists()
+    assert reports.apply_pending() == 1
+    assert Part.objects.get().message == message

@@ -1,7 +1,9 @@
 """SMSCs, and clients of ours that are bound to them."""
 
+import signal
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from messaging import staying
 from messaging.smpp import keeper
 from messaging.smpp.connections import Connection
+from tests.messaging.processes import Process
 from tests.messaging.smpp.fake_smsc import FakeSmsc
 
 Start = Callable[..., Thread]
@@ -19,6 +22,15 @@ def smsc() -> Iterator[FakeSmsc]:
     smsc = FakeSmsc()
     yield smsc
     smsc.close()
+
+
+@pytest.fixture
+def real_smsc(port: int, tmp_path: Path) -> Iterator[Process]:
+    """The server of another project, in a process of its own."""
+    process = Process(tmp_path / "smsc.log", "-m", "tests.messaging.smpp.real_smsc", str(port))
+    process.wait_for("listening")
+    yield process
+    process.end(signal.SIGKILL)
 
 
 @pytest.fixture

@@ -32,14 +32,6 @@ Run = Callable[[], Process]
 
 
 @pytest.fixture
-def smsc(port: int, tmp_path: Path) -> Iterator[Process]:
-    process = Process(tmp_path / "smsc.log", "-m", "tests.messaging.smpp.real_smsc", str(port))
-    process.wait_for("listening")
-    yield process
-    process.end(signal.SIGKILL)
-
-
-@pytest.fixture
 def run(port: int, database_url: str, settings: Settings, tmp_path: Path) -> Iterator[Run]:
     url = f"smpp://engage:s3cret@127.0.0.1:{port}/real?ids=hex&receipt_ids=decimal&time_zone=UTC"
     settings.SMPP_CONNECTIONS = connections_of([url])
@@ -72,16 +64,16 @@ def sent_to(number: str, *texts: str) -> list[SendOut]:
     return made
 
 
-def are_at(smsc: Process, number: int) -> bool:
-    return smsc.log.read_text().count("got ") == number
+def are_at(real_smsc: Process, number: int) -> bool:
+    return real_smsc.log.read_text().count("got ") == number
 
 
-def kill_in_doubt(smsc: Process, run: Run, *submits: int) -> None:
+def kill_in_doubt(real_smsc: Process, run: Run, *submits: int) -> None:
     """Each time when so many submit_sm are at the SMSC, and nothing is committed of the last; another worker finds out
     and goes on."""
     client = run()
     for number in submits:
-        wait_for(partial(are_at, smsc, number))
+        wait_for(partial(are_at, real_smsc, number))
         client.end(signal.SIGKILL)
         Batch.objects.update(claimed_at=timezone.now() - work.SILENT_AFTER - timedelta(seconds=1))
         client = run()
@@ -100,9 +92,9 @@ def receipts_are_in(number: int) -> None:
 
 
 @pytest.mark.usefixtures("groups")
-def test_the_receipt_settles_it_and_the_card_says_by_what(smsc: Process, run: Run) -> None:
+def test_the_receipt_settles_it_and_the_card_says_by_what(real_smsc: Process, run: Run) -> None:
     (send_out,) = sent_to(PLAIN, "DELIVRD 000")
-    kill_in_doubt(smsc, run, 1)
+    kill_in_doubt(real_smsc, run, 1)
     keeping.look(margin=timedelta(0))
     client = log_in("Marketers")
     page = client.get(send_out.get_absolute_url()).content.decode()
@@ -119,12 +111,12 @@ def test_the_receipt_settles_it_and_the_card_says_by_what(smsc: Process, run: Ru
     assert "matched by number and time" in client.get(message.get_absolute_url()).content.decode()
     keeping.look(margin=timedelta(0))
     assert "in doubt" not in client.get(send_out.get_absolute_url()).content.decode()
-    assert are_at(smsc, 1)
+    assert are_at(real_smsc, 1)
 
 
-def test_two_in_doubt_to_one_number_are_not_guessed(smsc: Process, run: Run) -> None:
+def test_two_in_doubt_to_one_number_are_not_guessed(real_smsc: Process, run: Run) -> None:
     sent_to(PLAIN, "DELIVRD 000", "UNDELIV 001")
-    kill_in_doubt(smsc, run, 1, 2)
+    kill_in_doubt(real_smsc, run, 1, 2)
 
     receipts_are_in(2)
 
@@ -133,9 +125,9 @@ def test_two_in_doubt_to_one_number_are_not_guessed(smsc: Process, run: Run) -> 
     assert not Part.objects.exists()
 
 
-def test_the_reference_that_comes_back_tells_two_apart(smsc: Process, run: Run) -> None:
+def test_the_reference_that_comes_back_tells_two_apart(real_smsc: Process, run: Run) -> None:
     sent_to(REFERENCED, "DELIVRD 000", "EXPIRED 000")
-    kill_in_doubt(smsc, run, 1, 2)
+    kill_in_doubt(real_smsc, run, 1, 2)
 
     receipts_are_in(2)
 
@@ -143,9 +135,9 @@ def test_the_reference_that_comes_back_tells_two_apart(smsc: Process, run: Run) 
     assert DeliveryEvent.objects.filter(caveat="guessed").count() == 2
 
 
-def test_each_part_finds_it_and_it_is_delivered_with_the_last(smsc: Process, run: Run) -> None:
+def test_each_part_finds_it_and_it_is_delivered_with_the_last(real_smsc: Process, run: Run) -> None:
     sent_to(PLAIN, "Z" * 400)
-    kill_in_doubt(smsc, run, 3)
+    kill_in_doubt(real_smsc, run, 3)
 
     receipts_are_in(3)
 
@@ -154,7 +146,7 @@ def test_each_part_finds_it_and_it_is_delivered_with_the_last(smsc: Process, run
     assert Part.objects.filter(message=message, is_guessed=True).count() == 3
 
 
-def test_a_receipt_for_what_another_system_sent_stays_unmatched(smsc: Process, run: Run, port: int) -> None:
+def test_a_receipt_for_what_another_system_sent_stays_unmatched(real_smsc: Process, run: Run, port: int) -> None:
     sent_to("+46701234501", "DELIVRD 000")
     run()
     wait_for(lambda: not Message.objects.filter(status="waiting").exists())

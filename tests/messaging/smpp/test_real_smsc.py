@@ -20,14 +20,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def smsc(port: int, tmp_path: Path) -> Iterator[Process]:
-    process = Process(tmp_path / "smsc.log", "-m", "tests.messaging.smpp.real_smsc", str(port))
-    process.wait_for("listening")
-    yield process
-    process.end(signal.SIGKILL)
-
-
-@pytest.fixture
 def url(port: int) -> str:
     return f"smpp://engage:s3cret@127.0.0.1:{port}/real?ids=hex&receipt_ids=decimal&codes=map"
 
@@ -87,7 +79,7 @@ def test_a_receipt_becomes_the_status_of_its_message(
     text: str,
     status: str,
     reason: str,
-    smsc: Process,
+    real_smsc: Process,
     run_client: Callable[[], Process],
     send: Callable[[str], Message],
 ) -> None:
@@ -95,19 +87,19 @@ def test_a_receipt_becomes_the_status_of_its_message(
     client.wait_for("bound to")
 
     message = send(text)
-    smsc.wait_for("answered")
+    real_smsc.wait_for("answered")
     reports.apply_pending()
 
     message.refresh_from_db()
     assert (message.status, message.reason) == (status, reason)
     assert client.end() == 0
-    smsc.wait_for("unbound")
+    real_smsc.wait_for("unbound")
     assert "unbound." in client.log.read_text()
     assert not any(secret in client.log.read_text() for secret in ("s3cret", "46701234567", "stat:"))
 
 
 def test_killed_between_receiving_and_committing_the_receipt_comes_again_and_counts_once(
-    smsc: Process, run_client: Callable[[], Process], send: Callable[[str], Message]
+    real_smsc: Process, run_client: Callable[[], Process], send: Callable[[str], Message]
 ) -> None:
     client = run_client()
     client.wait_for("bound to")
@@ -116,12 +108,12 @@ def test_killed_between_receiving_and_committing_the_receipt_comes_again_and_cou
         message = send("DELIVRD 000")
         wait_for(is_somebody_waiting_for_the_table)
         client.end(signal.SIGKILL)
-    assert "answered" not in smsc.log.read_text()
+    assert "answered" not in real_smsc.log.read_text()
     sleep(0.5)
     assert not Report.objects.exists()
 
     run_client()
-    smsc.wait_for("answered")
+    real_smsc.wait_for("answered")
     reports.apply_pending()
 
     message.refresh_from_db()
@@ -130,11 +122,11 @@ def test_killed_between_receiving_and_committing_the_receipt_comes_again_and_cou
 
 
 def test_when_the_smsc_is_restarted_the_client_comes_back(
-    smsc: Process, run_client: Callable[[], Process], port: int, tmp_path: Path
+    real_smsc: Process, run_client: Callable[[], Process], port: int, tmp_path: Path
 ) -> None:
     client = run_client()
     client.wait_for("bound to")
-    smsc.end(signal.SIGKILL)
+    real_smsc.end(signal.SIGKILL)
     client.wait_for("trying again")
 
     again = Process(tmp_path / "again.log", "-m", "tests.messaging.smpp.real_smsc", str(port))
@@ -142,12 +134,12 @@ def test_when_the_smsc_is_restarted_the_client_comes_back(
     again.end(signal.SIGKILL)
 
 
-def test_a_burst_is_fast(smsc: Process, run_client: Callable[[], Process], send: Callable[[str], Message]) -> None:
+def test_a_burst_is_fast(real_smsc: Process, run_client: Callable[[], Process], send: Callable[[str], Message]) -> None:
     run_client().wait_for("bound to")
 
     began = monotonic()
     send("DELIVRD 000 3000")
-    smsc.wait_for("answered")
+    real_smsc.wait_for("answered")
     took = monotonic() - began
 
     print(f"3,000 receipts stored and answered in {took:.2f} s")

@@ -39,16 +39,8 @@ Start = Callable[..., Event]
 
 
 @pytest.fixture
-def smsc(port: int, tmp_path: Path) -> Iterator[Process]:
-    process = Process(tmp_path / "smsc.log", "-m", "tests.messaging.smpp.real_smsc", str(port))
-    process.wait_for("listening")
-    yield process
-    process.end(signal.SIGKILL)
-
-
-@pytest.fixture
 def start(
-    smsc: Process, port: int, settings: Settings, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+    real_smsc: Process, port: int, settings: Settings, monkeypatch: pytest.MonkeyPatch, transactional_db: None
 ) -> Iterator[Start]:
     """Our client in threads of this process, which sends. Returns what stops it."""
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
@@ -96,16 +88,16 @@ def all_say(send_out: SendOut, *statuses: str, but: str = "") -> Callable[[], bo
     return check
 
 
-def got(smsc: Process) -> list[dict[str, Any]]:
-    lines = [line for line in smsc.log.read_text().splitlines() if line.startswith("got ")]
+def got(real_smsc: Process) -> list[dict[str, Any]]:
+    lines = [line for line in real_smsc.log.read_text().splitlines() if line.startswith("got ")]
     return [json.loads(line.removeprefix("got ")) for line in lines]
 
 
-def times_got(smsc: Process, ending: str) -> int:
-    return sum(each["number"][2].endswith(ending) for each in got(smsc))
+def times_got(real_smsc: Process, ending: str) -> int:
+    return sum(each["number"][2].endswith(ending) for each in got(real_smsc))
 
 
-def test_a_send_out_leaves_and_its_receipts_become_statuses(smsc: Process, start: Start) -> None:
+def test_a_send_out_leaves_and_its_receipts_become_statuses(real_smsc: Process, start: Start) -> None:
     send_out = sent_to("01", "02", text="UNDELIV 001")
     start()
     wait_for(all_say(send_out, "hard_bounce"))
@@ -118,12 +110,12 @@ def test_a_send_out_leaves_and_its_receipts_become_statuses(smsc: Process, start
     assert Batch.objects.get().done_at is not None
 
 
-def test_what_arrives_at_the_smsc_says_who_to_whom_and_what(smsc: Process, start: Start) -> None:
+def test_what_arrives_at_the_smsc_says_who_to_whom_and_what(real_smsc: Process, start: Start) -> None:
     send_out = sent_to("01", text="Hej {[[firstName]]} €@")
     start()
     wait_for(all_say(send_out, "delivered"))
 
-    (sent,) = got(smsc)
+    (sent,) = got(real_smsc)
     assert (sent["source"], sent["number"]) == ([5, 0, "Engage"], [1, 1, "46701234501"])
     assert (sent["esm_class"], sent["data_coding"], sent["registered"]) == (0, 0, 1)
     assert bytes.fromhex(sent["message"]) == b"Hej \x1b(N01\x1b) \x1be\x00"
@@ -133,7 +125,7 @@ def test_what_arrives_at_the_smsc_says_who_to_whom_and_what(smsc: Process, start
     ("options", "count", "esm_class"), [("", 3, 0x40), ("&long=sar", 3, 0), ("&long=payload", 1, 0)]
 )
 def test_a_long_sms_travels_in_parts_and_is_delivered_once_all_of_them_are(
-    options: str, count: int, esm_class: int, smsc: Process, start: Start
+    options: str, count: int, esm_class: int, real_smsc: Process, start: Start
 ) -> None:
     text = "å" * 150 + "Z" * 160
     send_out = sent_to("01", text=text)
@@ -143,7 +135,7 @@ def test_a_long_sms_travels_in_parts_and_is_delivered_once_all_of_them_are(
     message = messages(send_out)["01"]
     assert (message.status, message.parts, message.parts_arrived) == ("delivered", count, count if count > 1 else 0)
     assert Part.objects.filter(message_id=message.pk).count() == count - 1
-    parts = sorted(got(smsc), key=place_of)  # the SMSC hears them in any order
+    parts = sorted(got(real_smsc), key=place_of)  # the SMSC hears them in any order
     assert [each["esm_class"] for each in parts] == [esm_class] * count
     bodies = [bytes.fromhex(each["message"] or each["tlvs"]["0x424"]) for each in parts]
     if esm_class:
@@ -160,27 +152,27 @@ def place_of(part: dict[str, Any]) -> int:
     return int(part["tlvs"].get("0x20f", "0"), 16)
 
 
-def test_what_gsm_lacks_travels_as_ucs_2(smsc: Process, start: Start) -> None:
+def test_what_gsm_lacks_travels_as_ucs_2(real_smsc: Process, start: Start) -> None:
     send_out = sent_to("01", text="Привет 😀")
     start()
     wait_for(all_say(send_out, "delivered"))
 
-    (sent,) = got(smsc)
+    (sent,) = got(real_smsc)
     assert (sent["data_coding"], bytes.fromhex(sent["message"]).decode("utf-16-be")) == (8, "Привет 😀")
 
 
-def test_throttled_it_is_submitted_again_within_seconds_and_arrives_once(smsc: Process, start: Start) -> None:
+def test_throttled_it_is_submitted_again_within_seconds_and_arrives_once(real_smsc: Process, start: Start) -> None:
     send_out = sent_to("01", "58", "02")
     start()
     wait_for(all_say(send_out, "delivered"))
 
     assert {each.status for each in messages(send_out).values()} == {"delivered"}
-    assert (times_got(smsc, "58"), times_got(smsc, "01")) == (2, 1)
+    assert (times_got(real_smsc, "58"), times_got(real_smsc, "01")) == (2, 1)
     assert messages(send_out)["58"].attempts == 1
 
 
 def test_throttled_for_longer_it_is_put_off_and_tried_again(
-    smsc: Process, start: Start, monkeypatch: pytest.MonkeyPatch
+    real_smsc: Process, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(window, "PATIENCE_SECONDS", 0.3)
     send_out = sent_to("20")
@@ -196,7 +188,7 @@ def test_throttled_for_longer_it_is_put_off_and_tried_again(
 
 
 def test_a_fault_of_the_smsc_is_tried_again_and_the_number_it_refuses_is_not_blocked(
-    smsc: Process, start: Start
+    real_smsc: Process, start: Start
 ) -> None:
     send_out = sent_to("08", "11")
     start()
@@ -209,7 +201,7 @@ def test_a_fault_of_the_smsc_is_tried_again_and_the_number_it_refuses_is_not_blo
     assert messages(send_out)["08"].status == "delivered"
 
 
-def test_who_opted_out_or_was_blocked_meanwhile_gets_nothing(smsc: Process, start: Start) -> None:
+def test_who_opted_out_or_was_blocked_meanwhile_gets_nothing(real_smsc: Process, start: Start) -> None:
     send_out = sent_to("01", "02", "03")
     Contact.objects.filter(first_name="N01").update(accepts_sms=False)
     blocked = messages(send_out)["02"].address
@@ -217,12 +209,12 @@ def test_who_opted_out_or_was_blocked_meanwhile_gets_nothing(smsc: Process, star
     start()
     wait_for(all_say(send_out, "delivered", "soft_bounce"))
 
-    assert [each["number"][2] for each in got(smsc)] == ["46701234503"]
+    assert [each["number"][2] for each in got(real_smsc)] == ["46701234503"]
     assert messages(send_out)["01"].reason == messages(send_out)["02"].reason == "suppressed"
 
 
 def test_without_an_answer_it_is_in_doubt_and_never_sent_again(
-    smsc: Process, start: Start, monkeypatch: pytest.MonkeyPatch
+    real_smsc: Process, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(window, "ANSWER_SECONDS", 0.3)
     send_out = sent_to("99")
@@ -232,16 +224,16 @@ def test_without_an_answer_it_is_in_doubt_and_never_sent_again(
     message = messages(send_out)["99"]
     assert (message.status, message.next_attempt_at) == ("unknown", None)
     assert message.events.get().caveat == "in_doubt"
-    assert times_got(smsc, "99") == 1
+    assert times_got(real_smsc, "99") == 1
 
 
 def test_when_the_line_breaks_what_was_sent_is_in_doubt_and_what_was_not_is_tried_again(
-    smsc: Process, start: Start, port: int, tmp_path: Path
+    real_smsc: Process, start: Start, port: int, tmp_path: Path
 ) -> None:
     send_out = sent_to("99", "01", "02", "03")
     start("&window=1")
-    wait_for(lambda: times_got(smsc, "99") == 1)
-    smsc.end(signal.SIGKILL)
+    wait_for(lambda: times_got(real_smsc, "99") == 1)
+    real_smsc.end(signal.SIGKILL)
     wait_for(all_say(send_out, "unknown"))
 
     found = messages(send_out)
@@ -259,7 +251,7 @@ def test_when_the_line_breaks_what_was_sent_is_in_doubt_and_what_was_not_is_trie
 
 
 def test_killed_between_submit_and_commit_nobody_gets_it_twice_and_the_card_says_why(
-    smsc: Process, port: int, database_url: str, tmp_path: Path
+    real_smsc: Process, port: int, database_url: str, tmp_path: Path
 ) -> None:
     send_out = sent_to("99", "01", "02")
     environment = {
@@ -268,7 +260,7 @@ def test_killed_between_submit_and_commit_nobody_gets_it_twice_and_the_card_says
         "DATABASE_URL": database_url,
     }
     client = Process(tmp_path / "client.log", "manage.py", "smpp", **environment)
-    wait_for(lambda: len(got(smsc)) == 3)  # one of them is never answered, so nothing is committed yet
+    wait_for(lambda: len(got(real_smsc)) == 3)  # one of them is never answered, so nothing is committed yet
     client.end(signal.SIGKILL)
     assert {each.status for each in messages(send_out).values()} == {"waiting"}
     assert {each.attempts for each in messages(send_out).values()} == {1}
@@ -279,11 +271,11 @@ def test_killed_between_submit_and_commit_nobody_gets_it_twice_and_the_card_says
     assert again.end() == 0
 
     assert {each.events.get().caveat for each in messages(send_out).values()} == {"in_doubt"}
-    assert len(got(smsc)) == 3
+    assert len(got(real_smsc)) == 3
 
 
 def test_after_48_hours_it_is_given_up_and_tried_no_more(
-    smsc: Process, start: Start, monkeypatch: pytest.MonkeyPatch
+    real_smsc: Process, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(window, "PATIENCE_SECONDS", 0.3)
     send_out = sent_to("20")
@@ -333,29 +325,29 @@ def validity_of(said: Said) -> str:
 
 
 @pytest.mark.usefixtures("groups")
-def test_pausing_stops_it_within_seconds_and_resuming_goes_on(smsc: Process, start: Start) -> None:
+def test_pausing_stops_it_within_seconds_and_resuming_goes_on(real_smsc: Process, start: Start) -> None:
     endings = [f"{number:02}" for number in range(30, 58)]
     send_out = sent_to(*endings)
     somebody = int(log_in("Marketers").session["_auth_user_id"])
     start("&rate=10")
-    wait_for(lambda: len(got(smsc)) > 2)
+    wait_for(lambda: len(got(real_smsc)) > 2)
     lifecycle.pause(send_out.pk, somebody)
     sleep(2.5)
-    before = len(got(smsc))
+    before = len(got(real_smsc))
     sleep(1)
-    assert len(got(smsc)) == before < len(endings)
+    assert len(got(real_smsc)) == before < len(endings)
 
     lifecycle.resume(send_out.pk, somebody)
     wait_for(all_say(send_out, "delivered"))
-    assert len(got(smsc)) == len(endings)
+    assert len(got(real_smsc)) == len(endings)
 
 
-def test_stopping_waits_for_what_is_on_its_way(smsc: Process, start: Start) -> None:
+def test_stopping_waits_for_what_is_on_its_way(real_smsc: Process, start: Start) -> None:
     send_out = sent_to(*(f"{number:02}" for number in range(30, 58)))
     stop = start("&rate=20")
-    wait_for(lambda: len(got(smsc)) > 2)
+    wait_for(lambda: len(got(real_smsc)) > 2)
     stop.set()
-    smsc.wait_for("unbound")
+    real_smsc.wait_for("unbound")
 
     left = {ending for ending, each in messages(send_out).items() if each.status == "waiting"}
     assert all(each.attempts == 0 for ending, each in messages(send_out).items() if ending in left)

@@ -4,9 +4,11 @@ In doubt nobody gets a second copy: a message is marked in a transaction of its 
 dies in between leaves it marked; it then shows Unknown, and says why, until its provider reports.
 """
 
+import gc
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -74,8 +76,24 @@ def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
     way = chosen.way_of(channel) if channel else None
     if way is None:
         return False
-    with way:
+    with way, _uncollected():
         return hand_over_by(way, send_out_id, seconds)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """The collector of what refers to itself in circles rests meanwhile.
+
+    A slice makes thousands of objects, which bring it out again and again, and none of them is in a circle: they go as
+    soon as nobody refers to them. What else there may be waits for the end of the turn.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def hand_over_by(

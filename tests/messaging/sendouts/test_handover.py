@@ -1,5 +1,6 @@
 """Handing over to a real mail server: what each answer comes to, what is tried again, and that nothing goes twice."""
 
+import gc
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes
@@ -326,6 +327,20 @@ def test_a_send_out_whose_messages_are_all_handed_over_is_done(taker: Receiver) 
     handed_over(send_out)
 
     assert lifecycle.finish(send_out.pk)
+
+
+def test_the_collector_rests_for_a_turn_alone(taker: Receiver) -> None:
+    made = sent_to("anna")
+
+    work.hand_over(made.pk)
+    assert gc.isenabled()
+
+    gc.disable()
+    try:
+        work.hand_over(made.pk)
+        assert not gc.isenabled()  # who had it rest for longer has it so
+    finally:
+        gc.enable()
 
 
 def test_nobody_there_is_tried_again(settings: Settings, taker: Receiver) -> None:

@@ -122,6 +122,20 @@ def test_a_chosen_file_is_counted_whatever_it_was_saved_as(marketer: Client, con
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"pasted": "nobody@example.org"}, "nobody on this list is a contact of yours"),
+        ({"kind": "segment", "country_not": "", "country": ["NO"]}, "you have no such contact"),
+    ],
+)
+def test_an_audience_of_nobody_says_why(marketer: Client, given: dict[str, Any], said: str) -> None:
+    make_contact(email="anna@example.org", country="SE")
+
+    assert f"Nobody gets it: {said}." in told(look(marketer, make_send_out(), **given))
+
+
+@pytest.mark.django_db
 def test_letters_that_are_no_utf_8_are_told_once_and_a_workbook_is_refused(marketer: Client) -> None:
     make_contact(email="anna@example.org")
     made = make_send_out()

@@ -19,6 +19,7 @@ SEND_OUTS: Final = 250
 # Of every ten messages these are as a send-out leaves them: handed over, and nothing heard yet.
 UNSETTLED: Final = 3
 CHUNK: Final = 500_000
+LOADED: Final = "engage"
 
 FIRST_NAMES: Final = [
     "Anna",
@@ -241,7 +242,19 @@ DOMAINS: Final = [
 
 def loaded(messages: int, contacts: int = CONTACTS) -> Callable[[], None]:
     """Call what is returned to have a database with these, and nothing else, to work in."""
-    return place.pristine("engage", lambda: fill(messages, contacts), f"{messages:,} messages, {contacts:,} contacts")
+    return place.pristine(LOADED, lambda: fill(messages, contacts), f"{messages:,} messages, {contacts:,} contacts")
+
+
+def swept(messages: int) -> Callable[[], None]:
+    """As `loaded`, but nothing is due any more: the running product would give up on all of it in its first minute."""
+    loaded(messages)
+    return place.pristine("swept", sweep, f"{messages:,} messages, none of them due", of=LOADED)
+
+
+def sweep() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.GIVE_UP_PLAINLY)
+        cursor.execute("VACUUM (FULL, ANALYZE) messaging_message")
 
 
 def fill(messages: int, contacts: int) -> None:

@@ -56,10 +56,10 @@ def use_database_of_our_own() -> None:
     django.setup()
 
 
-def pristine(name: str, fill: Callable[[], None], holds: str) -> Callable[[], None]:
+def pristine(name: str, fill: Callable[[], None], holds: str, of: str = "") -> Callable[[], None]:
     """A database filled once; what is returned resets the working one to a copy of it: no dead rows, nothing dirty.
 
-    `holds` tells one filling from another.
+    `holds` tells one filling from another. `of`: the name of another one, of which this is a copy before it is filled.
     """
     original = f"{WORKING}_{name}"
 
@@ -71,7 +71,7 @@ def pristine(name: str, fill: Callable[[], None], holds: str) -> Callable[[], No
         started = time.monotonic()
         drop(WORKING)
         drop(original)
-        run(f"CREATE DATABASE {WORKING}")
+        run(f"CREATE DATABASE {WORKING}" + (f" TEMPLATE {WORKING}_{of} STRATEGY FILE_COPY" if of else ""))
         fill()
         connections.close_all()
         run(f"ALTER DATABASE {WORKING} RENAME TO {original}")

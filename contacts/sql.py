@@ -92,9 +92,11 @@ WITH said AS (
   INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
   SELECT c.id, CASE WHEN g.place = 2 THEN 'held' ELSE 'blocked' END, g.value,
     CASE WHEN g.cause = 'one_hard_bounce' THEN '' ELSE g.cause END, g.code, g.reason, g.message_id
-  FROM made m JOIN ground g USING (address_id)
-  JOIN contacts_contact c ON c.email_address_id = m.address_id OR c.mobile_address_id = m.address_id
-  WHERE m.is_new OR g.place < g.place_before ORDER BY c.id FOR KEY SHARE OF c
+  FROM ground g
+  JOIN contacts_contact c ON c.email_address_id = g.address_id OR c.mobile_address_id = g.address_id
+  WHERE g.address_id IN (SELECT address_id FROM made WHERE is_new)
+    OR (g.place < g.place_before AND g.address_id IN (SELECT address_id FROM made))
+  ORDER BY c.id FOR KEY SHARE OF c
 )
 SELECT address_id FROM made WHERE is_new
 """

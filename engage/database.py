@@ -27,6 +27,15 @@ def go_by_indexes() -> None:
         cursor.execute("SET LOCAL enable_seqscan = off")
 
 
+def commit_without_waiting() -> None:
+    """This transaction's commit does not wait for the disk: for work that is done again where a crash takes it back.
+
+    What it takes back (of the last second at most) it takes back whole, and with all that was built upon it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+
+
 def prepared() -> CursorWrapper:
     """A cursor whose statements PostgreSQL parses and plans once a connection, not each time; and its arguments travel
     beside the statement, not in it.

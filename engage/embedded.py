@@ -37,7 +37,6 @@ STOP_SECONDS = 30
 POSTGRES_SETTINGS = {
     "listen_addresses": "",
     "max_connections": "60",
-    "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",
     "random_page_cost": "1.1",
@@ -58,8 +57,21 @@ POSTGRES_SETTINGS = {
 THROW_AWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+# What a container may use, where this runs in one (cgroup v2 and v1).
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+MEGABYTE = 1024 * 1024
+
+
 class StartError(Exception):
     """What is wrong and what to do about it, in words for the one who typed the command."""
+
+
+def shared_buffers() -> int:
+    """Bytes that PostgreSQL keeps pages in: an eighth of the memory, as all the rest runs on the same machine."""
+    limits = [path.read_text().strip() for path in MEMORY_LIMITS if path.exists()]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = min([memory, *(int(limit) for limit in limits if limit.isdigit())])
+    return max(128 * MEGABYTE, min(memory // 8, 1024 * MEGABYTE))
 
 
 @contextmanager
@@ -268,7 +280,9 @@ class Postgres(Server):
         if not self.cluster.exists():
             self.make_cluster(way, folder, lock)
         self.hand_over(way)
-        settings = POSTGRES_SETTINGS | {"unix_socket_directories": str(self.run.resolve())}
+        settings = POSTGRES_SETTINGS | {
+            "unix_socket_directories": str(self.run.resolve()), "shared_buffers": f"{shared_buffers() // MEGABYTE}MB",
+        }  # fmt: skip
         if not self.is_durable:
             settings |= THROW_AWAY_SETTINGS
         options = [f"--{name}={value}" for name, value in settings.items()]

@@ -20,10 +20,11 @@ from django.utils import timezone
 from psycopg import Cursor
 
 from contacts.sql import columns
-from engage.database import prepared
+from engage.database import commit_without_waiting, prepared
 from messaging import sql, tallies
 from messaging.apply import Said, apply
 from messaging.models import Report
+from messaging.nudges import Nudges
 from messaging.providers import providers
 from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError
 from messaging.statuses import Event, not_later_than
@@ -83,7 +84,7 @@ class Kept(NamedTuple):
 
 
 def keep(provider: Provider, request: HttpRequest) -> None:
-    """Commit the raw report, then nudge a worker. Once this returns, the report cannot be lost."""
+    """Commit the raw report, then have a worker nudged. Once this returns, the report cannot be lost."""
     headers = {name: request.headers[name] for name in provider.headers if name in request.headers}
     path, body = _without(provider.secrets, request.get_full_path()), request.body
     content_type = request.headers.get("Content-Type", "")
@@ -91,7 +92,7 @@ def keep(provider: Provider, request: HttpRequest) -> None:
         # Whole, since the path is cut where its column ends.
         body, content_type = path.partition("?")[2].encode(), FORM
     keep_one(Kept(provider.slug, body, content_type, path, headers))
-    nudge()
+    nudges.ask()
 
 
 def keep_one(kept: Kept) -> None:
@@ -133,6 +134,10 @@ def nudge() -> None:
         log.warning("The broker cannot be reached (%s); the beat will pick the report up.", type(error).__name__)
 
 
+# For web requests. The pause is far below what anybody sees, and most of a burst's nudges fall into it.
+nudges: Final = Nudges(nudge, pause=0.02)
+
+
 def _call_for_help() -> None:
     """Have another worker join in, if one is free within some seconds: there is more than one does at once."""
     from messaging.tasks import apply_reports  # noqa: PLC0415 -- as above
@@ -171,6 +176,8 @@ def apply_batch() -> int:
         results = [_read(report) for report in _claim()]
         if not results:
             return 0
+        # The reports are safe since they were answered; what a crash takes back is still in the inbox.
+        commit_without_waiting()
         try:
             with transaction.atomic():
                 _apply(results)

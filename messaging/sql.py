@@ -300,17 +300,17 @@ WITH asked AS (
   UNION
   SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = ANY(%(addresses)s::bigint[])
 ), told AS (
-  SELECT m.id, m.address_id, m.status_at, m.decided_by, m.reason, m.code, m.diagnostic,
+  SELECT m.id, m.address_id, m.status_at, m.decided_by, m.reason, m.code, m.diagnostic, a.lifted_at,
     m.is_opened OR m.status <> 'soft_bounce' AS is_life
-  FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+  FROM asked JOIN contacts_address a ON a.id = asked.address_id
+  JOIN messaging_message m ON m.contact_id = asked.contact_id AND m.address_id = asked.address_id
   WHERE m.channel = %(channel)s AND (m.is_opened OR m.status IN ('delivered', 'opened', 'soft_bounce'))
 ), since AS (
-  SELECT a.id AS address_id, greatest(a.lifted_at, max(t.status_at) FILTER (WHERE t.is_life)) AS at
-  FROM told t JOIN contacts_address a ON a.id = t.address_id GROUP BY a.id
+  SELECT *, greatest(lifted_at, max(status_at) FILTER (WHERE is_life) OVER (PARTITION BY address_id)) AS since FROM told
 ), run AS (
-  SELECT t.*, lag(t.status_at, %(bounces)s - 1) OVER (PARTITION BY t.address_id ORDER BY t.status_at, t.id) AS first_at
-  FROM told t JOIN since s USING (address_id)
-  WHERE NOT t.is_life AND t.reason = ANY(%(reasons)s::text[]) AND (s.at IS NULL OR t.status_at > s.at)
+  SELECT *, lag(status_at, %(bounces)s - 1) OVER (PARTITION BY address_id ORDER BY status_at, id) AS first_at
+  FROM since
+  WHERE NOT is_life AND reason = ANY(%(reasons)s::text[]) AND (since IS NULL OR status_at > since)
 )
 SELECT DISTINCT ON (address_id) address_id, status_at, decided_by, id, reason, code, diagnostic
 FROM run WHERE first_at >= status_at - %(span)s::interval ORDER BY address_id, status_at, id
@@ -432,12 +432,13 @@ SELECT is_on, addresses, hours, share, alive_days, times, rate FROM messaging_ou
 
 # Where these blocked addresses lie among the other hard bounces of their domain: the times in which so many of the
 # living bounced. What a person has dropped does not count; what was kept is usual. First those domains are found that
-# can have such a time at all, which is cheap: what is usual is counted no further than that.
+# can have such a time at all, which is cheap: what is usual is counted no further than that. The blocks are asked for
+# as in RECORD_EVENTS.
 CROWDS: Final = """
 WITH touched AS (
   SELECT domain, min(started_at) AS first_at, max(started_at) AS last_at FROM contacts_block
-  WHERE address_id = ANY(%(addresses)s::bigint[]) AND ended_at IS NULL AND alive_at IS NOT NULL AND domain <> ''
-    AND cause = 'one_hard_bounce'
+  WHERE address_id = ANY(%(addresses)s::bigint[]) AND coalesce(ended_at, 'infinity') = 'infinity'
+    AND coalesce(alive_at, '-infinity') > '-infinity' AND coalesce(domain, '') <> '' AND cause = 'one_hard_bounce'
   GROUP BY domain
 ), near AS MATERIALIZED (
   SELECT t.*, (

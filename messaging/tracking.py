@@ -4,7 +4,6 @@ Each writes one row at most, into the inbox of reports; what follows from it is 
 """
 
 import json
-import time
 from base64 import b64decode
 from datetime import datetime
 from functools import lru_cache
@@ -29,8 +28,6 @@ from messaging.tokens import message_id_of
 
 # Written out, since it is asked as often as mails are opened, and the ORM takes longer than PostgreSQL.
 SENT_AT: Final = "SELECT sent_at FROM messaging_message WHERE id = %s"
-NUDGE_SECONDS: Final = 1.0
-_nudged: Final[dict[str, float]] = {}
 PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
@@ -76,8 +73,7 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
     wish = ""
     if request.method == "POST":
         wish = "subscribe" if request.POST.get("wish") == "subscribe" else "unsubscribe"
-        reports.keep_one(_kept({"kind": wish, "message": message.pk}))
-        reports.nudge()
+        _keep({"kind": wish, "message": message.pk})
     return render(request, "messaging/leave.html", {"message": message, "wish": wish})
 
 
@@ -95,17 +91,9 @@ def _html(content_id: int) -> str:
 def _note(request: HttpRequest, kind: str, pk: int, sent_at: datetime | None, link: int | str = "") -> None:
     age = timezone.now() - sent_at if sent_at else None
     machine = machine_of(request.headers, age)
-    reports.keep_one(_kept({"kind": kind, "message": pk, "link": link, "machine": machine}))
-    _nudge_now_and_then()
+    _keep({"kind": kind, "message": pk, "link": link, "machine": machine})
 
 
-def _nudge_now_and_then() -> None:
-    """Of many opens at once each would ask the broker; what is not nudged for is found by the beat seconds later."""
-    now = time.monotonic()
-    if now - _nudged.get("at", -NUDGE_SECONDS) >= NUDGE_SECONDS:
-        _nudged["at"] = now
-        reports.nudge()
-
-
-def _kept(said: dict[str, object]) -> Kept:
-    return Kept(SLUG, json.dumps(said).encode(), "application/json", "", {})
+def _keep(said: dict[str, object]) -> None:
+    reports.keep_one(Kept(SLUG, json.dumps(said).encode(), "application/json", "", {}))
+    reports.nudges.ask()

@@ -9,6 +9,12 @@ from messaging.sendouts.outcome import views as outcome_views
 
 app_name = "messaging"
 urlpatterns = [
+    # First, as they are looked up one after the other, and these are asked for most.
+    path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
+    # What mails lead to: short, since they stand in SMS as well (sendouts/contents.py).
+    path("o/<str:token>.gif", tracking.opened),
+    path("c/<str:token>/<int:number>/", tracking.clicked),
+    path("u/<str:token>/", tracking.leave),
     path("contacts/<uuid:guid>/messages/", views.messages_tab, name="tab"),
     path("messages/<int:pk>/", views.details, name="details"),
     path("messages/<int:pk>/row/", views.row, name="row"),
@@ -48,9 +54,4 @@ urlpatterns = [
     path("send-outs/<int:pk>/outcome/", outcome_views.outcome, name="send_out_outcome"),
     path("send-outs/<int:pk>/messages.csv", outcome_views.export, name="send_out_export"),
     path("send-outs/<int:pk>/<slug:action>/", send_out_views.move, name="send_out_move"),
-    # What mails lead to: short, since they stand in SMS as well (sendouts/contents.py).
-    path("o/<str:token>.gif", tracking.opened),
-    path("c/<str:token>/<int:number>/", tracking.clicked),
-    path("u/<str:token>/", tracking.leave),
-    path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
 ]

@@ -1,8 +1,9 @@
-"""Other ways to do it, beside ours. Three to take a SendGrid batch: anymail's own webhook, a lean one over the ORM, and one that only keeps.
+"""Other ways to do it, beside ours. Four to take a SendGrid batch: anymail's own webhook, a lean one over the ORM, one plain statement in the request, and one that only keeps.
 
 Each checks the signature, except the last, which does nothing but insert the body. And a pixel that is only a pixel.
 """
 
+import json
 from typing import Any
 
 from anymail.signals import AnymailTrackingEvent, tracking
@@ -15,7 +16,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from bench import orm_loop
+from bench import orm_loop, yardstick
 from messaging.models import Message
 from messaging.providers import providers
 from messaging.providers.base import Raw
@@ -27,6 +28,8 @@ STATUSES = {
     "delivered": Status.DELIVERED, "opened": Status.OPENED, "clicked": Status.OPENED,
     "deferred": Status.DEFERRED, "bounced": Status.SOFT_BOUNCE,
 }  # fmt: skip
+# Those of the yardstick.
+TYPES = {"deferred": 2, "delivered": 5, "open": 6, "click": 7}
 INSERT = "INSERT INTO messaging_report (provider, body, content_type, path, next_at) VALUES ('raw', %s, '', '', NULL)"
 
 
@@ -47,6 +50,24 @@ def lean(request: HttpRequest) -> HttpResponse:
     raw = Raw(request.body, request.headers["Content-Type"], request.path, timezone.now(), {})
     orm_loop.apply([event for event in provider.read(raw).events if event.kind in Kind])
     return HttpResponse(status=204)
+
+
+@csrf_exempt
+@login_not_required
+def set_based(request: HttpRequest) -> HttpResponse:
+    """The yardstick's statement on the yardstick's tables, in the request: about the least that can be done to a batch.
+
+    The report itself is not kept, and what is in it not judged.
+    """
+    providers()["sendgrid"].verify(request)
+    yardstick.apply([list(column) for column in zip(*map(_row, json.loads(request.body)), strict=True)])
+    return HttpResponse(status=204)
+
+
+def _row(item: dict[str, Any]) -> tuple[object, ...]:
+    kind = TYPES.get(item["event"]) or (8 if item.get("status") == "5.1.1" else 3)
+    name = "sg." + item["sg_message_id"].partition(".")[0]
+    return 1, item["sg_event_id"], name, kind, item["timestamp"], item.get("response") or item.get("reason")
 
 
 @csrf_exempt
@@ -72,6 +93,7 @@ urlpatterns = [
     path("login/", here),
     path("anymail/", csrf_exempt(login_not_required(SendGridTrackingWebhookView.as_view()))),
     path("lean/", lean),
+    path("set/", set_based),
     path("keep/", keep),
     path("pixel.gif", pixel),
 ]

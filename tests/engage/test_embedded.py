@@ -108,6 +108,27 @@ def test_it_listens_on_a_socket_only_and_keeps_utf_8(var: Path) -> None:
         assert connection.execute("SELECT upper('åäö')").fetchone() == ("ÅÄÖ",)
 
 
+@pytest.mark.parametrize(
+    ("limits", "megabytes"),
+    [({"memory.max": 4096}, 512), ({"memory.max": "max", "v1": 2048}, 256), ({"v1": 100}, 128)],
+)
+def test_a_container_s_memory_says_how_many_pages_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, int | str], megabytes: int
+) -> None:
+    for name, limit in limits.items():
+        (tmp_path / name).write_text(f"{limit if isinstance(limit, str) else limit * embedded.MEGABYTE}\n")
+    monkeypatch.setattr(embedded, "MEMORY_LIMITS", (tmp_path / "memory.max", tmp_path / "v1"))
+
+    assert embedded.shared_buffers() == megabytes * embedded.MEGABYTE
+
+
+def test_a_large_machine_s_memory_is_not_all_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "MEMORY_LIMITS", ())
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 64 * 2**18}.get)
+
+    assert embedded.shared_buffers() == 1024 * embedded.MEGABYTE
+
+
 def test_nothing_is_left_of_a_stopped_server_but_data_log_and_lock(bare: Path) -> None:
     with embedded.environment():
         assert (bare / "postgres.run").exists()

@@ -1,0 +1,56 @@
+"""Nudges from web requests: soon, few, and none lost."""
+
+import threading
+from itertools import count
+
+from messaging.nudges import Nudges
+
+PATIENCE = 10
+
+
+class Broker:
+    """Takes nudges, and lets them wait at a gate while that is closed."""
+
+    def __init__(self) -> None:
+        self.taken = threading.Semaphore(0)
+        self.gate = threading.Event()
+        self.number = count(1)
+        self.sent = 0
+
+    def send(self) -> None:
+        self.sent = next(self.number)
+        self.taken.release()
+        assert self.gate.wait(PATIENCE)
+
+
+def test_who_asks_does_not_wait_and_many_become_one_more() -> None:
+    broker = Broker()
+    nudges = Nudges(broker.send, pause=0)
+
+    nudges.ask()
+    assert broker.taken.acquire(timeout=PATIENCE)
+    # The broker has not answered yet: these are heard after it has, and as one.
+    for _ in range(50):
+        nudges.ask()
+    assert broker.sent == 1
+    broker.gate.set()
+
+    assert broker.taken.acquire(timeout=PATIENCE)
+    assert not broker.taken.acquire(timeout=0.1)
+    assert broker.sent == 2
+
+
+def test_who_asks_from_many_threads_starts_one_thread() -> None:
+    broker = Broker()
+    broker.gate.set()
+    nudges = Nudges(broker.send, pause=0)
+    before = set(threading.enumerate())
+    asking = [threading.Thread(target=nudges.ask) for _ in range(20)]
+
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join()
+
+    assert broker.taken.acquire(timeout=PATIENCE)
+    assert [each.name for each in set(threading.enumerate()) - before] == ["nudges"]

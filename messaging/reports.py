@@ -92,7 +92,7 @@ def keep(provider: Provider, request: HttpRequest) -> None:
         # Whole, since the path is cut where its column ends.
         body, content_type = path.partition("?")[2].encode(), FORM
     keep_one(Kept(provider.slug, body, content_type, path, headers))
-    nudges.ask()
+    _nudges.ask()
 
 
 def keep_one(kept: Kept) -> None:
@@ -134,8 +134,8 @@ def nudge() -> None:
         log.warning("The broker cannot be reached (%s); the beat will pick the report up.", type(error).__name__)
 
 
-# For web requests. The pause is far below what anybody sees, and most of a burst's nudges fall into it.
-nudges: Final = Nudges(nudge, pause=0.02)
+# The pause is far below what anybody sees, and most of a burst's nudges fall into it.
+_nudges: Final = Nudges(nudge, pause=0.02)
 
 
 def _call_for_help() -> None:

@@ -18,6 +18,11 @@ from messaging.statuses import Look
 
 # Older news than this hardly ever comes, so an old row that shows Unknown need not ask for it.
 LIVE_FOR: Final = timedelta(days=7)
+SHOWN: Final = (
+    "channel", "send_out", "contact", "address", "subject", "content", "provider", "created_at", "sent_at", "due_at",
+    "status", "rank", "is_opened", "is_opened_by_person", "parts", "parts_arrived", "reason", "code",
+    "send_out__name", "send_out__subject", "address__value",
+)  # fmt: skip
 
 
 def with_names() -> "QuerySet[Message, Any]":
@@ -26,7 +31,8 @@ def with_names() -> "QuerySet[Message, Any]":
 
 
 def messages_of(contact: Contact) -> "QuerySet[Message, Any]":
-    return with_names().filter(contact=contact)
+    """As `with_names`, and no more than rows show: the rest took a sixth of the query's time."""
+    return with_names().filter(contact=contact).only(*SHOWN)
 
 
 def is_live(message: Message, now: datetime | None = None) -> bool:

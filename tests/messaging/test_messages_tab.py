@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from contacts import keyset
 from contacts.models import Channel, Contact
 from messaging.models import Message, SendOut
-from messaging.rows import version_of
+from messaging.rows import messages_of, rows_of, version_of
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
 from tests.factories import address, ago, hard_bounce, htmx, log_in, make_contact, make_many, make_message, report, said
 
@@ -200,6 +200,23 @@ def test_costs_at_most_eight_queries(anna: Contact, django_assert_max_num_querie
         page = administrator.get(tab(anna)).content.decode()
 
     assert len(ids(page)) == keyset.SIZE
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_rows_of_all_kinds_cost_one_query(
+    anna: Contact, channel: Channel, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    send_out = SendOut.objects.create(name="Spring", channel=channel)
+    for status in Status:
+        for more in ({}, {"reason": "in_doubt"}, {"reason": "greylisted", "code": "450 4.2.0"}, {"parts_arrived": 1}):
+            fields = more | {"due_at": ago(hours=-3), "is_opened": status == Status.OPENED}
+            make_message(anna, channel=channel, status=status, send_out=None, **fields)
+    make_message(anna, channel=channel, status=Status.WAITING, send_out=send_out, subject="", sent_at=None)
+
+    with django_assert_num_queries(1):
+        rows = rows_of(messages_of(anna))
+
+    assert len(rows) == 4 * len(Status) + 1
 
 
 def test_a_row_asks_for_news_only_while_there_can_be_some(marketer: Client, anna: Contact) -> None:

@@ -1,6 +1,7 @@
 """The way of a report: kept before it is answered, applied once, retried or set aside, never lost."""
 
 import json
+import os
 from base64 import b64encode
 from datetime import timedelta
 from time import time
@@ -143,10 +144,17 @@ def test_who_has_more_than_one_batch_calls_another_worker(
     for number in range(batches):
         kept([fact(message, "delivered", number)])
     with redis.Redis.from_url(settings.REDIS_URL.replace("redis+socket://", "unix://", 1)) as broker:
-        broker.delete("celery")
+        before = calls_for_help(broker)
         reports.apply_pending()
 
-        assert broker.llen("celery") == calls
+        assert calls_for_help(broker) - before == calls
+
+
+def calls_for_help(broker: redis.Redis) -> int:
+    """Those that this process has put into the queue; others put theirs in, and nudges are no calls."""
+    waiting = [json.loads(task)["headers"] for task in broker.lrange("celery", 0, -1)]
+    ours = [each for each in waiting if each["origin"].startswith(f"gen{os.getpid()}@")]
+    return sum(each["expires"] is not None for each in ours)
 
 
 def test_a_report_twice_changes_nothing_the_second_time() -> None:

@@ -330,17 +330,18 @@ WITH rule AS (
   UNION
   SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = ANY(%(addresses)s::bigint[])
 ), told AS (
-  SELECT m.id, m.address_id, m.channel, m.status_at, m.reason, m.is_opened OR m.status <> 'soft_bounce' AS is_life
-  FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+  SELECT m.address_id, m.channel, m.status_at, m.reason, a.lifted_at,
+    m.is_opened OR m.status <> 'soft_bounce' AS is_life
+  FROM asked JOIN contacts_address a ON a.id = asked.address_id
+  JOIN messaging_message m ON m.contact_id = asked.contact_id AND m.address_id = asked.address_id
   WHERE m.is_opened OR m.status IN ('delivered', 'opened', 'soft_bounce')
 ), since AS (
-  SELECT a.id AS address_id, greatest(a.lifted_at, max(t.status_at) FILTER (WHERE t.is_life)) AS at
-  FROM told t JOIN contacts_address a ON a.id = t.address_id GROUP BY a.id
+  SELECT *, greatest(lifted_at, max(status_at) FILTER (WHERE is_life) OVER (PARTITION BY address_id)) AS since FROM told
 ), run AS (
   SELECT t.channel, t.status_at, r.bounces, r.span,
     max(t.status_at) OVER (PARTITION BY t.address_id) AS last_at
-  FROM told t JOIN since s USING (address_id) JOIN rule r ON r.channel = t.channel AND r.is_on
-  WHERE NOT t.is_life AND jsonb_exists(r.reasons, t.reason) AND (s.at IS NULL OR t.status_at > s.at)
+  FROM since t JOIN rule r ON r.channel = t.channel AND r.is_on
+  WHERE NOT t.is_life AND jsonb_exists(r.reasons, t.reason) AND (t.since IS NULL OR t.status_at > t.since)
 )
 SELECT channel, count(*), min(status_at), min(bounces) FROM run WHERE status_at >= last_at - span GROUP BY channel
 """

@@ -364,8 +364,15 @@ class SettingForm(forms.Form):
     control_percentage = forms.DecimalField(
         label=gettext_lazy("Control group, per cent of those who would get it"),
         min_value=Decimal(0), max_value=LARGEST_PERCENTAGE, max_digits=4, decimal_places=2, initial=Decimal(0),
+        help_text=gettext_lazy("Members of the control group get nothing, and their card says so."),
     )  # fmt: skip
-    is_transactional = forms.BooleanField(label=gettext_lazy("Transactional"), required=False)
+    is_transactional = forms.BooleanField(
+        label=gettext_lazy("Transactional"), required=False,
+        help_text=gettext_lazy(
+            "A receipt, a changed password: goes to who has unsubscribed, too, never to blocked addresses, and has no "
+            "control group."
+        ),
+    )  # fmt: skip
     tracks_opens = forms.BooleanField(
         label=gettext_lazy("Notice opens"), required=False,
         help_text=gettext_lazy("In emails that have HTML. Of plain text nobody can tell whether it was opened."),

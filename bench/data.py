@@ -279,6 +279,7 @@ def load_contacts(cursor: CursorWrapper, contacts: int) -> None:
 def load_messages(cursor: CursorWrapper, messages: int, contacts: int) -> None:
     shape = {"messages": messages, "contacts": contacts, "unsettled": UNSETTLED, "per_send_out": per_send_out(messages)}
     cursor.execute(sql.SEND_OUTS, {"send_outs": -(-messages // per_send_out(messages))})
+    cursor.execute(sql.CONTENTS)
     with bare(cursor, "messaging_message"):
         for start in range(0, messages, CHUNK):
             say(f"{start:,} of {messages:,} messages …")

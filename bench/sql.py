@@ -46,6 +46,12 @@ SELECT n, 'Newsletter ' || n, CASE WHEN n %% 5 = 0 THEN 'sms' ELSE 'email' END, 
   now() - interval '365 days' * (1 - n / %(send_outs)s::float8)
 FROM generate_series(1, %(send_outs)s) AS n
 """
+CONTENTS: Final = """
+INSERT INTO messaging_content (id, send_out_id, version, subject, html, text)
+SELECT id, id, 1, subject, CASE channel WHEN 'email' THEN '<p>The news of this week.</p>' ELSE '' END,
+  'The news of this week.'
+FROM messaging_sendout
+"""
 
 # Spread over a year. A contact drawn a second time for a send-out gets a single message instead. The rank is that of
 # messaging/statuses.py: tier, microseconds, severity.
@@ -78,10 +84,10 @@ WITH drawn AS (
     '550 5.1.1 The email account that you tried to reach does not exist.'),
   ('failed', 4, 3, 'unknown', '30008', ''), ('expired', 3, 1, 'expired', '', ''), ('untraceable', 3, 0, '', '', '')
 )
-INSERT INTO messaging_message (id, channel, send_out_id, contact_id, address_id, subject, provider, provider_message_id,
-  created_at, sent_at, due_at, status, rank, decided_by, status_at, is_opened, is_opened_by_person,
+INSERT INTO messaging_message (id, channel, send_out_id, content_id, contact_id, address_id, subject, provider,
+  provider_message_id, created_at, sent_at, due_at, status, rank, decided_by, status_at, is_opened, is_opened_by_person,
   reason, code, diagnostic, said_by)
-SELECT n, channel, CASE WHEN is_first THEN send_out_id END, contact_id,
+SELECT n, channel, CASE WHEN is_first THEN send_out_id END, CASE WHEN is_first THEN send_out_id END, contact_id,
   CASE channel WHEN 'email' THEN contact_id ELSE %(contacts)s + contact_id END,
   CASE WHEN is_first THEN '' ELSE 'Your order ' || n END,
   CASE channel WHEN 'email' THEN 'sendgrid' ELSE 'twilio' END,

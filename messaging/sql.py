@@ -326,9 +326,9 @@ WITH rule AS (
   LEFT JOIN messaging_blockrule r ON r.channel = d.channel
 ), asked AS (
   SELECT c.email_address_id AS address_id, c.id AS contact_id FROM contacts_contact c
-  WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
-  UNION
-  SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = ANY(%(addresses)s::bigint[])
+  WHERE c.email_address_id = %(email)s::bigint
+  UNION ALL
+  SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = %(mobile)s::bigint
 ), told AS (
   SELECT m.address_id, m.channel, m.status_at, m.reason, a.lifted_at,
     m.is_opened OR m.status <> 'soft_bounce' AS is_life

@@ -1,12 +1,14 @@
 """How Engage writes what it shows: icons, times, initials, languages."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
-from typing import Final
+from html import escape
+from typing import Any, Final, NamedTuple, Self
 
 from django import template
 from django.db.models import Model
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -26,6 +28,20 @@ WEEK: Final = timedelta(days=7)
 ZERO_WIDTH_NON_JOINER: Final = "\u200c"
 
 
+class Clock(NamedTuple):
+    """What time it is, where, and in which language times are written: looked up once for a list, not for each row."""
+
+    now: datetime
+    today: date
+    zone: tzinfo
+    language: str | None
+
+    @classmethod
+    def here(cls) -> Self:
+        now, zone = timezone.now(), timezone.get_current_timezone()
+        return cls(now, now.astimezone(zone).date(), zone, get_language())
+
+
 @register.simple_tag
 @cache
 def icon(name: str, label: str = "") -> SafeString:
@@ -37,15 +53,31 @@ def icon(name: str, label: str = "") -> SafeString:
 
 
 @register.simple_tag
-def moment(at: datetime | None) -> SafeString:
+def opens(view: str, *args: Any) -> SafeString:
+    """The attributes of a link that opens `view` in the dialog; without JavaScript it is a page of its own."""
+    return in_dialog(reverse(view, args=args))
+
+
+def in_dialog(address: str, name: str = "") -> SafeString:
+    """As `opens`, for an address of ours that is known; `name`, which may be any text, names a link without words."""
+    label = f' aria-label="{escape(name)}"' if name else ""
+    return SafeString(
+        f'href="{address}" hx-get="{address}" hx-target="#dialog-content" hx-swap="innerHTML" aria-haspopup="dialog"'
+        f"{label}"
+    )
+
+
+@register.simple_tag
+def moment(at: datetime | None, clock: Clock | None = None) -> SafeString:
     """A time as how long ago; on hover and focus, and for screen readers at once, the exact one."""
     if at is None:
         return SafeString("")
-    return format_html(
-        '<time class="moment" datetime="{}" tabindex="0">'
-        '<span class="ago">{}</span> <span class="exact">{}</span></time>',
-        at.isoformat(timespec="seconds"), ago(at), exact(at),
-    )  # fmt: skip
+    clock = clock or Clock.here()
+    # Nothing in it is anybody's but ours, and to escape it took longer than all the rest.
+    return SafeString(
+        f'<time class="moment" datetime="{at.isoformat(timespec="seconds")}" tabindex="0">'
+        f'<span class="ago">{ago(at, clock)}</span> <span class="exact">{exact(at, clock)}</span></time>'
+    )
 
 
 @register.simple_tag
@@ -97,15 +129,16 @@ def shortly(left: timedelta) -> str:
 
 
 @register.filter
-def exact(at: datetime) -> str:
-    local = timezone.localtime(at)
-    return f"{day(local.date(), 'j M Y', get_language())}, {local:%H:%M} {local.tzname()}"
+def exact(at: datetime, clock: Clock | None = None) -> str:
+    clock = clock or Clock.here()
+    local = at.astimezone(clock.zone)
+    return f"{day(local.date(), 'j M Y', clock.language)}, {local.hour:02}:{local.minute:02} {local.tzname()}"
 
 
-def ago(at: datetime) -> str:
+def ago(at: datetime, clock: Clock | None = None) -> str:
     """How long ago, in one unit; from a week on the day. What static/js/engage.js keeps up to date while it is seen."""
-    now = timezone.now()
-    age = now - at
+    clock = clock or Clock.here()
+    age = clock.now - at
     if age < MINUTE:
         return gettext("just now")
     if age < HOUR:
@@ -114,12 +147,13 @@ def ago(at: datetime) -> str:
         return ngettext("%(n)d hour ago", "%(n)d hours ago", age // HOUR) % {"n": age // HOUR}
     if age < WEEK:
         return ngettext("%(n)d day ago", "%(n)d days ago", age // DAY) % {"n": age // DAY}
-    return day_of(at)
+    return day_of(at, clock)
 
 
-def day_of(at: datetime) -> str:
-    on, today = timezone.localtime(at).date(), timezone.localtime().date()
-    return day(on, "j M" if on.year == today.year else "j M Y", get_language())
+def day_of(at: datetime, clock: Clock | None = None) -> str:
+    clock = clock or Clock.here()
+    on = at.astimezone(clock.zone).date()
+    return day(on, "j M" if on.year == clock.today.year else "j M Y", clock.language)
 
 
 @lru_cache(maxsize=2_000)

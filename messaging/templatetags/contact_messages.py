@@ -21,7 +21,7 @@ LATEST = 5
 def with_soft_runs(lines: Iterable[Line]) -> list[tuple[Line, Run | None]]:
     """Each address of a card with its soft bounces in a row, if it is not blocked anyway. One query."""
     lines = list(lines)
-    found = runs_of([line.address_id for line in lines if line.address_id and not line.block])
+    found = runs_of({line.channel: line.address_id for line in lines if line.address_id and not line.block})
     return [(line, found.get(line.channel)) for line in lines]
 
 

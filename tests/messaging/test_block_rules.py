@@ -96,7 +96,7 @@ def test_an_opening_resets_the_count_whatever_else_the_message_shows(db: None) -
 
     assert (read.status, read.is_opened) == ("failed", True)
     assert not Block.objects.filter(address=anna.mobile_address, ended_at=None).exists()
-    assert runs_of([anna.mobile_address_id or 0])[sms].count == 1
+    assert runs_of({sms: anna.mobile_address_id or 0})[sms].count == 1
 
 
 def test_what_takes_a_delivery_back_lets_the_run_before_it_count_again(db: None) -> None:
@@ -167,7 +167,7 @@ def test_the_card_shows_the_count_and_its_reset(
     assert "3 soft bounces in a row since" in page
     assert "a delivery resets the count. At 10 the address is blocked." in page
     with django_assert_num_queries(1):
-        assert runs_of([anna.email_address_id or 0])[Channel.EMAIL].count == 3
+        assert runs_of({Channel.EMAIL: anna.email_address_id or 0})[Channel.EMAIL].count == 3
 
 
 def test_the_card_names_the_rule(anna: Contact, three_in_ten_days: SoftRule) -> None:

@@ -203,7 +203,7 @@ def test_costs_at_most_eight_queries(anna: Contact, django_assert_max_num_querie
 
 
 @pytest.mark.parametrize("channel", Channel)
-def test_rows_of_all_kinds_cost_one_query(
+def test_rows_of_all_kinds_cost_one_query_and_say_the_same_as_each_alone(
     anna: Contact, channel: Channel, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     send_out = SendOut.objects.create(name="Spring", channel=channel)
@@ -217,6 +217,7 @@ def test_rows_of_all_kinds_cost_one_query(
         rows = rows_of(messages_of(anna))
 
     assert len(rows) == 4 * len(Status) + 1
+    assert rows == [row for message in messages_of(anna) for row in rows_of([message])]
 
 
 def test_a_row_asks_for_news_only_while_there_can_be_some(marketer: Client, anna: Contact) -> None:

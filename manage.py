@@ -23,7 +23,9 @@ def main() -> None:
 def execute() -> None:
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from engage.frames import roomy
+
+    roomy(execute_from_command_line)(sys.argv)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from bench import place
 from bench.figures import Figure, say
+from engage.frames import roomy
 
 # In this order; each is a module here with a `measure`.
 GROUPS = (
@@ -34,9 +35,15 @@ def main() -> None:
     with place.prepared():
         for name in groups:
             say(f"== {name}")
-            measure: Callable[[int], Iterator[Figure]] = import_module(f"bench.{name}").measure
-            for figure in measure(messages):
-                figure.print()
+            measured(name, messages)
+
+
+# As all that runs here does in the product.
+@roomy
+def measured(name: str, messages: int) -> None:
+    measure: Callable[[int], Iterator[Figure]] = import_module(f"bench.{name}").measure
+    for figure in measure(messages):
+        figure.print()
 
 
 def chosen(only: str) -> list[str]:

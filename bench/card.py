@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from bench import data
@@ -19,6 +19,9 @@ HEAVY: Final = 50
 ROUNDS: Final = 3
 A_PAGE: Final = 50
 MANY: Final = 500
+# A frame of a call in `below` takes some 100 bytes: in between lies a chunk of 16 KB (engage/frames.py).
+DEPTHS: Final = range(0, 161, 8)
+FEW: Final = 30
 
 # Contacts by how many messages they have; from the whole range, and the same ones every time.
 CONTACTS_WITH: Final = """
@@ -32,7 +35,6 @@ WHERE n >= %s AND n < %s ORDER BY md5(c.id::text) LIMIT %s
 def measure(messages: int) -> Iterator[Figure]:
     data.loaded(messages)()
     call_command("collectstatic", "--no-input", verbosity=0)
-    import_module("engage.wsgi")  # as the web server does, with what follows for the garbage collector
     client = administrator()
     ordinary, heavy = pages_of(A_PAGE, MANY, ORDINARY), pages_of(MANY, 10**9, HEAVY)
     if not heavy:
@@ -46,7 +48,7 @@ def measure(messages: int) -> Iterator[Figure]:
                 took[name] += milliseconds
         say(f"round {number}: p50 {percentile(took['ordinary'], 0.5) if number else 0:.1f} ms")
     with CaptureQueriesContext(connection) as captured:
-        get(client, ordinary[0])
+        client.get(ordinary[0])
     detail: dict[str, object] = {
         "messages": messages, "rows": A_PAGE, "contacts": len(ordinary), "requests": len(took["ordinary"]),
         "p50_ms": rounded(percentile(took["ordinary"], 0.5)),
@@ -57,6 +59,18 @@ def measure(messages: int) -> Iterator[Figure]:
     yield Figure("card_queries", len(captured), "queries", {"messages": messages})
     ratio = percentile(took["heavy"], 0.5) / percentile(took["ordinary"], 0.5)
     yield Figure("card_heavy_vs_uniform", ratio, "ratio", detail)
+    yield depth_of_the_stack(client, ordinary[:FEW])
+
+
+def depth_of_the_stack(client: Client, pages: Sequence[str]) -> Figure:
+    """The slowest against the fastest, where only the number of calls differs that are on the stack already."""
+    medians = {depth: percentile([below(depth, client, page) for page in pages], 0.5) for depth in DEPTHS}
+    detail: dict[str, object] = {"p50_ms": {depth: rounded(median) for depth, median in medians.items()}}
+    return Figure("card_slowest_depth", max(medians.values()) / min(medians.values()), "ratio", detail)
+
+
+def below(depth: int, client: Client, page: str) -> float:
+    return below(depth - 1, client, page) if depth else get(client, page)
 
 
 def administrator() -> Client:
@@ -74,10 +88,22 @@ def pages_of(least: int, below: int, count: int) -> Sequence[str]:
 
 
 def get(client: Client, page: str, query: dict[str, str] | None = None) -> float:
-    """Milliseconds of the server's own time, templates and all."""
+    """Milliseconds of the server's own time, from the request's environment to the last byte."""
+    application = import_module("engage.wsgi").application
+    environment = as_it_comes(client, page, query)
+    answered: list[str] = []
     start = time.perf_counter()
-    response = client.get(page, query)
+    response = application(environment, lambda status, _headers: answered.append(status))
+    b"".join(response)
+    response.close()
     took = (time.perf_counter() - start) * 1000
-    if response.status_code != 200:
-        raise AssertionError(f"{page} answered {response.status_code}")
+    if answered != ["200 OK"]:
+        raise AssertionError(f"{page} answered {answered}")
     return took
+
+
+def as_it_comes(client: Client, page: str, query: dict[str, str] | None) -> dict[str, Any]:
+    """What a web server tells of a request of the client's."""
+    requests = RequestFactory(SERVER_NAME="localhost")
+    requests.cookies = client.cookies
+    return requests.get(page, query).environ

@@ -66,6 +66,7 @@ def pristine(name: str, fill: Callable[[], None], holds: str, of: str = "") -> C
     def reset() -> None:
         drop(WORKING)
         run(f"CREATE DATABASE {WORKING} TEMPLATE {original} STRATEGY FILE_COPY")
+        os.sync()  # or the system writes the copy to the disk half a minute later, in the middle of a round
 
     if not is_filled(original, holds):
         started = time.monotonic()

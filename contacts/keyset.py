@@ -1,7 +1,7 @@
 """Pages by keyset, newest first: each starts where the last one ended. No count and no offset."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import F, Model, QuerySet
@@ -10,7 +10,16 @@ SIZE: Final = 50
 LARGEST: Final = 2**63 - 1
 # How many of the newest rows are walked through for a text, before its index is asked.
 WALK: Final = 20_000
-Row = TypeVar("Row", bound=Model)
+
+
+class Numbered(Protocol):
+    """A row of a page: a model, or the values of one with its number among them."""
+
+    @property
+    def pk(self) -> Any: ...
+
+
+Row = TypeVar("Row", bound=Numbered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +31,7 @@ class Page(Generic[Row]):
     is_first: bool
 
 
-def page_of(rows: "QuerySet[Row, Any]", before: str, *, is_search: bool = False) -> Page[Row]:
+def page_of(rows: "QuerySet[Any, Row]", before: str, *, is_search: bool = False) -> Page[Row]:
     """The newest SIZE of `rows` older than the one numbered `before`; anything that is no number: of all.
 
     `is_search`: a text search picks the rows.
@@ -47,7 +56,7 @@ def newest_number(model: type[Model]) -> int:
     return model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def newest_matching(rows: "QuerySet[Row, Any]", most: int, start: int | None = None) -> list[Row]:
+def newest_matching(rows: "QuerySet[Any, Row]", most: int, start: int | None = None) -> list[Row]:
     """The newest of those rows that a text search picks, below the number `start`.
 
     PostgreSQL cannot foresee how many rows hold two texts at once. Where it guesses too many, it walks through the

@@ -7,9 +7,11 @@ import sys
 from contextlib import suppress
 from typing import Any, Final
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import beat_init, before_task_publish, worker_before_create_process, worker_ready
 from kombu.transport import redis
+
+from engage.frames import roomy
 
 # glibc's mallopt(3). It would raise both by itself after the first large report, and keep what each needs from then on.
 M_TRIM_THRESHOLD: Final = -1
@@ -19,7 +21,15 @@ GIVE_BACK_BYTES: Final = 128 * 1024
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
 # A nudge need not be put back into a broker that went away, either (see CELERY_BROKER_TRANSPORT_OPTIONS).
 redis.Channel.do_restore = False
-app = Celery("engage")
+
+
+class RoomyTask(Task[Any, Any]):
+    @roomy
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.run(*args, **kwargs)
+
+
+app: "Celery[Task[Any, Any]]" = Celery("engage", task_cls=RoomyTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -6,8 +6,10 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from engage.frames import roomy
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
-application = get_wsgi_application()
+application = roomy(get_wsgi_application())
 
 # Otherwise with the first request.
 get_resolver().url_patterns  # noqa: B018
@@ -15,6 +17,6 @@ get_resolver().url_patterns  # noqa: B018
 # time, in the middle of somebody's page.
 gc.collect()
 gc.freeze()
-# Every 10,000 objects, some ten pages, instead of two times a page; and all that was made since once in thousands of
-# pages: in one of seventy that took 5 to 25 ms, and so made the slowest hundredth what it was.
-gc.set_threshold(10_000, 10, 50)
+# The newest objects often: a third of a millisecond in every second page, where 10,000 at a time took five in every
+# twentieth. All that was made since once in thousands of pages: in one of seventy that took 5 to 25.
+gc.set_threshold(1_000, 20, 50)

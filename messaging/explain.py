@@ -1,7 +1,7 @@
 """What a marketer reads about a message, in plain words. Pure functions over its row."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -51,6 +51,27 @@ HINTS: Final[dict[Status, Text]] = {
 }
 
 
+class Told(Protocol):
+    """What most words about a message depend on: a list knows no more of its rows than this."""
+
+    @property
+    def channel(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def due_at(self) -> datetime | None: ...
+    @property
+    def parts(self) -> int: ...
+    @property
+    def parts_arrived(self) -> int: ...
+    @property
+    def is_probably_automatic(self) -> bool: ...
+
+
 def says(message: Message) -> str:
     """What became of it, in one or two sentences."""
     status, address = Status(message.status), display_address(message)
@@ -67,7 +88,7 @@ def automatic() -> str:
     return _("Probably by a program that downloads the images of every email, not by a person.")
 
 
-def is_in_doubt(message: Message) -> bool:
+def is_in_doubt(message: Told) -> bool:
     """Whether nobody heard that it left, nor that it did not."""
     return message.status == Status.UNKNOWN and message.reason == IN_DOUBT
 
@@ -82,7 +103,7 @@ def advice(message: Message) -> str:
     return reason_of(message.reason).advice(message.channel) if status in REASONED else ""
 
 
-def hint(message: Message, now: datetime | None = None) -> str:
+def hint(message: Told, now: datetime | None = None) -> str:
     """The few words under the status."""
     status = Status(message.status)
     if status == Status.OPENED:
@@ -102,7 +123,7 @@ def hint(message: Message, now: datetime | None = None) -> str:
     return _("In doubt whether it left") if is_in_doubt(message) else str(HINTS.get(status, ""))
 
 
-def reason_label(message: Message) -> str:
+def reason_label(message: Told) -> str:
     """The reason in two or three words; empty where nobody gave one."""
     if is_in_doubt(message):
         return reason_of(message.reason).label(message.channel)
@@ -113,7 +134,7 @@ def reason_label(message: Message) -> str:
     return reason_of(message.reason).label(message.channel)
 
 
-def gives_up(message: Message, now: datetime | None = None) -> str:
+def gives_up(message: Told, now: datetime | None = None) -> str:
     """When we stop waiting, such as "gives up Fri 14:05 (in 31 h)"."""
     if message.due_at is None:
         return ""
@@ -154,15 +175,19 @@ def event_name(event: DeliveryEvent, channel: str) -> str:
 
 
 def display_address(message: Message) -> str:
-    value = message.address.value
-    return display_mobile(value) if message.channel == Channel.SMS else value
+    return written(message.channel, message.address.value)
+
+
+def written(channel: str, address: str) -> str:
+    """An address as people write it."""
+    return display_mobile(address) if channel == Channel.SMS else address
 
 
 def provider_name(message: Message) -> str:
     return label_of(message.provider) if message.provider else _("the provider")
 
 
-def status_label(message: Message) -> str:
+def status_label(message: Told) -> str:
     """The status as the card names it."""
     if message.status == Status.CONTROL_GROUP:
         return _("Included in a control group")

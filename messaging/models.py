@@ -38,6 +38,11 @@ __all__ = [
 ]  # fmt: skip
 
 
+def title_of(subject: str, of_send_out: str, name_of_send_out: str) -> str:
+    """What a marketer knows a message by: its own subject, else its send-out's, else the send-out's name."""
+    return subject or plainly(of_send_out) or name_of_send_out or str(_("No subject"))
+
+
 class Message(models.Model):
     """One email or SMS to one contact at one address. `status` is written by messaging/apply.py alone.
 
@@ -113,9 +118,8 @@ class Message(models.Model):
     @property
     def title(self) -> str:
         """What a marketer knows the message by."""
-        if self.subject or self.send_out is None:
-            return self.subject or str(_("No subject"))
-        return plainly(self.send_out.subject) or self.send_out.name
+        send_out = self.send_out
+        return title_of(self.subject, send_out.subject if send_out else "", send_out.name if send_out else "")
 
     @property
     def look(self) -> Look:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final, NamedTuple, Self, TypedDict
+from typing import Any, Final, NamedTuple, Self, TypedDict, cast
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -14,35 +14,62 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel, Contact
 from contacts.templatetags.looks import Clock, icon, in_dialog, moment
 from messaging import explain
-from messaging.models import Message
-from messaging.statuses import Status
+from messaging.models import Message, title_of
+from messaging.statuses import LOOKS, OPEN_STATUSES, Status
 
 NONE: Final = SafeString("")
 # Older news than this hardly ever comes, so an old row that shows Unknown need not ask for it.
 LIVE_FOR: Final = timedelta(days=7)
-SHOWN: Final = (
-    "channel", "send_out", "contact", "address", "subject", "content", "provider", "created_at", "sent_at", "due_at",
-    "status", "rank", "is_opened", "is_opened_by_person", "parts", "parts_arrived", "reason", "code",
-    "send_out__name", "send_out__subject", "address__value",
-)  # fmt: skip
 
 
-def with_names() -> "QuerySet[Message, Any]":
-    """Messages with what a row names: the send-out and the address."""
-    return Message.objects.select_related("send_out", "address")
+class Listed(NamedTuple):
+    """What is read of a message for its row; the send-out's words are None where it belongs to none.
+
+    Fifty of these take a fifteenth of a page less than fifty messages with their send-outs and addresses.
+    """
+
+    pk: int
+    channel: str
+    status: str
+    reason: str
+    code: str
+    due_at: datetime | None
+    is_opened: bool
+    is_opened_by_person: bool
+    parts: int
+    parts_arrived: int
+    rank: int
+    subject: str
+    send_out_subject: str | None
+    send_out_name: str | None
+    sent_to: str
+    contact_id: int | None
+    content_id: int | None
+    created_at: datetime
+    sent_at: datetime | None
 
 
-def messages_of(contact: Contact) -> "QuerySet[Message, Any]":
-    """As `with_names`, and no more than rows show: the rest took a sixth of the query's time."""
-    return with_names().filter(contact=contact).only(*SHOWN)
+def listed(messages: "QuerySet[Message, Any]") -> "QuerySet[Message, Listed]":
+    """These messages as their rows need them."""
+    named = messages.annotate(
+        send_out_subject=F("send_out__subject"), send_out_name=F("send_out__name"), sent_to=F("address__value")
+    )
+    # Django makes a tuple of its own with these names.
+    return cast("QuerySet[Message, Listed]", named.values_list(*Listed._fields, named=True))
 
 
-def is_live(message: Message, now: datetime | None = None) -> bool:
+def messages_of(contact: Contact) -> "QuerySet[Message]":
+    return Message.objects.filter(contact=contact)
+
+
+def is_live(message: Listed, now: datetime | None = None) -> bool:
     """Whether the row is to look for news by itself."""
-    return not message.is_final and (message.sent_at or message.created_at) > (now or timezone.now()) - LIVE_FOR
+    if message.status not in OPEN_STATUSES:
+        return False
+    return (message.sent_at or message.created_at) > (now or timezone.now()) - LIVE_FOR
 
 
-def version_of(message: Message) -> str:
+def version_of(message: Listed | Message) -> str:
     """Changes whenever what the row shows changes."""
     opened = f"{message.is_opened:d}{message.is_opened_by_person:d}"
     return f"{message.status}-{message.rank:x}-{opened}-{message.parts_arrived}"
@@ -57,6 +84,7 @@ class Row(TypedDict):
     """
 
     pk: SafeString
+    contact_id: int | None
     channel: SafeString
     title: str
     address: str
@@ -79,17 +107,17 @@ class State(NamedTuple):
     status: str
     reason: str
     code: str
-    is_opened_by_person: bool
+    due_at: datetime | None
     parts: int
     parts_arrived: int
-    due_at: datetime | None
+    is_probably_automatic: bool
 
     @classmethod
-    def of(cls, message: Message) -> Self:
-        due_at = message.due_at if message.status == Status.DEFERRED else None
+    def of(cls, message: Listed) -> Self:
         return cls(
-            message.channel, message.status, message.reason, message.code, message.is_opened_by_person, message.parts,
-            message.parts_arrived, due_at,
+            message.channel, message.status, message.reason, message.code,
+            message.due_at if message.status == Status.DEFERRED else None, message.parts, message.parts_arrived,
+            message.status == Status.OPENED and not message.is_opened_by_person,
         )  # fmt: skip
 
 
@@ -109,38 +137,41 @@ class Words(NamedTuple):
     again: str
 
 
-def rows_of(messages: Iterable[Message]) -> list[Row]:
+def rows_of(messages: Iterable[Listed]) -> list[Row]:
     clock = Clock.here()
     words: dict[State, Words] = {}
     rows: list[Row] = []
     for message in messages:
         state = State.of(message)
         if state not in words:
-            words[state] = words_of(message, clock)
+            words[state] = words_of(state, clock)
         rows.append(row_of(message, words[state], clock))
     return rows
 
 
-def words_of(message: Message, clock: Clock) -> Words:
+def words_of(state: State, clock: Clock) -> Words:
+    look, picture = LOOKS[Status(state.status)]
     return Words(
-        channel=icon(message.channel, str(Channel(message.channel).label)),
-        status=explain.status_label(message),
-        look=SafeString(message.look),
-        icon=icon(message.icon),
-        hint=explain.hint(message, clock.now),
-        dialog=explain.dialog_name(message.status) if message.status in explain.NEED_WORDS else "",
+        channel=icon(state.channel, str(Channel(state.channel).label)),
+        status=explain.status_label(state),
+        look=SafeString(look),
+        icon=icon(picture),
+        hint=explain.hint(state, clock.now),
+        dialog=explain.dialog_name(state.status) if state.status in explain.NEED_WORDS else "",
         content=_("What it said: %s"),
         again=_("Send again: %s"),
     )
 
 
-def row_of(message: Message, words: Words, clock: Clock) -> Row:
-    title, details = message.title, f"{_messages_address()}{message.pk}/"
+def row_of(message: Listed, words: Words, clock: Clock) -> Row:
+    details = f"{_messages_address()}{message.pk}/"
+    title = title_of(message.subject, message.send_out_subject or "", message.send_out_name or "")
     return Row(
         pk=SafeString(message.pk),
+        contact_id=message.contact_id,
         channel=words.channel,
         title=title,
-        address=explain.display_address(message),
+        address=explain.written(message.channel, message.sent_to),
         status=words.status,
         look=words.look,
         icon=words.icon,
@@ -149,7 +180,7 @@ def row_of(message: Message, words: Words, clock: Clock) -> Row:
         why=in_dialog(details, f"{words.dialog}: {title}") if words.dialog else NONE,
         content=in_dialog(f"{details}content/", words.content % title) if message.content_id else NONE,
         again=in_dialog(f"{details}again/", words.again % title) if message.content_id else NONE,
-        news=SafeString(f"{details}row/?seen={version_of(message)}" if is_live(message, clock.now) else ""),
+        news=SafeString(f"{details}row/?seen={version_of(message)}") if is_live(message, clock.now) else NONE,
         sent=moment(message.sent_at, clock),
     )
 

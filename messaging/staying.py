@@ -7,6 +7,8 @@ from threading import Event
 from time import monotonic
 from typing import Final
 
+from engage.frames import roomy
+
 log: Final = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS: Final = 1.0
@@ -23,6 +25,7 @@ class RefusedError(EndedError):
     """The other side does not want us; to ask again soon will not help, and may close the account."""
 
 
+@roomy
 def stay(name: str, session: Callable[[], None], stop: Event) -> None:
     """Until `stop` is set. Never raises: the other connections, and this one's next session, go on.
 

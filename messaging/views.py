@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django_htmx.http import push_url, trigger_client_event
@@ -14,7 +14,7 @@ from contacts.models import Block, Channel
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 from messaging.filters import Filters
 from messaging.models import Message
-from messaging.rows import is_live, messages_of, rows_of, version_of, with_names
+from messaging.rows import is_live, listed, messages_of, rows_of, version_of
 from messaging.statuses import Kind, Status
 from messaging.timeline import timeline
 
@@ -24,7 +24,7 @@ CONSENT_LOST: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED})
 @page("contacts.view_contact", "messaging.view_message")
 def messages_tab(request: HtmxRequest, guid: UUID) -> HttpResponse:
     contact, filters = card.find(guid), Filters.of(request.GET)
-    found = page_of(filters.narrow(messages_of(contact)), request.GET.get("before", ""))
+    found = page_of(listed(filters.narrow(messages_of(contact))), request.GET.get("before", ""))
     context = {"contact": contact, "filters": filters, "page": found, "rows": rows_of(found.rows)}
     if is_partial(request) and request.htmx.target == "more":
         return render(request, "messaging/rows.html", {**context, "is_more": True})
@@ -38,9 +38,11 @@ def messages_tab(request: HtmxRequest, guid: UUID) -> HttpResponse:
 @page("messaging.view_message")
 def row(request: HtmxRequest, pk: int) -> HttpResponse:
     """The row as it is now, for one that shows `?seen=` an older version; 204 where nothing changed."""
-    message = get_object_or_404(with_names(), pk=pk)
     if not is_partial(request):
-        return redirect(message)
+        return redirect("messaging:details", pk)
+    message = listed(Message.objects.filter(pk=pk)).first()
+    if message is None:
+        raise Http404
     is_news = request.GET.get("seen") != version_of(message)
     if not is_news and is_live(message):
         return HttpResponse(status=204)
@@ -51,7 +53,7 @@ def row(request: HtmxRequest, pk: int) -> HttpResponse:
 @page("messaging.view_message")
 def details(request: HtmxRequest, pk: int) -> HttpResponse:
     """What became of a message, why, and what follows."""
-    message = get_object_or_404(with_names().select_related("contact"), pk=pk)
+    message = get_object_or_404(Message.objects.select_related("send_out", "address", "contact"), pk=pk)
     entries = timeline(Channel(message.channel), message.events.all(), message.parts)
     context = {
         "message": message,

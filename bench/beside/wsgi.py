@@ -5,8 +5,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from engage.frames import roomy
+
 os.environ["DJANGO_SETTINGS_MODULE"] = "bench.beside.settings"
-application = get_wsgi_application()
-# As engage/wsgi.py does.
+# All as engage/wsgi.py does.
+application = roomy(get_wsgi_application())
 gc.collect()
 gc.freeze()

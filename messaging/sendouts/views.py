@@ -17,7 +17,7 @@ from contacts.keyset import page_of
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 from messaging.models import Message, SendOut
-from messaging.rows import rows_of
+from messaging.rows import listed, rows_of
 from messaging.sendouts import contents, lifecycle, single
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Progress, State, Why
@@ -129,10 +129,9 @@ def send_out_messages(request: HtmxRequest, pk: int, status: str) -> HttpRespons
     if status not in Status.values:
         raise Http404
     reason, before = request.GET.get("reason", "").replace("\0", ""), request.GET.get("before", "")
-    chosen = shown_by(found, status, reason, before).select_related("send_out", "address")
-    rows = page_of(chosen, before)
+    rows = page_of(listed(shown_by(found, status, reason, before)), before)
     holders = Contact.objects.in_bulk([each.contact_id for each in rows.rows if each.contact_id])
-    named = [(row, holders.get(each.contact_id)) for row, each in zip(rows_of(rows.rows), rows.rows, strict=True)]
+    named = [(row, holders.get(row["contact_id"] or 0)) for row in rows_of(rows.rows)]
     context = {"send_out": found, "page": rows, "named": named, "label": Status(status).label, "reason": reason}
     if reason:
         context["reason_label"] = label_of("" if reason == NO_REASON else reason, status, found.channel)

@@ -13,6 +13,7 @@ from django.db import close_old_connections
 from django.db import connections as databases
 
 from contacts.models import Channel
+from engage.frames import roomy
 from messaging.sendouts.handover import work
 from messaging.sendouts.handover.by_smpp import BySmpp
 from messaging.smpp.connections import Connection
@@ -37,6 +38,7 @@ class Sender(Thread):
         self._stopping = stop
         self._asked_at = 0.0
 
+    @roomy
     def run(self) -> None:
         try:
             while not self._is_over():

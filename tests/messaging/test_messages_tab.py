@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from contacts import keyset
 from contacts.models import Channel, Contact
 from messaging.models import Message, SendOut
-from messaging.rows import messages_of, rows_of, version_of
+from messaging.rows import listed, messages_of, rows_of, version_of
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
 from tests.factories import address, ago, hard_bounce, htmx, log_in, make_contact, make_many, make_message, report, said
 
@@ -214,10 +214,10 @@ def test_rows_of_all_kinds_cost_one_query_and_say_the_same_as_each_alone(
     make_message(anna, channel=channel, status=Status.WAITING, send_out=send_out, subject="", sent_at=None)
 
     with django_assert_num_queries(1):
-        rows = rows_of(messages_of(anna))
+        rows = rows_of(listed(messages_of(anna)))
 
     assert len(rows) == 4 * len(Status) + 1
-    assert rows == [row for message in messages_of(anna) for row in rows_of([message])]
+    assert rows == [row for message in listed(messages_of(anna)) for row in rows_of([message])]
 
 
 def test_a_row_asks_for_news_only_while_there_can_be_some(marketer: Client, anna: Contact) -> None:

@@ -153,6 +153,9 @@ def test_a_message_shows_what_it_said_whatever_was_edited_since() -> None:
 
     tab = marketer.get(address("tab", anna.guid)).content.decode()
     assert address("message_content", message.pk) in tab
+    for name in ("message_content", "send_again"):
+        page = marketer.get(address(name, message.pk)).content.decode()
+        assert f"<bdi>{anna.name}</bdi>" in page  # the way back, without JavaScript
     assert "Hi Anna" in marketer.get(address("message_content", message.pk)).content.decode()
     assert "<b>Anna</b>" in marketer.get(address("message_frame", message.pk)).content.decode()
 

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.models import Address, Channel, Contact
-from contacts.templatetags.looks import clock, icon
+from contacts.templatetags.looks import clock, icon, pill
 from engage.large_tables import MOST_RELATED, Panel, RecordAdmin, Tool, head, link_to, more_than, or_dash, shortened
 from messaging import explain
-from messaging.admin_words import FOUND_BY, ProviderFilter, code_of, pill, state_pill, status_pill, why_words
+from messaging.admin_words import FOUND_BY, ProviderFilter, code_of, state_pill, status_pill, why_words
 from messaging.lookup import find_messages
 from messaging.models import Alarm, DeliveryEvent, Message, Report, SendOut, Tally, UnlistedCode
 from messaging.providers import label_of

@@ -7,11 +7,10 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from contacts.templatetags.looks import icon
+from contacts.templatetags.looks import pill
 from messaging import explain
 from messaging.bounces.reasons import reason_of
 from messaging.models import DeliveryEvent, Message, Report
@@ -30,10 +29,6 @@ NEED_A_LOOK: Final = (Report.State.UNREADABLE, Report.State.SET_ASIDE, Report.St
 FOUND_BY: Final = gettext_lazy(
     "A message's number, its token, the provider's id, a contact's GUID, or an email or mobile number in full."
 )
-
-
-def pill(look: Look, sign: str, words: object) -> SafeString:
-    return format_html('<span class="pill {}">{}{}</span>', look, icon(sign), words)
 
 
 def status_pill(message: Message) -> SafeString:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from contacts.models import Channel
-from contacts.templatetags.looks import clock
+from contacts.templatetags.looks import clock, pill
 from engage.large_tables import (
     MOST_COUNTED,
     MOST_RELATED,
@@ -37,7 +37,7 @@ from engage.large_tables import (
     shortened,
     up_to,
 )
-from messaging.admin_words import NEED_A_LOOK, STATE_LOOKS, ProviderFilter, pill, state_pill, why_words
+from messaging.admin_words import NEED_A_LOOK, STATE_LOOKS, ProviderFilter, state_pill, why_words
 from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers import label_of, providers

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Contact
-from contacts.templatetags.looks import Clock, icon, in_dialog, moment
+from contacts.templatetags.looks import Clock, icon, in_dialog, moment, pill
 from messaging import explain
 from messaging.models import Message, title_of
 from messaging.statuses import LOOKS, OPEN_STATUSES, Status
@@ -90,7 +90,7 @@ class Row(TypedDict):
     address: str
     status: str
     look: SafeString
-    icon: SafeString
+    pill: SafeString
     hint: str
     opens: SafeString
     why: SafeString
@@ -130,7 +130,7 @@ class Words(NamedTuple):
     channel: SafeString
     status: str
     look: SafeString
-    icon: SafeString
+    pill: SafeString
     hint: str
     dialog: str
     content: str
@@ -150,12 +150,12 @@ def rows_of(messages: Iterable[Listed]) -> list[Row]:
 
 
 def words_of(state: State, clock: Clock) -> Words:
-    look, picture = LOOKS[Status(state.status)]
+    (look, sign), label = LOOKS[Status(state.status)], explain.status_label(state)
     return Words(
         channel=icon(state.channel, str(Channel(state.channel).label)),
-        status=explain.status_label(state),
+        status=label,
         look=SafeString(look),
-        icon=icon(picture),
+        pill=pill(look, sign, label),
         hint=explain.hint(state, clock.now),
         dialog=explain.dialog_name(state.status) if state.status in explain.NEED_WORDS else "",
         content=_("What it said: %s"),
@@ -174,7 +174,7 @@ def row_of(message: Listed, words: Words, clock: Clock) -> Row:
         address=explain.written(message.channel, message.sent_to),
         status=words.status,
         look=words.look,
-        icon=words.icon,
+        pill=words.pill,
         hint=words.hint,
         opens=in_dialog(details),
         why=in_dialog(details, f"{words.dialog}: {title}") if words.dialog else NONE,

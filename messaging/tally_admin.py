@@ -7,9 +7,9 @@ from django.db.models import Model
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from contacts.templatetags.looks import clock
+from contacts.templatetags.looks import clock, pill
 from engage.large_tables import RecordAdmin, link_to, or_dash
-from messaging.admin_words import ProviderFilter, pill
+from messaging.admin_words import ProviderFilter
 from messaging.models import Alarm, Report, Tally, UnlistedCode
 from messaging.providers import label_of
 from messaging.statuses import Look

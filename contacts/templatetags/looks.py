@@ -53,6 +53,12 @@ def icon(name: str, label: str = "") -> SafeString:
 
 
 @register.simple_tag
+def pill(look: str, sign: str, words: object) -> SafeString:
+    """A status as icon, words and colour."""
+    return format_html('<span class="pill {}">{}{}</span>', look, icon(sign), words)
+
+
+@register.simple_tag
 def opens(view: str, *args: Any) -> SafeString:
     """The attributes of a link that opens `view` in the dialog; without JavaScript it is a page of its own."""
     return in_dialog(reverse(view, args=args))

@@ -83,7 +83,7 @@ def administrator() -> Client:
     # Whoever may send sees one icon more in each row.
     user.groups.set(Group.objects.filter(name__in=["Administrators", "Marketers"]))
     client = Client(SERVER_NAME="localhost")
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, "engage.permissions.Backend")
     return client
 
 

@@ -213,7 +213,7 @@ REFUSALS_PER_HOUR = env.int("REFUSALS_PER_HOUR", default=10)
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 PHONE_REGION = env.str("PHONE_REGION", default="SE")
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "engage.permissions.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

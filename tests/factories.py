@@ -30,7 +30,7 @@ def make_user(group: str = "Marketers", username: str = "", password: str | None
 def log_in(group: str = "Marketers") -> Client:
     """A browser in which somebody of the group is logged in."""
     client = Client()
-    client.force_login(make_user(group), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(make_user(group), backend="engage.permissions.Backend")
     return client
 
 

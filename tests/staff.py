@@ -11,7 +11,7 @@ def staff(group: str = "Support", *, is_superuser: bool = False) -> Client:
     user = make_user(group)
     User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=is_superuser)
     client = Client()
-    client.force_login(User.objects.get(pk=user.pk), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(User.objects.get(pk=user.pk), backend="engage.permissions.Backend")
     return client
 
 

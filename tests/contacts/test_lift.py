@@ -82,7 +82,7 @@ def test_is_refused_to_others_and_changes_nothing(anna: Contact, group: str) -> 
 
 def test_a_forged_request_is_refused(anna: Contact) -> None:
     victim = Client(enforce_csrf_checks=True)
-    victim.force_login(make_user("Administrators"), backend="django.contrib.auth.backends.ModelBackend")
+    victim.force_login(make_user("Administrators"), backend="engage.permissions.Backend")
 
     answer = victim.post(address_of(anna), {"reason": "Evil"}, headers={"Origin": "https://evil.example"})
 

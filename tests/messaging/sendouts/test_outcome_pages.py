@@ -179,7 +179,7 @@ def with_permissions(*names: str) -> Client:
     user = make_user("")
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
     client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend="engage.permissions.Backend")
     return client
 
 

@@ -32,8 +32,6 @@ def bring_up() -> None:
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.STATIC_ROOT.mkdir(exist_ok=True)
     django.setup()
-    # Workers inherit it otherwise, and pytest-django reads the settings before they have a broker of their own.
-    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def make_surroundings() -> None:

@@ -3,9 +3,8 @@
 from typing import Any, Final
 
 from django.contrib.auth.backends import ModelBackend
+from django.db import connection
 from django.db.models import Model
-
-from engage.database import prepared
 
 HELD: Final = """
 SELECT t.app_label, p.codename FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
@@ -29,6 +28,6 @@ class Backend(ModelBackend):
 
 
 def held_by(user_id: int) -> set[str]:
-    with prepared() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(HELD, {"user": user_id})
         return {f"{app}.{name}" for app, name in cursor.fetchall()}

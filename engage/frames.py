@@ -9,7 +9,7 @@ or 28 milliseconds, and one frame more or less moved it.
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
@@ -17,7 +17,7 @@ Returned = TypeVar("Returned")
 # In pointers. What does not fit into a chunk gets one of its own, the next power of two in size: this takes a little
 # more than half of a megabyte, and leaves the other half to the calls within: as many as the recursion limit allows.
 # Memory of the process it takes none, as nobody writes there.
-ROOM = 66_000
+ROOM: Final = 66_000
 
 
 def roomy(function: Callable[Given, Returned]) -> Callable[Given, Returned]:

@@ -18,13 +18,14 @@ from contacts.models import Address, Channel, Contact
 from contacts.templatetags.looks import clock, icon, pill
 from engage.large_tables import MOST_RELATED, Panel, RecordAdmin, Tool, head, link_to, more_than, or_dash, shortened
 from messaging import explain
-from messaging.admin_words import FOUND_BY, ProviderFilter, code_of, state_pill, status_pill, why_words
+from messaging.admin_words import FOUND_BY, ProviderFilter, code_of, state_pill, why_words
 from messaging.lookup import find_messages
 from messaging.models import Alarm, DeliveryEvent, Message, Report, SendOut, Tally, UnlistedCode
 from messaging.providers import label_of
 from messaging.report_admin import ReportAdmin
 from messaging.statuses import LOOKS, Kind, status_of
 from messaging.tally_admin import AlarmAdmin, TallyAdmin, UnlistedCodeAdmin
+from messaging.templatetags.message_words import status_pill
 from messaging.timeline import Effect, Entry, timeline
 from messaging.tokens import token_of
 

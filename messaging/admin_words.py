@@ -11,11 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from contacts.templatetags.looks import pill
-from messaging import explain
 from messaging.bounces.reasons import reason_of
-from messaging.models import DeliveryEvent, Message, Report
+from messaging.models import DeliveryEvent, Report
 from messaging.providers import providers
-from messaging.statuses import LOOKS, Look, Status
+from messaging.statuses import Look
 
 STATE_LOOKS: Final[dict[Report.State, tuple[Look, str]]] = {
     Report.State.NEW: (Look.IDLE, "tray"),
@@ -29,10 +28,6 @@ NEED_A_LOOK: Final = (Report.State.UNREADABLE, Report.State.SET_ASIDE, Report.St
 FOUND_BY: Final = gettext_lazy(
     "A message's number, its token, the provider's id, a contact's GUID, or an email or mobile number in full."
 )
-
-
-def status_pill(message: Message) -> SafeString:
-    return pill(*LOOKS[Status(message.status)], explain.status_label(message))
 
 
 def state_pill(report: Report) -> SafeString:

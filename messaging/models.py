@@ -29,7 +29,7 @@ from messaging.sendouts.models import (
 )
 from messaging.sendouts.outcome.models import Heard, Outcome, ReadUpTo, Stretch
 from messaging.sendouts.tags import plainly
-from messaging.statuses import LOOKS, OPEN_STATUSES, Caveat, Kind, Look, Status
+from messaging.statuses import OPEN_STATUSES, Caveat, Kind, Status
 
 __all__ = [
     "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "LeftOut", "ListedAddress", "MasterControl",
@@ -120,14 +120,6 @@ class Message(models.Model):
         """What a marketer knows the message by."""
         send_out = self.send_out
         return title_of(self.subject, send_out.subject if send_out else "", send_out.name if send_out else "")
-
-    @property
-    def look(self) -> Look:
-        return LOOKS[Status(self.status)][0]
-
-    @property
-    def icon(self) -> str:
-        return LOOKS[Status(self.status)][1]
 
     @property
     def is_final(self) -> bool:

@@ -12,10 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Contact
-from contacts.templatetags.looks import Clock, icon, in_dialog, moment, pill
+from contacts.templatetags.looks import Clock, icon, in_dialog, moment
 from messaging import explain
 from messaging.models import Message, title_of
 from messaging.statuses import LOOKS, OPEN_STATUSES, Status
+from messaging.templatetags.message_words import status_pill
 
 NONE: Final = SafeString("")
 # Older news than this hardly ever comes, so an old row that shows Unknown need not ask for it.
@@ -150,12 +151,11 @@ def rows_of(messages: Iterable[Listed]) -> list[Row]:
 
 
 def words_of(state: State, clock: Clock) -> Words:
-    (look, sign), label = LOOKS[Status(state.status)], explain.status_label(state)
     return Words(
         channel=icon(state.channel, str(Channel(state.channel).label)),
-        status=label,
-        look=SafeString(look),
-        pill=pill(look, sign, label),
+        status=explain.status_label(state),
+        look=SafeString(LOOKS[Status(state.status)][0]),
+        pill=status_pill(state),
         hint=explain.hint(state, clock.now),
         dialog=explain.dialog_name(state.status) if state.status in explain.NEED_WORDS else "",
         content=_("What it said: %s"),

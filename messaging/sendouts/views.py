@@ -141,7 +141,7 @@ def send_out_messages(request: HtmxRequest, pk: int, status: str) -> HttpRespons
 @page("messaging.view_message")
 def message_content(request: HtmxRequest, pk: int) -> HttpResponse:
     """What the message says, as this contact got it, whatever was edited since."""
-    return render_dialog(request, "messaging/message_content.html", _told(*_shown(pk)))
+    return render_dialog(request, "messaging/message_content.html", _context_of(*_shown(pk)))
 
 
 @xframe_options_sameorigin
@@ -156,11 +156,11 @@ def send_again(request: HtmxRequest, pk: int) -> HttpResponse:
     """Ask, and send what a message said once more, as a new one."""
     message, shown = _shown(pk)
     if request.method != "POST":
-        return render_dialog(request, "messaging/send_again.html", _told(message, shown))
+        return render_dialog(request, "messaging/send_again.html", _context_of(message, shown))
     try:
         single.send_again(message)
     except RefusedError as error:
-        context = _told(message, shown) | {"refusal": str(error)}
+        context = _context_of(message, shown) | {"refusal": str(error)}
         return render_dialog(request, "messaging/send_again.html", context, status=409)
     _try_soon()
     messages.success(request, _("It is on its way once more."))
@@ -222,7 +222,7 @@ def _shown(pk: int) -> tuple[Message, contents.Shown]:
         raise Http404 from error
 
 
-def _told(message: Message, shown: contents.Shown) -> dict[str, Any]:
+def _context_of(message: Message, shown: contents.Shown) -> dict[str, Any]:
     return {"message": message, "contact": message.contact, "shown": shown}
 
 

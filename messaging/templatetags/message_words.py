@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from contacts.addresses import display_mobile
 from contacts.blocklist.filters import OPT_OUTS
 from contacts.models import Block, Cause, Channel
+from contacts.templatetags.looks import pill
 from messaging import explain
 from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of
 from messaging.models import DeliveryEvent
@@ -162,6 +163,12 @@ def was_late(entry: Entry) -> bool:
 @register.filter
 def left(at: datetime) -> str:
     return explain.in_time(at - timezone.now()) if at > timezone.now() else str(_("any minute now"))
+
+
+@register.simple_tag
+def status_pill(message: explain.Told) -> SafeString:
+    """The status of a message as icon, words and colour."""
+    return pill(*LOOKS[Status(message.status)], explain.status_label(message))
 
 
 @register.filter

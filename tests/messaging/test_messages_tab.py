@@ -13,7 +13,7 @@ from contacts import keyset
 from contacts.models import Channel, Contact
 from messaging.models import Message, SendOut
 from messaging.rows import listed, messages_of, rows_of, version_of
-from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
+from messaging.statuses import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Kind, Status
 from tests.factories import address, ago, hard_bounce, htmx, log_in, make_contact, make_many, make_message, report, said
 
 
@@ -92,13 +92,12 @@ def test_every_status_has_words_icon_and_colour(
     marketer: Client, anna: Contact, channel: Channel, status: Status
 ) -> None:
     message = make_message(anna, channel=channel, status=status)
+    look, sign = LOOKS[status]
 
     row = row_of(marketer.get(tab(anna)).content.decode(), message)
 
     words = "Included in a control group" if status == Status.CONTROL_GROUP else str(status.label)
-    assert re.search(
-        rf'class="pill {message.look}"><svg[^>]*><use href="[^"]*#{message.icon}"/></svg>{re.escape(words)}<', row
-    )
+    assert re.search(rf'class="pill {look}"><svg[^>]*><use href="[^"]*#{sign}"/></svg>{re.escape(words)}<', row)
 
 
 @pytest.mark.parametrize("status", Status)

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from bench import data, product
 from bench.figures import Figure, median_ratio, medians, say
 from bench.ingest import one
-from messaging.tokens import token_of
+from messaging.tokens import Purpose, token_of
 from messaging.tracking import PIXEL
 
 ROUNDS: Final = 3
@@ -34,7 +34,7 @@ def measure(messages: int) -> Iterator[Figure]:
         reset()
         before = int(one("SELECT count(*) FROM messaging_report"))
         with product.web() as port:
-            asked, rate = _ask(port, lambda n: f"/o/{token_of(1 + n * 7919 % messages)}.gif")
+            asked, rate = _ask(port, lambda n: f"/o/{token_of(1 + n * 7919 % messages, Purpose.OPEN)}.gif")
         rates["engage"].append(rate)
         kept = int(one("SELECT count(*) FROM messaging_report")) - before
         if kept != asked:

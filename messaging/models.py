@@ -33,8 +33,8 @@ from messaging.statuses import OPEN_STATUSES, Caveat, Kind, Status
 
 __all__ = [
     "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "LeftOut", "ListedAddress", "MasterControl",
-    "Message", "Movement", "Outcome", "Pace", "Part", "Progress", "ReadUpTo", "Report", "SendOut", "SendOutChange",
-    "SlowDown", "Stretch", "Tally", "Total", "UnlistedCode",
+    "Message", "Movement", "OldTokens", "Outcome", "Pace", "Part", "Progress", "ReadUpTo", "Report", "SendOut",
+    "SendOutChange", "SlowDown", "Stretch", "Tally", "Total", "UnlistedCode",
 ]  # fmt: skip
 
 
@@ -340,6 +340,21 @@ class OutageRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.addresses} in {self.hours} h"
+
+
+class OldTokens(models.Model):
+    """Up to which message tokens without a purpose may exist, and since when none are made (tokens.py). One row, of the
+    migration that began it; none: there are none."""
+
+    last_message = models.BigIntegerField(_("last message"))
+    at = models.DateTimeField(_("since"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("old tokens")
+        verbose_name_plural = _("old tokens")
+
+    def __str__(self) -> str:
+        return f"up to {self.last_message}"
 
 
 class Alarm(models.Model):

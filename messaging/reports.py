@@ -21,7 +21,7 @@ from psycopg import Cursor
 
 from contacts.sql import columns
 from engage.database import commit_without_waiting, prepared
-from messaging import sql, tallies
+from messaging import sql, tallies, tokens
 from messaging.apply import Said, apply
 from messaging.models import Report
 from messaging.nudges import Nudges
@@ -197,6 +197,7 @@ def replay(chosen: QuerySet[Report]) -> int:
 
 def _claim() -> Iterator[Claimed]:
     """One after the other, as their bodies are by far the most of a batch. Meanwhile nothing else may be asked."""
+    tokens.old()
     with connection.cursor() as cursor:
         cursor.execute(sql.CLAIM_REPORTS, [CLAIM_REPORTS, CLAIM_BYTES])
         ids = [row[0] for row in cursor.fetchall()]

@@ -1,4 +1,5 @@
-"""The pages that mails lead to: our pixel, our links, and the way out. For everybody who holds a message's token.
+"""The pages that mails lead to: our pixel, our links, and the way out. For everybody who holds a token of the
+message for that page.
 
 Each writes one row at most, into the inbox of reports; what follows from it is worked out like any report.
 """
@@ -25,7 +26,7 @@ from messaging.nudges import Nudges
 from messaging.providers.tracking import SLUG
 from messaging.reports import Kept
 from messaging.sendouts.contents import target, values_of
-from messaging.tokens import message_id_of
+from messaging.tokens import Purpose, message_id_of
 
 # Written out, since it is asked as often as mails are opened, and the ORM takes longer than PostgreSQL.
 SENT_AT: Final = "SELECT sent_at FROM messaging_message WHERE id = %s"
@@ -39,7 +40,7 @@ PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRA
 @login_not_required
 def opened(request: HttpRequest, token: str) -> HttpResponse:
     """The pixel, whatever is asked for: a broken image would only be in the way. Who asks for its head saw none."""
-    pk = message_id_of(token) if request.method == "GET" else None
+    pk = message_id_of(token, Purpose.OPEN) if request.method == "GET" else None
     if pk is not None:
         with connection.cursor() as cursor:
             cursor.execute(SENT_AT, [pk])
@@ -54,9 +55,9 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
 @login_not_required
 def clicked(request: HttpRequest, token: str, number: int) -> HttpResponse:
     """To where the link leads in what this message says; it can lead nowhere else. 404 for what we did not write."""
-    message = _message(token)
+    message = _message(token, Purpose.CLICK)
     html = _html(message.content_id) if message is not None and message.content_id else ""
-    leads_to = target(html, number, values_of(message.contact, token)) if message is not None else None
+    leads_to = target(html, number, values_of(message.contact, message.pk)) if message is not None else None
     if message is None or leads_to is None:
         raise Http404
     if request.method == "GET":
@@ -70,7 +71,7 @@ def clicked(request: HttpRequest, token: str, number: int) -> HttpResponse:
 @login_not_required
 def leave(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe, by one click of a mail program or of a button. Looking changes nothing: scanners follow links."""
-    message = _message(token)
+    message = _message(token, Purpose.LEAVE)
     if message is None:
         raise Http404
     wish = ""
@@ -80,8 +81,8 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "messaging/leave.html", {"message": message, "wish": wish})
 
 
-def _message(token: str) -> Message | None:
-    pk = message_id_of(token)
+def _message(token: str, purpose: Purpose) -> Message | None:
+    pk = message_id_of(token, purpose)
     return Message.objects.select_related("contact", "address").filter(pk=pk).first() if pk is not None else None
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.conf import settings
 
-from messaging.tokens import TOKEN, message_id_of, token_of
+from messaging.tokens import TOKEN, Purpose, is_ours, message_id_of, token_of
 
 LOCAL_PART: Final = "bounce"
 # RFC 5321 4.5.1: who takes mail takes that of the postmaster.
@@ -21,12 +21,7 @@ VERP: Final = re.compile(rf"{LOCAL_PART}[+=-]({TOKEN.pattern})", re.IGNORECASE)
 
 def return_path(message_id: int) -> str:
     """The envelope sender (MAIL FROM) of a message, at most 44 characters before the @."""
-    return return_path_of(token_of(message_id))
-
-
-def return_path_of(token: str) -> str:
-    """The same, for whoever has the token at hand."""
-    return f"{LOCAL_PART}+{token}@{settings.BOUNCE_DOMAIN}"
+    return f"{LOCAL_PART}+{token_of(message_id, Purpose.BOUNCE)}@{settings.BOUNCE_DOMAIN}"
 
 
 def is_our_domain(address: str) -> bool:
@@ -37,14 +32,19 @@ def is_taken(address: str) -> bool:
     """Whether mail to the address is for us: of our domain, and with a token that we wrote, if with one."""
     local = address.rpartition("@")[0]
     return address.lower() == POSTMASTER or (
-        is_our_domain(address) and (local.lower() in (LOCAL_PART, POSTMASTER) or message_of(address) is not None)
+        is_our_domain(address) and (local.lower() in (LOCAL_PART, POSTMASTER) or _is_return_path(local))
     )
+
+
+def _is_return_path(local: str) -> bool:
+    found = VERP.fullmatch(local)
+    return found is not None and is_ours(found[1], Purpose.BOUNCE)
 
 
 def message_of(address: str) -> int | None:
     """The message whose return path it is, whichever its domain: what counts is the token."""
     found = VERP.fullmatch(address.rpartition("@")[0])
-    return message_id_of(found[1]) if found else None
+    return message_id_of(found[1], Purpose.BOUNCE) if found else None
 
 
 def messages_of(addresses: Iterable[str]) -> list[int]:

@@ -22,7 +22,7 @@ from messaging.incoming import addresses
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
 from messaging.providers.reading import when
 from messaging.statuses import Event, Kind
-from messaging.tokens import message_id_of
+from messaging.tokens import Purpose, message_id_of
 
 if TYPE_CHECKING:
     from messaging.bounces.mail import Finding
@@ -104,10 +104,14 @@ def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime) -> lis
 
 def _messages_of(finding: "Finding", returned_to: list[int]) -> list[int | None]:
     """By the return path to which it came, or else by our token in the headers; [None] where nothing names it."""
-    in_headers = list(filter(None, map(message_id_of, finding.tokens)))
+    in_headers = list(filter(None, map(_message_named_by, finding.tokens)))
     if len(returned_to) > 1:
         return list(set(returned_to) & set(in_headers[:1])) or [*returned_to]
     return [*(returned_to or in_headers[:1])] or [None]
+
+
+def _message_named_by(token: str) -> int | None:
+    return message_id_of(token, Purpose.BOUNCE, takes_old=False) or message_id_of(token)
 
 
 def _events_of(finding: "Finding", message_id: int | None, mail: str, arrived_at: datetime) -> Iterable[Event]:

@@ -1,6 +1,6 @@
 """What a send-out says, as each contact gets it: checked, previewed, and made ready for hand-over.
 
-Links lead by way of us where clicks are to be noticed: the address holds the message's token and the number of the
+Links lead by way of us where clicks are to be noticed: the address holds a token of the message and the number of the
 link, never where it leads, so nobody can make it lead elsewhere.
 """
 
@@ -22,9 +22,10 @@ from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import text_of_html
 from messaging.sendouts.sms import Length, length_of
 from messaging.sendouts.tags import Tag, TagError, Text, Values, compiled
+from messaging.tokens import Purpose, token_of
 
-# The value that our own places are filled with: the message's token (messaging/tokens.py).
-TOKEN: Final = "token"  # noqa: S105 -- a name
+# The values that our own places are filled with: the message's tokens (messaging/tokens.py).
+OPEN_TOKEN, CLICK_TOKEN = "openToken", "clickToken"
 UNSUBSCRIBE: Final = "unsubscribeUrl"
 OPENED, CLICKED, LEAVE = "o", "c", "u"
 NOWHERE: Final = "#"
@@ -87,16 +88,15 @@ def person_of(contact: Contact) -> Person:
     )  # fmt: skip
 
 
-def values_of(person: Contact | Person | None, token: str = "") -> Values:
-    """What tags are filled with for this person; without a token, as in a preview, links of ours lead nowhere."""
-    way_out = f"{tracking_url()}/{LEAVE}/{token}/" if token else NOWHERE
+def values_of(person: Contact | Person | None, message_id: int | None = None) -> Values:
+    """What tags are filled with for this person; without a message, as in a preview, links of ours lead nowhere."""
+    ours = {UNSUBSCRIBE: NOWHERE} if message_id is None else _ours(message_id)
     if person is None:
-        return {TOKEN: token, UNSUBSCRIBE: way_out}
+        return ours
     if isinstance(person, Contact):
         person = person_of(person)
     return {
-        TOKEN: token,
-        UNSUBSCRIBE: way_out,
+        **ours,
         "firstName": person.first_name,
         "lastName": person.last_name,
         "fullName": f"{person.first_name} {person.last_name}".strip(),
@@ -104,6 +104,14 @@ def values_of(person: Contact | Person | None, token: str = "") -> Values:
         "mobile": person.mobile,
         "country": person.country.upper(),
         "language": person.language,
+    }
+
+
+def _ours(message_id: int) -> Values:
+    return {
+        OPEN_TOKEN: token_of(message_id, Purpose.OPEN),
+        CLICK_TOKEN: token_of(message_id, Purpose.CLICK),
+        UNSUBSCRIBE: f"{tracking_url()}/{LEAVE}/{token_of(message_id, Purpose.LEAVE)}/",
     }
 
 
@@ -236,9 +244,9 @@ def _ours_put_in(text: str) -> list[str | Tag]:
         if number % 2 == 0:
             pieces.append(piece)
         elif int(piece) == _PIXEL:
-            pieces += (f'<img src="{tracking_url()}/{OPENED}/', Tag(TOKEN), '.gif" width="1" height="1" alt="">')
+            pieces += (f'<img src="{tracking_url()}/{OPENED}/', Tag(OPEN_TOKEN), '.gif" width="1" height="1" alt="">')
         else:
-            pieces += (f"{tracking_url()}/{CLICKED}/", Tag(TOKEN), f"/{piece}/")
+            pieces += (f"{tracking_url()}/{CLICKED}/", Tag(CLICK_TOKEN), f"/{piece}/")
     return pieces
 
 

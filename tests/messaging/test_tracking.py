@@ -15,7 +15,7 @@ from django.utils import timezone
 from messaging import reports
 from messaging.machines import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, machine_of
 from messaging.models import Content, DeliveryEvent, Message, Report, SendOut
-from messaging.tokens import token_of
+from messaging.tokens import Purpose, token_of
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
@@ -36,6 +36,10 @@ def visit(path: str, agent: str = FIREFOX, method: str = "get") -> int:
     return int(getattr(Client(), method)(path, headers={"User-Agent": agent}).status_code)
 
 
+def tokens(message: Message) -> dict[str, str]:
+    return {purpose.value: token_of(message.pk, purpose) for purpose in Purpose}
+
+
 def applied(message: Message) -> Message:
     reports.apply_pending()
     message.refresh_from_db()
@@ -43,14 +47,14 @@ def applied(message: Message) -> Message:
 
 
 def test_the_pixel_opens(message: Message) -> None:
-    assert visit(f"/o/{token_of(message.pk)}.gif") == 200
+    assert visit(f"/o/{token_of(message.pk, Purpose.OPEN)}.gif") == 200
 
     assert applied(message).status == "opened"
     assert message.is_opened_by_person
 
 
 def test_a_program_opens_and_is_shown_as_one_without_being_written_down(message: Message) -> None:
-    visit(f"/o/{token_of(message.pk)}.gif", agent="Mozilla/5.0")
+    visit(f"/o/{token_of(message.pk, Purpose.OPEN)}.gif", agent="Mozilla/5.0")
 
     assert applied(message).status == "opened"
     assert not message.is_opened_by_person
@@ -62,27 +66,27 @@ def test_a_program_opens_and_is_shown_as_one_without_being_written_down(message:
 
 def test_loading_it_again_and_again_is_one_open_an_hour(message: Message) -> None:
     for _ in range(3):
-        visit(f"/o/{token_of(message.pk)}.gif")
+        visit(f"/o/{token_of(message.pk, Purpose.OPEN)}.gif")
 
     applied(message)
     assert DeliveryEvent.objects.count() in (1, 2)  # the hour may just turn
 
 
 def test_no_cache_keeps_the_pixel_or_where_a_link_leads(message: Message) -> None:
-    for path in (f"/o/{token_of(message.pk)}.gif", f"/c/{token_of(message.pk)}/0/"):
+    for path in (f"/o/{token_of(message.pk, Purpose.OPEN)}.gif", f"/c/{token_of(message.pk, Purpose.CLICK)}/0/"):
         assert "no-store" in Client().get(path)["Cache-Control"]
 
 
 def test_a_pixel_takes_one_look_and_one_row(message: Message) -> None:
     with CaptureQueriesContext(connection) as asked:
-        visit(f"/o/{token_of(message.pk)}.gif")
+        visit(f"/o/{token_of(message.pk, Purpose.OPEN)}.gif")
 
     assert [each["sql"].split()[0] for each in asked.captured_queries] == ["SELECT"]
     assert Report.objects.count() == 1
 
 
 def test_a_click_says_which_link_it_was(message: Message) -> None:
-    visit(f"/c/{token_of(message.pk)}/0/")
+    visit(f"/c/{token_of(message.pk, Purpose.CLICK)}/0/")
 
     applied(message)
     assert DeliveryEvent.objects.get().provider_code == "link 0"
@@ -100,7 +104,7 @@ def test_a_tracking_domain_needs_no_second_setting() -> None:
 
 
 def test_a_link_leads_to_where_its_author_meant_and_is_noticed(message: Message) -> None:
-    answer = Client().get(f"/c/{token_of(message.pk)}/0/", headers={"User-Agent": FIREFOX})
+    answer = Client().get(f"/c/{token_of(message.pk, Purpose.CLICK)}/0/", headers={"User-Agent": FIREFOX})
 
     assert answer.status_code == 302
     assert answer["Location"].startswith("https://shop.example/?e=anna")
@@ -108,10 +112,10 @@ def test_a_link_leads_to_where_its_author_meant_and_is_noticed(message: Message)
 
 
 @pytest.mark.parametrize(
-    "path", ["/c/{token}/1/", "/c/{token}x/0/", "/c/1-aaaaaaaaaaaaaaaa/0/", "/u/1-aaaaaaaaaaaaaaaa/"]
+    "path", ["/c/{click}/1/", "/c/{click}x/0/", "/c/1-aaaaaaaaaaaaaaaa/0/", "/u/1-aaaaaaaaaaaaaaaa/"]
 )
 def test_what_we_did_not_write_leads_nowhere(message: Message, path: str) -> None:
-    assert visit(path.format(token=token_of(message.pk))) == 404
+    assert visit(path.format(**tokens(message))) == 404
     assert not Report.objects.exists()
 
 
@@ -120,20 +124,20 @@ def test_a_forged_pixel_is_a_pixel_and_no_more() -> None:
     assert not Report.objects.exists()
 
 
-@pytest.mark.parametrize("path", ["/o/{token}.gif", "/c/{token}/0/", "/u/{token}/"])
+@pytest.mark.parametrize("path", ["/o/{open}.gif", "/c/{click}/0/", "/u/{leave}/"])
 def test_asking_for_the_head_alone_changes_nothing(message: Message, path: str) -> None:
-    assert visit(path.format(token=token_of(message.pk)), method="head") in (200, 302)
+    assert visit(path.format(**tokens(message)), method="head") in (200, 302)
     assert not Report.objects.exists()
 
 
 def test_looking_at_the_way_out_changes_nothing(message: Message) -> None:
-    assert visit(f"/u/{token_of(message.pk)}/") == 200
+    assert visit(f"/u/{token_of(message.pk, Purpose.LEAVE)}/") == 200
     assert not Report.objects.exists()
 
 
 def test_one_click_of_a_mail_program_unsubscribes(message: Message) -> None:
     stranger = Client(enforce_csrf_checks=True)
-    answer = stranger.post(f"/u/{token_of(message.pk)}/", {"List-Unsubscribe": "One-Click"})
+    answer = stranger.post(f"/u/{token_of(message.pk, Purpose.LEAVE)}/", {"List-Unsubscribe": "One-Click"})
 
     assert answer.status_code == 200
     applied(message)
@@ -146,7 +150,7 @@ def test_one_click_of_a_mail_program_unsubscribes(message: Message) -> None:
 
 def test_a_mistake_is_undone(message: Message) -> None:
     for wish in ("unsubscribe", "subscribe"):
-        Client().post(f"/u/{token_of(message.pk)}/", {"wish": wish})
+        Client().post(f"/u/{token_of(message.pk, Purpose.LEAVE)}/", {"wish": wish})
 
     applied(message)
     contact = message.contact

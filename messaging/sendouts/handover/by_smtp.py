@@ -114,10 +114,10 @@ def mail_of(message: Ready) -> Outgoing:
 def _mail_of(message: Ready, letter: Letter) -> Outgoing:
     # Not message.token, which would be kept: that takes a lock, and nobody asks again.
     send_out, token, recipient, now = message.send_out, token_of(message.id), in_ascii(message.address), int(time())
-    values = contents.values_of(message.person, token)
+    values = contents.values_of(message.person, message.id)
     headers = contents.own_headers(recipient, token, _date(now), values, is_transactional=send_out.is_transactional)
     keys = _keys(send_out.sender) if settings.DKIM_KEYS else ()
-    sender = addresses.return_path_of(token) if settings.BOUNCE_DOMAIN else in_ascii(send_out.sender)
+    sender = addresses.return_path(message.id) if settings.BOUNCE_DOMAIN else in_ascii(send_out.sender)
     return Outgoing(message.id, message.attempt, sender, recipient, letter.mail(values, headers, keys, now))
 
 

@@ -41,7 +41,7 @@ class Ready:
     @cached_property
     def sms(self) -> str:
         """The text of an SMS."""
-        return contents.sms_of(self.content, contents.values_of(self.person, self.token))
+        return contents.sms_of(self.content, contents.values_of(self.person, self.id))
 
     @property
     def time_left(self) -> timedelta:

@@ -17,7 +17,7 @@ from messaging.providers import generic, providers
 from messaging.providers.base import Raw
 from messaging.providers.replies import e164_of, reading_of_reply, wish_in
 from messaging.statuses import Kind
-from messaging.tokens import token_of
+from messaging.tokens import Purpose, token_of
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 
 
@@ -194,7 +194,7 @@ def test_stop_of_somebody_we_never_wrote_to_waits_and_is_not_lost() -> None:
 def test_the_link_in_an_sms_unsubscribes_from_sms_alone() -> None:
     anna = make_contact()
     message = make_message(Channel.SMS, anna)
-    page = f"/u/{token_of(message.pk)}/"
+    page = f"/u/{token_of(message.pk, Purpose.LEAVE)}/"
 
     assert "Unsubscribe?" in Client().get(page).content.decode()
     reports.apply_pending()

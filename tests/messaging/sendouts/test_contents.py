@@ -13,6 +13,7 @@ from messaging.sendouts.contents import noticed, problems, target, values_of
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import text_of_html
 from messaging.sendouts.tags import compiled
+from messaging.tokens import Purpose, token_of
 
 ANNA = Contact(first_name="Anna", last_name="Å&<b>", email="anna@example.org", mobile_digits="+46701234567")
 HTML = """<body><p>Hi [[firstName]]</p><a class=x href="https://shop.example/a?x=1&amp;y=2">A</a>
@@ -21,13 +22,16 @@ HTML = """<body><p>Hi [[firstName]]</p><a class=x href="https://shop.example/a?x
 
 
 def test_web_links_lead_by_way_of_us_and_others_as_they_did() -> None:
-    sent = noticed(HTML, opens=True, clicks=True).fill(values_of(ANNA, "4711-abc"))
+    sent = noticed(HTML, opens=True, clicks=True).fill(values_of(ANNA, 4711))
 
-    assert f'href="{settings.TRACKING_URL}/c/4711-abc/0/"' in sent
-    assert f'href="{settings.TRACKING_URL}/c/4711-abc/1/"' in sent
+    assert f'href="{settings.TRACKING_URL}/c/{token_of(4711, Purpose.CLICK)}/0/"' in sent
+    assert f'href="{settings.TRACKING_URL}/c/{token_of(4711, Purpose.CLICK)}/1/"' in sent
     assert 'href="mailto:us@shop.example"' in sent
-    assert f'href="{settings.TRACKING_URL}/u/4711-abc/"' in sent
-    assert f'<img src="{settings.TRACKING_URL}/o/4711-abc.gif" width="1" height="1" alt=""></body>' in sent
+    assert f'href="{settings.TRACKING_URL}/u/{token_of(4711, Purpose.LEAVE)}/"' in sent
+    assert (
+        f'<img src="{settings.TRACKING_URL}/o/{token_of(4711, Purpose.OPEN)}.gif" width="1" height="1" alt=""></body>'
+        in sent
+    )
 
 
 def test_nothing_is_noticed_where_the_send_out_says_so() -> None:
@@ -53,10 +57,10 @@ def test_an_email_says_how_to_unsubscribe_even_if_its_author_does_not() -> None:
     send_out = SendOut(pk=1, channel="email", sender="news@shop.example", sender_name="Shop")
     content = Content(pk=1, send_out=send_out, subject="News", html="<p>Hi</p>")
 
-    mail = decodestring(contents.letter_for(send_out, content).mail(values_of(ANNA, "1-x"), {})).decode()
+    mail = decodestring(contents.letter_for(send_out, content).mail(values_of(ANNA, 1), {})).decode()
 
-    assert f'<a href="{settings.TRACKING_URL}/u/1-x/">Unsubscribe</a>' in mail
-    assert f"Unsubscribe: {settings.TRACKING_URL}/u/1-x/" in mail
+    assert f'<a href="{settings.TRACKING_URL}/u/{token_of(1, Purpose.LEAVE)}/">Unsubscribe</a>' in mail
+    assert f"Unsubscribe: {settings.TRACKING_URL}/u/{token_of(1, Purpose.LEAVE)}/" in mail
     assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in mail
 
 
@@ -64,7 +68,7 @@ def test_a_transactional_email_does_not() -> None:
     send_out = SendOut(pk=2, channel="email", sender="news@shop.example", sender_name="", is_transactional=True)
     content = Content(pk=2, send_out=send_out, subject="Receipt", text="Thanks")
 
-    assert b"nsubscribe" not in contents.letter_for(send_out, content).mail(values_of(ANNA, "2-x"), {})
+    assert b"nsubscribe" not in contents.letter_for(send_out, content).mail(values_of(ANNA, 2), {})
 
 
 def test_values_are_quoted_for_the_eye() -> None:
@@ -119,7 +123,7 @@ def test_the_headers_say_what_kind_of_email_it_is(*, is_transactional: bool, exp
         pk=3, channel="email", sender="news@shop.example", sender_name="", is_transactional=is_transactional
     )
     content = Content(pk=3, send_out=send_out, subject="News", text="Hi")
-    mail = message_from_bytes(contents.letter_for(send_out, content).mail(values_of(ANNA, "2-x"), {}))
+    mail = message_from_bytes(contents.letter_for(send_out, content).mail(values_of(ANNA, 2), {}))
 
     assert {name: mail[name] for name in expected} == expected
     assert (mail["List-Unsubscribe-Post"] is None) == is_transactional

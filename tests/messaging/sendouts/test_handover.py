@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from contacts.addresses import address_of
 from contacts.models import Block, Channel, Contact
+from messaging.incoming.addresses import return_path
 from messaging.models import Batch, DeliveryEvent, Message, SendOut
 from messaging.sendouts import lifecycle
 from messaging.sendouts.handover import by_smtp, work
@@ -23,7 +24,7 @@ from messaging.sendouts.handover.ways import Way
 from messaging.sendouts.totals import totals_of
 from messaging.statuses import Kind, Status
 from messaging.sweep import give_up_due
-from messaging.tokens import message_id_of
+from messaging.tokens import Purpose, message_id_of, token_of
 from tests.factories import log_in
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run
@@ -98,9 +99,8 @@ def test_the_mail_says_who_it_is_from_and_brings_its_bounces_home(taker: Receive
     (envelope,) = taker.taken
     mail = message_from_bytes(envelope.original_content or b"", policy=default)
     assert message_id_of(str(mail["Message-ID"]).strip("<>").partition("@")[0]) == anna.pk
-    assert (
-        envelope.mail_from == f"bounce+{str(mail['Message-ID']).strip('<>').partition('@')[0]}@bounces.engage.example"
-    )
+    assert envelope.mail_from == return_path(anna.pk)
+    assert token_of(anna.pk, Purpose.BOUNCE) not in str(mail)
     assert (mail["To"], mail["From"], mail["Subject"]) == (
         "anna@there.example",
         "Engage <news@engage.example>",

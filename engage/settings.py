@@ -11,6 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from engage.domains import in_ascii
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
 from messaging.sendouts.dkim import keys_of
@@ -65,7 +66,7 @@ if not TRACKING_URL.startswith(("http://", "https://")):
 # So that a domain of its own needs no second setting.
 ALLOWED_HOSTS += {urlsplit(TRACKING_URL).hostname or ""} - {"", *ALLOWED_HOSTS}
 # What stands behind the @ in the Message-ID of our mails.
-MESSAGE_ID_DOMAIN = env.str("MESSAGE_ID_DOMAIN", default=urlsplit(PUBLIC_URL).hostname or "localhost")
+MESSAGE_ID_DOMAIN = in_ascii(env.str("MESSAGE_ID_DOMAIN", default=urlsplit(PUBLIC_URL).hostname or "localhost"))
 
 INSTALLED_APPS = [
     "engage.apps.AdminConfig",
@@ -183,7 +184,7 @@ SMS_ROUTE = sms_route_of(env.str("SMS_ROUTE", default=""), SMPP_CONNECTIONS, GAT
 # Bounce mail comes to bounce+<token>@BOUNCE_DOMAIN (docs/providers/mail.md): by `manage.py bounce_server`, which
 # listens at BOUNCE_LISTEN, lmtp://127.0.0.1:8024 or smtp://0.0.0.0:25 or lmtp:///run/engage/bounce.sock, by comma, with
 # STARTTLS where there is a certificate; or by `manage.py bounce_mailbox` out of the mailboxes of IMAP_URLS.
-BOUNCE_DOMAIN = env.str("BOUNCE_DOMAIN", default="").strip().lower()
+BOUNCE_DOMAIN = in_ascii(env.str("BOUNCE_DOMAIN", default="").strip().lower())
 BOUNCE_LISTENERS = listeners_of(env.list("BOUNCE_LISTEN", default=[]))
 BOUNCE_TLS_CERT = env.str("BOUNCE_TLS_CERT", default="")
 BOUNCE_TLS_KEY = env.str("BOUNCE_TLS_KEY", default="")

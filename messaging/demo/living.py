@@ -16,8 +16,8 @@ from django.db import DatabaseError, close_old_connections, connection, connecti
 
 from contacts.addresses import normalise_email, normalise_mobile
 from contacts.models import Channel
+from engage.domains import in_ascii
 from messaging.demo.script import Fate, Person, story
-from messaging.sendouts.letter import in_ascii
 
 LOOK_SECONDS: Final = 0.1
 AGES: Final = """

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Contact
-from messaging.sendouts.letter import Letter, html_value, in_ascii, letter_of, mailbox, one_line
+from engage.domains import in_ascii
+from messaging.sendouts.letter import Letter, html_value, letter_of, mailbox, one_line
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import text_of_html
 from messaging.sendouts.sms import Length, length_of

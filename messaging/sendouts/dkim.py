@@ -20,12 +20,15 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from django.core.exceptions import ImproperlyConfigured
 
+from engage.domains import in_ascii
+
 # RFC 8301 3.2: shorter keys are not to be trusted. Of 4,096 bits not every receiver makes something.
 LEAST_BITS: Final = 1024
 _BLANKS: Final = re.compile(rb"[ \t]+")
 _BLANKS_AT_END: Final = re.compile(rb"[ \t]+(?=\r\n)")
 _FOLD: Final = re.compile(rb"\r\n(?=[ \t])")
 _EMPTY_LINES_AT_END: Final = re.compile(rb"(?:\r\n)+\Z")
+
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _LINE: Final = 72
 
@@ -128,7 +131,7 @@ def keys_of(value: str) -> list[Key]:
 
 def _key(said: str) -> Key:
     of, _equals, path = said.partition("=")
-    selector, _at, domain = of.strip().lower().partition("@")
+    selector, _at, domain = in_ascii(of.strip().lower()).partition("@")
     if not (_NAME.fullmatch(selector) and _NAME.fullmatch(domain) and path.strip()):
         raise ImproperlyConfigured(
             "DKIM_KEYS must look like autumn26@shop.example=/etc/engage/autumn26.pem, by comma (docs/operators.md)."
@@ -146,7 +149,7 @@ def _key(said: str) -> Key:
 
 def keys_for(sender: str, keys: Iterable[Key]) -> tuple[Key, ...]:
     """Those that sign mail from this address: of its domain, or else of the nearest domain above (RFC 7489 3.1.1)."""
-    domain = sender.rpartition("@")[2].lower()
+    domain = in_ascii(sender).rpartition("@")[2].lower()
     above = [key for key in keys if domain == key.domain or domain.endswith(f".{key.domain}")]
     nearest = max((len(key.domain) for key in above), default=0)
     return tuple(key for key in above if len(key.domain) == nearest)

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.models import Channel, Label
+from engage.domains import ascii_domain
 from messaging.sendouts import contents
 from messaging.sendouts.audience import (
     Audience,
@@ -35,7 +36,6 @@ from messaging.sendouts.audience import (
     SentTo,
     read,
 )
-from messaging.sendouts.letter import in_ascii
 from messaging.sendouts.lists import MOST_LIVE_BYTES
 from messaging.sendouts.mjml_source import MjmlError, html_of, is_mjml
 from messaging.sendouts.models import LARGEST_PERCENTAGE, AddressList, SendOut, State
@@ -312,8 +312,12 @@ class EmailContentForm(forms.Form):
     def clean_sender(self) -> str:
         """An address that a header can hold: its domain has a form in ASCII."""
         given: str = self.cleaned_data["sender"]
-        if not in_ascii(given).isascii():
-            raise ValidationError(_("This domain cannot be written as the DNS wants it."))
+        try:
+            ascii_domain(given.rpartition("@")[2])
+        except UnicodeError as error:
+            raise ValidationError(
+                _("This domain has letters or signs that domains may not have. Look at what stands after the @.")
+            ) from error
         return given
 
     def clean_html(self) -> str:

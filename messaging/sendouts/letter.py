@@ -6,6 +6,8 @@ mail parses back to exactly what rendering it singly gives.
 """
 
 import re
+import string
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.header import Header
@@ -32,6 +34,15 @@ _PLAIN: Final = re.compile(rb"[!-\-/-<>-~](?:[ -<>-~]{0,68}[!-<>-~])?")
 # Such a value needs no quoting, in whatever it stands.
 _EASY: Final = re.compile(r"(?:[0-9A-Za-z@_:/+-][0-9A-Za-z.@_:/+-]{0,69})?")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+# RFC 2047 2: of a line of a header that has encoded words.
+LONGEST_HEADER_LINE: Final = 76
+# Where a header may be folded: no line is of blanks alone.
+_BLANK: Final = re.compile(r"(?<=[^ ]) (?=[^ ])")
+# Of an encoded word, without "=?utf-8?q?" and "?=": such a word has 75 characters at most (RFC 2047 2), and fits on the
+# first line of a header, after its name.
+ROOM_IN_WORD: Final = 52
+# What stands for itself in Q within a phrase (RFC 2047 5 (3)).
+_Q_PLAIN: Final = {sign: sign for sign in string.ascii_letters + string.digits + "!*+-/"} | {" ": "_"}
 
 Quote = Callable[[str], str]
 # What is filled in, and the ways in which it is quoted: each is one place.
@@ -196,30 +207,52 @@ def header(name: str, value: str) -> bytes:
     """
     if "\n" in value or "\r" in value:
         raise ValueError(f"A line break in the header {name}.")
-    if value.isascii() and len(name) + 2 + len(value) <= 78:
+    if value.isascii() and len(name) + 2 + len(value) <= LONGEST_HEADER_LINE:
         return f"{name}: {value}\r\n".encode("ascii")
     return _folded(name, value)
 
 
 @lru_cache(maxsize=1000)
 def _folded(name: str, value: str) -> bytes:
-    charset = "us-ascii" if value.isascii() else "utf-8"
-    said = Header(value.encode("utf-8", "replace").decode(), charset, header_name=name, maxlinelen=76)
-    return f"{name}: {said.encode(linesep=chr(13) + chr(10))}\r\n".encode("ascii")
+    if not value.isascii():
+        value = Header(value.encode("utf-8", "replace").decode(), "utf-8", header_name=name).encode(linesep="")
+    lines = [f"{name}:"]
+    for word in _BLANK.split(value):
+        # The name never stands alone: what is left would look like an empty header.
+        if len(lines[-1]) + 1 + len(word) > LONGEST_HEADER_LINE and len(lines[-1]) > len(name) + 1:
+            lines.append("")
+        lines[-1] += f" {word}"
+    return "\r\n".join([*lines, ""]).encode("ascii")
 
 
 def mailbox(name: str, address: str) -> str:
-    """An address as From and To write it; a name beyond ASCII in encoded words."""
-    return formataddr((one_line(name).strip(), address))
+    """An address as From and To write it; a name beyond ASCII in encoded words (RFC 2047 5 (3))."""
+    said = one_line(name).strip()
+    if said.isascii():
+        return formataddr((said, address))
+    return f"{' '.join(_encoded_words(said))} <{formataddr(('', address))}>"
 
 
-def in_ascii(address: str) -> str:
-    """The address with its domain as the DNS knows it (RFC 5890)."""
-    local, _at, domain = address.rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode()}" if not domain.isascii() else address
-    except UnicodeError:
-        return address
+def _encoded_words(text: str) -> Iterable[str]:
+    """No character is parted, as each word must be readable by itself (RFC 2047 5)."""
+    text = text.encode("utf-8", "replace").decode()
+    in_q = [_Q_PLAIN.get(sign) or "".join(f"={octet:02X}" for octet in sign.encode()) for sign in text]
+    if sum(map(len, in_q)) <= 4 * len(text.encode()) / 3:
+        return [f"=?utf-8?q?{''.join(piece)}?=" for piece in _cut(in_q, ROOM_IN_WORD)]
+    return [f"=?utf-8?b?{b64encode(''.join(piece).encode()).decode()}?=" for piece in _cut(text, ROOM_IN_WORD // 4 * 3)]
+
+
+def _cut(signs: Iterable[str], room: int) -> Iterable[list[str]]:
+    """In pieces of at most `room` octets."""
+    piece, used = list[str](), 0
+    for sign in signs:
+        size = len(sign.encode())
+        if used + size > room:
+            yield piece
+            piece, used = [], 0
+        piece.append(sign)
+        used += size
+    yield piece
 
 
 def date() -> str:

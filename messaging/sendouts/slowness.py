@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from engage.domains import in_unicode
 from messaging.models import SendOut, SlowDown
 from messaging.providers import providers
 from messaging.sendouts.models import SendOutChange, State
@@ -32,11 +33,15 @@ def stopped_by(send_out: SendOut) -> str:
 
 def _sentences(found: Iterable[SlowDown]) -> Iterable[str]:
     for each in found:
+        domain = in_unicode(each.domain)
         at = date_format(timezone.localtime(each.until), "H:i")
         if each.per_hour:
-            yield _at_a_rate(each.domain, each.per_hour)
+            yield _at_a_rate(domain, each.per_hour)
         elif each.domain:
-            yield _("%(domain)s asks us to wait. All are tried by %(at)s.") % {"domain": each.domain, "at": at}
+            yield _("%(domain)s asks us to wait. All are tried by %(at)s.") % {
+                "domain": in_unicode(each.domain),
+                "at": at,
+            }
         else:
             of = {"provider": _label(each.provider), "at": at}
             yield _("%(provider)s asks us to wait, or cannot be reached. All are tried by %(at)s.") % of

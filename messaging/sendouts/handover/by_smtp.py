@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel
+from engage.domains import in_ascii
 from messaging.apply import OURSELVES
 from messaging.incoming import addresses
 from messaging.sendouts import contents
@@ -21,7 +22,7 @@ from messaging.sendouts.handover.answers import SCHEDULE, event_of
 from messaging.sendouts.handover.routes import Route
 from messaging.sendouts.handover.smtp import Outgoing, Post
 from messaging.sendouts.handover.ways import Held, Outcome, Ready
-from messaging.sendouts.letter import Letter, in_ascii
+from messaging.sendouts.letter import Letter
 from messaging.statuses import Event, Kind
 from messaging.tokens import token_of
 

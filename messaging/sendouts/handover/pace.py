@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from contacts.models import Channel
 from contacts.sql import array, columns
+from engage.domains import in_ascii
 from messaging.sendouts.handover.rates import Limits, Rate
 from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way
 from messaging.statuses import Caveat, Event, Kind
@@ -256,7 +257,8 @@ def keys_of(message: Ready) -> tuple[str, str]:
 
 
 def domain_of(address: str) -> str:
-    return address.rpartition("@")[2].lower()
+    """In ASCII, as limits by domain name it, whichever way they were written."""
+    return in_ascii(address).rpartition("@")[2].lower()
 
 
 def asks_for_patience(event: Event, *, is_only_way: bool, is_any_taken: bool) -> bool:

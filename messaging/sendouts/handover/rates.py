@@ -10,6 +10,8 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
+from engage.domains import in_ascii
+
 SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 OTHERS: Final = "*"
 # To the receiving servers directly, where nothing is set: what a server with a good name may send to a large provider
@@ -52,7 +54,7 @@ def limits_of(whole: str, domains: Sequence[str]) -> Limits:
         domain, is_given, rate = each.partition("=")
         if not is_given or not domain.strip():
             raise ImproperlyConfigured(f"EMAIL_DOMAIN_LIMITS must look like gmail.com=6000/hour, *=600/hour: {each!r}.")
-        by_domain[domain.strip().lower()] = rate_of(rate)
+        by_domain[in_ascii(domain.strip().lower())] = rate_of(rate)
     return Limits(rate_of(whole) if whole.strip() else None, by_domain)
 
 

@@ -30,6 +30,12 @@ def test_mail_is_signed_for_its_own_domain_or_else_for_the_nearest_above(path: P
     assert selectors("hello@myshop.example") == selectors("hello@example") == []
 
 
+def test_a_key_is_found_by_its_domain_in_letters_or_in_ascii(path: Path) -> None:
+    for domain in ("straße.example", "xn--strae-oqa.example"):
+        (key,) = keys_for("hello@straße.example", keys_of(f"a@{domain}={path}"))
+        assert key.domain == "xn--strae-oqa.example"
+
+
 @pytest.mark.parametrize(
     "value", ["shop.example=/key.pem", "a@shop.example", "a@shop.example=", "a@=/key.pem", "a@sh op.example=/key.pem"]
 )

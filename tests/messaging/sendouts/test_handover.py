@@ -109,6 +109,17 @@ def test_the_mail_says_who_it_is_from_and_brings_its_bounces_home(taker: Receive
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
+def test_a_domain_beyond_ascii_is_sent_to_and_its_bounce_finds_message_and_address(taker: Receiver) -> None:
+    make_contact(first_name="Ida", email="unknown@straße.example")
+    made = make_send_out(sender="news@faß.example", sender_name="Faß")
+    run(made)
+
+    ida = handed_over(made)["unknown"]
+
+    assert list(taker.tries) == ["unknown@xn--strae-oqa.example"]
+    assert (ida.status, Block.objects.get().address.value) == ("hard_bounce", "unknown@straße.example")
+
+
 def test_what_was_put_off_is_tried_again_and_arrives(settings: Settings) -> None:
     with receiver(later=1) as found:
         use(settings, found)

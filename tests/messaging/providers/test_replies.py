@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contacts.models import Change, Channel, Contact
 from messaging import reports
 from messaging.apply import Said, apply
-from messaging.providers import generic, providers
+from messaging.providers import generic, providers, replies
 from messaging.providers.base import Raw
 from messaging.providers.replies import e164_of, reading_of_reply, wish_in
 from messaging.statuses import Kind
@@ -34,6 +34,102 @@ from tests.messaging.conftest import SENT_AT, make_contact, make_message
         "ARRÊT",
         "„Abmelden“",
         "opt out",
+        "Please stop",
+        "stop👍",
+        "Stoppa",
+        "unsuscribe",
+        "unsubcribe",
+        "unsubscribe me please",
+        "S T O P",
+        "s.t.o.p",
+        "STOOOP!!!",
+        "ＳＴＯＰ",
+        "stop it now",
+        "Stop. I don't want these",
+        "No. Stop.",
+        "Stop!!! 😡😡",
+        "pls stop texting me",
+        "can you please stop sending me these messages?",
+        "I want to unsubscribe",
+        "Please remove me from your list",
+        "take me off this list",
+        "no more texts please",
+        "don't text me again",
+        "STOP ACME",
+        "Stopp tack",
+        "Stoppa sms tack",
+        "Snälla sluta skicka sms",
+        "inga fler sms tack",
+        "avregistrera mig",
+        "Avregistera",
+        "stop venligst",
+        "afmeld mig",
+        "Stopp bitte",
+        "Bitte abmelden",
+        "Bitte keine SMS mehr",
+        "abmeldne",
+        "arrêtez svp",
+        "STOP SVP",
+        "désabonner",
+        "Désabonnez-moi",
+        "plus de sms merci",
+        "basta",
+        "baja",
+        "darme de baja por favor",
+        "BAJA por favor",
+        "no más mensajes",
+        "Basta messaggi",
+        "disiscrivimi",
+        "afmelden aub",
+        "Stop aub",
+        "meld me af",
+        "wypisz mnie",
+        "Proszę nie wysyłać SMS",
+        "rezygnuję",
+        "sair",
+        "parar",
+        "cancelar inscrição",
+        "stop\nSent from my iPhone",
+        "Cancel my subscription",
+        "cancel please",
+        "quit",
+        "END",
+        "revoke",
+        "optout",
+        "opt-out",
+        "Re: STOP",
+        "STOP!",
+        "*stop*",
+        '"Stop"',
+        "stop stop stop",
+        "Stop now!",
+        "Stop, thanks",
+        "please STOP sending SMS to this number",
+        "unsubscribe please 🙏",
+        "🛑",
+        "stop 🛑",
+        "(stop)",
+        "stop❤️",
+        "Stopp sms",
+        "sluta",
+        "Quit sending me texts",
+        "Leave me alone!",
+        "stop all",
+        "STOPALL",
+        "hi, stop pls",
+        "un-subscribe",
+        "Unsubscribed",
+        "I would like to opt out",
+        "Wypisz",
+        "stop the messages",
+        "Stop texting!",
+        "stop this",
+        "sotp",
+        "Lopeta",
+        "peruuta tilaus",
+        "Avslutt",
+        "meld av",
+        "Stop sms tak",
     ],
 )
 def test_it_says_stop(text: str) -> None:
@@ -51,14 +147,63 @@ def test_it_says_stop(text: str) -> None:
         "The end",
         "stop by tomorrow if you like",
         "stoppage",
+        "don't stop sending",
+        "stop by the shop tomorrow?",
+        "Please don't stop",
+        "Don’t stop",
+        "stop by",
+        "I can't stop laughing",
+        "This is my stop",
+        "Next stop Uppsala",
+        "never stop",
+        "Sluta inte",
+        "sluta aldrig skicka",
+        "nicht stoppen",
+        "bitte nicht stoppen",
+        "ne pas arrêter",
+        "no parar",
+        "When does the sale stop?",
+        "Can I stop by on Friday?",
+        "I'll stop in tomorrow",
+        "non stop",
+        "non-stop",
+        "Anmelden",
+        "inscrire",
+        "Subscribe to what?",
+        "end of June works",
+        "cancel my order",
+        "Is the bus stop nearby?",
+        "stop worrying",
+        "how do I stop my dog from barking",
+        "I want to subscribe",
+        "aanmelden",
+        "registrera mig",
+        "if I stop now",
+        "Why stop?",
+        "peru trip",
+        "👍",
+        "OK",
+        "the shop",
+        "step",
+        "stopover in Oslo",
     ],
 )
 def test_it_says_nothing_of_that_kind(text: str) -> None:
     assert wish_in(text) is None
 
 
-def test_start_takes_it_back() -> None:
-    assert wish_in("Start") == Kind.SUBSCRIBED
+@pytest.mark.parametrize(
+    ("table", "name"), [("stop", "words"), ("stop", "phrases"), ("stop", "alone"), ("start", "words")]
+)
+def test_every_word_of_the_table_says_so_alone_and_with_courtesies_around(table: str, name: str) -> None:
+    for word in replies._data()[table][name]:
+        expected = Kind.SUBSCRIBED if table == "start" else Kind.UNSUBSCRIBED
+        assert {wish_in(word), wish_in(f"{word.upper()}!!"), wish_in(f"Hi, {word} please 🙏")} == {expected}, word
+
+
+@pytest.mark.parametrize("text", ["Start", "START!", "start please 👍", "Unstop"])
+def test_start_takes_it_back(text: str) -> None:
+    assert wish_in(text) == Kind.SUBSCRIBED
 
 
 @given(st.text())

@@ -175,6 +175,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 WEBHOOK_KEYS = {
     name.removesuffix("_WEBHOOK_KEYS").lower(): env.list(name) for name in os.environ if name.endswith("_WEBHOOK_KEYS")
 }
+# Providers whose older signature, which covers less, is taken where the newer one is missing: plivo, postal.
+WEBHOOK_OLD_SIGNATURES = frozenset(env.list("WEBHOOK_OLD_SIGNATURES", default=[]))
 # A folder of SMS gateways described by configuration, one TOML file each (docs/providers/generic.md).
 GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # The SMSCs that `manage.py smpp` binds to, by comma: smpp://user:password@host:2775/name (docs/providers/smpp.md).

@@ -7,7 +7,7 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messaging")
 
     def ready(self) -> None:
-        """A gateway that is described wrongly stops the start, instead of losing its reports later."""
-        from messaging.providers import providers  # noqa: PLC0415 -- they need the apps' models
+        """What is described wrongly, and a key that is none, stop the start, instead of losing reports later."""
+        from messaging.providers import check_keys  # noqa: PLC0415 -- they need the apps' models
 
-        providers()
+        check_keys()

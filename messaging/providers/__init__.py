@@ -12,6 +12,7 @@ from typing import Final
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from messaging.providers import proof
 from messaging.providers.base import Provider
 from messaging.providers.generic import gateways
 
@@ -26,6 +27,12 @@ def providers() -> dict[str, Provider]:
     built_in = {module.provider.slug: module.provider for module in modules if hasattr(module, "provider")}
     described = gateways(Path(settings.GATEWAYS_DIR), taken=built_in) if settings.GATEWAYS_DIR else {}
     return built_in | described
+
+
+def check_keys() -> None:
+    """Raises ImproperlyConfigured where a key in settings.WEBHOOK_KEYS cannot be one."""
+    for provider in providers().values():
+        proof.check_keys(provider)
 
 
 def label_of(slug: str) -> str:

@@ -22,7 +22,10 @@ from messaging.statuses import Kind
 
 SLUG: Final = "amazon_ses"
 AMAZON_HOST: Final = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
-AMAZON: Final = sns.House(certificate_host=AMAZON_HOST, confirmation_host=AMAZON_HOST)
+AMAZON: Final = sns.House(
+    certificate=re.compile(rf"https://{AMAZON_HOST.pattern}/SimpleNotificationService-[0-9a-f]+\.pem"),
+    confirmation_host=AMAZON_HOST,
+)
 # What SES publishes, as plain text, when event publishing is set up.
 GREETING: Final = "Successfully validated SNS topic"
 
@@ -140,4 +143,6 @@ def _subscription(part: dict[str, Any]) -> Meaning | None:
 
 
 MEANINGS: Final = {"DeliveryDelay": _delay, "Complaint": _complaint, "Subscription": _subscription}
-provider = Provider(SLUG, "Amazon SES", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG, "Amazon SES", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, key=proof.topic_in
+)

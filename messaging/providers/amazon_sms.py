@@ -13,7 +13,7 @@ from contacts.models import Channel
 from messaging.providers import proof, sns
 from messaging.providers.amazon_ses import AMAZON
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_of, object_of, since_1970, text_of, within
+from messaging.providers.reading import message_named, object_of, since_1970, text_of, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import Outcome, events_of, tables
 from messaging.statuses import Event, Kind
@@ -52,7 +52,7 @@ def read(raw: Raw) -> Reading:
         kind=Kind.ACCEPTED,
         occurred_at=since_1970(said.get("eventTimestamp"), raw),
         repeat_id=f"{message} {kind} {is_final}",
-        message_id=message_of(raw, within(said, "context", OUR_CONTEXT)),
+        message_id=message_named(within(said, "context", OUR_CONTEXT)),
         provider_message_id=message,
         provider_code=kind,
         diagnostic=text_of(said.get("messageStatusDescription")),
@@ -63,4 +63,6 @@ def read(raw: Raw) -> Reading:
     return Reading(events_of(outcome, event))
 
 
-provider = Provider(SLUG, "Amazon SMS", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG, "Amazon SMS", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200, key=proof.topic_in
+)

@@ -106,5 +106,7 @@ class Provider:
     ways: Callable[[], Sequence[Way]] = tuple
     # How its reports come, for the page Providers, where it has no webhook.
     comes: str | Promise = ""
+    # What one of its keys is, out of the setting that holds them; raises ValueError or TypeError where it is none.
+    key: Callable[[str], object] = str
     # Off for a gateway that a file in GATEWAYS_DIR describes.
     is_built_in: bool = True

@@ -6,7 +6,7 @@ older REST API of MessageBird is messagebird.py.
 """
 
 import hmac
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final
@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_of, object_of, text_of, when, within
+from messaging.providers.reading import message_named, message_of, object_of, text_of, when, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, among, public_url, same
 from messaging.providers.tables import Outcome, coded, reading_of, tables
@@ -43,7 +43,7 @@ def verify(request: HttpRequest) -> None:
 def _verify_channels_api(request: HttpRequest) -> None:
     timestamp = request.headers.get("messagebird-request-timestamp", "")
     given, url = request.headers.get("messagebird-signature", ""), public_url(request)
-    proof.check_signature(SLUG, lambda key: same(given, signature(key, timestamp, url, request.body)))
+    proof.check_signature(SLUG, lambda key: same(given, signature(_key_in(key), timestamp, url, request.body)))
     proof.check_age(timestamp, OLDEST)
 
 
@@ -67,7 +67,14 @@ def _verify_bird_api(request: HttpRequest) -> None:
 
 
 def _check(key: str, given: list[str], said: bytes) -> None:
-    among(given, b64encode(hmac.digest(b64decode(key.removeprefix(SECRET_PREFIX)), said, "sha256")))
+    among(given, b64encode(hmac.digest(proof.secret_in(key, SECRET_PREFIX), said, "sha256")))
+
+
+def _key_in(key: str) -> str:
+    """Of either API: that of the Channels API is a text, that of the Bird API holds a secret."""
+    if key.startswith(SECRET_PREFIX):
+        proof.secret_in(key, SECRET_PREFIX)
+    return key
 
 
 def read(raw: Raw) -> Reading:
@@ -97,7 +104,7 @@ def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> Readin
         kind=Kind.ACCEPTED,
         occurred_at=when(said.get("timestamp"), raw),
         repeat_id=f"{message} {kind} {code}",
-        message_id=message_of(raw, within(data, "metadata", OUR_METADATA)),
+        message_id=message_named(within(data, "metadata", OUR_METADATA)),
         provider_message_id=message,
         provider_code=" ".join(filter(None, (code, detail))),
         diagnostic=text_of(within(error, "description")),
@@ -136,4 +143,6 @@ def _failure(payload: dict[str, Any], code: str) -> Outcome | None:
     return by_code or tables(SLUG)["channels_details"].get(details)
 
 
-provider = Provider(SLUG, "Bird", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200, sign=sign)
+provider = Provider(
+    SLUG, "Bird", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200, sign=sign, key=_key_in
+)

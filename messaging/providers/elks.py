@@ -54,5 +54,6 @@ provider = Provider(
     partial(proof.has_passwords, SLUG),
     verify,
     read,
+    key=proof.password_in,
     sign=partial(proof.sign_with_password, SLUG),
 )

@@ -97,6 +97,7 @@ def _described(slug: str, said: Mapping[str, Any]) -> Provider:
         partial(read, gateway),
         methods=tuple(methods),
         answer=answer,
+        key=proof.password_in if gateway.place == "basic" else str,
         secrets=(gateway.name,) if gateway.place == "address" else (),
         sign=partial(sign, gateway),
         is_built_in=False,

@@ -30,7 +30,11 @@ def verify(request: HttpRequest) -> None:
     if given is None:
         proof.check_password(request, SLUG)
     else:
-        proof.check_signature(SLUG, lambda key: same(given, key))
+        proof.check_signature(SLUG, lambda key: same(given, _key_in(key)))
+
+
+def _key_in(key: str) -> str:
+    return proof.password_in(key) if ":" in key else key
 
 
 def sign(url: str) -> Probe:
@@ -71,6 +75,7 @@ provider = Provider(
     read,
     methods=("GET", "POST"),
     answer=200,
+    key=_key_in,
     secrets=(KEY,),
     sign=sign,
 )

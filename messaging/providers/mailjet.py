@@ -86,6 +86,7 @@ provider = Provider(
     partial(proof.has_passwords, SLUG),
     verify,
     read,
+    key=proof.password_in,
     answer=200,
     sign=partial(proof.sign_with_password, SLUG),
 )

@@ -26,17 +26,20 @@ SLUG: Final = "plivo"
 
 
 def verify(request: HttpRequest) -> None:
-    """Raises ForgedError unless an auth token signed the request. V3 decides where it is there: it covers more.
+    """Raises ForgedError unless an auth token signed the request, by V3: V2 covers neither the body nor the query, so
+    it is only taken if WEBHOOK_OLD_SIGNATURES says so.
 
     Plivo signs no time, so an old request cannot be told.
     """
-    version = "V3" if _signatures(request, "V3") else "V2"
+    version = "V3" if _signatures(request, "V3") or not proof.takes_old_signature(SLUG) else "V2"
     nonce, url = request.headers.get(f"X-Plivo-Signature-{version}-Nonce", ""), public_url(request)
     if version == "V3":
         said = signed_by_v3(url, _form(request), is_post=request.method == "POST") + f".{nonce}"
     else:
         said = url.partition("?")[0] + nonce
     given = _signatures(request, version)
+    if not given and _signatures(request, "V2"):
+        raise ForgedError("Signed by V2 alone, which does not cover what it says (see WEBHOOK_OLD_SIGNATURES).")
     proof.check_signature(SLUG, lambda key: _check(key, given, said))
 
 

@@ -46,18 +46,24 @@ SUPPRESSED: Final = "suppression list"
 def verify(request: HttpRequest) -> None:
     """Raises ForgedError unless a public key in POSTAL_WEBHOOK_KEYS fits the signature of the body.
 
-    No time is signed but that at which Postal queued the report, and a queue may have stood.
+    No time is signed but that at which Postal queued the report, and a queue may have stood. An old Postal, which
+    signs with SHA-1 alone, is taken if WEBHOOK_OLD_SIGNATURES says so.
     """
-    check = _check_sha256 if SIGNATURE_256 in request.headers else _check_sha1
+    is_old = SIGNATURE_256 not in request.headers and proof.takes_old_signature(SLUG)
+    check = _check_sha1 if is_old else _check_sha256
     proof.check_signature(SLUG, lambda key: check(key, request))
 
 
 def _check_sha256(key: str, request: HttpRequest) -> None:
+    signature = base64.b64decode(request.headers[SIGNATURE_256])
+    _key_in(key).verify(signature, request.body, padding.PKCS1v15(), hashes.SHA256())
+
+
+def _key_in(key: str) -> rsa.RSAPublicKey:
     public_key = serialization.load_der_public_key(base64.b64decode(key))
     if not isinstance(public_key, rsa.RSAPublicKey):
         raise TypeError("Postal signs with RSA.")
-    signature = base64.b64decode(request.headers[SIGNATURE_256])
-    public_key.verify(signature, request.body, padding.PKCS1v15(), hashes.SHA256())
+    return public_key
 
 
 def _check_sha1(key: str, request: HttpRequest) -> None:
@@ -115,4 +121,4 @@ def _meaning(word: str, payload: dict[str, Any]) -> Meaning | None:
     return bridge.judged(FAILURES[word], payload.get("output"), note=note, provider_code=word)
 
 
-provider = Provider(SLUG, "Postal", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(SLUG, "Postal", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, key=_key_in)

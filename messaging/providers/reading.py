@@ -85,7 +85,13 @@ def since_1970(said: object, raw: Raw) -> datetime:
 
 
 def message_of(raw: Raw, *references: object) -> int | None:
-    """The message of ours that a client reference, or else the callback's own address, names."""
-    in_address = parse_qs(query_of(raw.path)).get(OUR_PARAMETER, [])
-    found = (message_id_of(text_of(token)) for token in (*references, *in_address))
-    return next(filter(None, found), None)
+    """The message of ours that a client reference, or else the callback's own address, names.
+
+    For who signs the address, or nothing at all: else whoever saw one report could say it of another message.
+    """
+    return message_named(*references, *parse_qs(query_of(raw.path)).get(OUR_PARAMETER, []))
+
+
+def message_named(*references: object) -> int | None:
+    """The message of ours that the first client reference which is a token of ours names."""
+    return next(filter(None, (message_id_of(text_of(token)) for token in references)), None)

@@ -61,10 +61,7 @@ def sign(url: str) -> Probe:
 
 
 def _secret(key: str) -> bytes:
-    secret = base64.b64decode(key.removeprefix("whsec_"))
-    if not secret:
-        raise ValueError("an empty secret, with which anybody could sign")
-    return secret
+    return proof.secret_in(key, "whsec_")
 
 
 @cache
@@ -120,6 +117,7 @@ provider = Provider(
     verify,
     read,
     headers=(ID,),
+    key=_secret,
     answer=200,
     sign=sign,
 )

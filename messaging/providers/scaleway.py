@@ -41,7 +41,9 @@ def _authority_of(topic: str) -> str:
 
 
 HOUSE: Final = sns.House(
-    certificate_host=re.compile(r"messaging\.s3\.[a-z]{2}-[a-z]{3}\.scw\.cloud"),
+    certificate=re.compile(
+        r"https://messaging\.s3\.[a-z]{2}-[a-z]{3}\.scw\.cloud/[a-z]{2}-[a-z]{3}/sns/[\w.-]+\.pem", re.ASCII
+    ),
     confirmation_host=re.compile(r"sns\.mnq\.[a-z]{2}-[a-z]{3}\.scaleway\.com"),
     authority_of=_authority_of,
 )
@@ -91,4 +93,6 @@ def _meaning(item: dict[str, Any]) -> Meaning | None:
     )
 
 
-provider = Provider(SLUG, "Scaleway", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(
+    SLUG, "Scaleway", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, key=proof.topic_in
+)

@@ -5,12 +5,15 @@ Features" (ECDSA over timestamp and body, X-Twilio-Email-Event-Webhook-Signature
 Parse Webhook" and "Securing your Inbound Parse Webhooks": with a security policy it is signed in the same way.
 """
 
+from base64 import b64decode
 from datetime import timedelta
 from functools import cache, partial
 from typing import Any, Final
 
 from anymail.signals import AnymailTrackingEvent
 from anymail.webhooks.sendgrid import SendGridInboundWebhookView, SendGridTrackingWebhookView
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.http import HttpRequest
 
 from contacts.models import Channel
@@ -85,4 +88,11 @@ def _drop(item: dict[str, Any]) -> Row:
     return Row(Says.UNTRIED, DROPS.get(str(item.get("reason", "")).lower(), "suppressed"))
 
 
-provider = Provider(SLUG, "SendGrid", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read)
+def _key_in(key: str) -> ec.EllipticCurvePublicKey:
+    public_key = serialization.load_der_public_key(b64decode(key))
+    if not isinstance(public_key, ec.EllipticCurvePublicKey):
+        raise TypeError("SendGrid signs with ECDSA.")
+    return public_key
+
+
+provider = Provider(SLUG, "SendGrid", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, key=_key_in)

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_of, object_of, text_of, when
+from messaging.providers.reading import message_named, object_of, text_of, when
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, same
 from messaging.providers.tables import coded, tables
@@ -81,7 +81,7 @@ def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> Reading:
         # Sinch's own clock; operator_status_at is that of whichever operator.
         occurred_at=when(report.get("at"), raw),
         repeat_id=f"{batch} {text_of(report.get('recipient'))} {status} {code}",
-        message_id=message_of(raw, report.get("client_reference")),
+        message_id=message_named(report.get("client_reference")),
         provider_message_id=batch,
         provider_code=code,
         said_by=text_of(report.get("recipient")),

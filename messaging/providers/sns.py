@@ -49,10 +49,11 @@ LONGEST_ANSWER: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Who runs the topics: which hosts hold its certificates and take confirmations, and who must have issued the
-    certificate of a topic (an address of PEM certificates; None: whatever its own host holds)."""
+    """Who runs the topics: where its certificates lie (the whole address: on a host of many, others may put files),
+    which hosts take confirmations, and who must have issued the certificate of a topic (an address of PEM certificates;
+    None: whatever its own host holds)."""
 
-    certificate_host: Pattern[str]
+    certificate: Pattern[str]
     confirmation_host: Pattern[str]
     authority_of: Callable[[str], str] | None = None
 
@@ -112,7 +113,7 @@ def _moment(text: str) -> datetime:
 
 def _check_signature(message: dict[str, str], house: House) -> None:
     url, topic = message["SigningCertURL"], message["TopicArn"]
-    if not _is_at(house.certificate_host, url) or not url.endswith(".pem"):
+    if not house.certificate.fullmatch(url):
         raise ForgedError("The certificate is not where this house keeps it.")
     try:
         certificate = certificate_at(url, house.authority_of(topic) if house.authority_of else None)

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import proof
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_of, object_of, text_of, when, within
+from messaging.providers.reading import message_named, object_of, text_of, when, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST
 from messaging.providers.tables import coded, tables
@@ -34,7 +34,11 @@ def verify(request: HttpRequest) -> None:
 
 
 def _check(key: str, given: str, said: bytes) -> None:
-    Ed25519PublicKey.from_public_bytes(b64decode(key)).verify(b64decode(given), said)
+    _key_in(key).verify(b64decode(given), said)
+
+
+def _key_in(key: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(b64decode(key))
 
 
 RECEIVED: Final = "message.received"
@@ -63,7 +67,7 @@ def _events(raw: Raw, data: dict[str, Any], payload: Any) -> Reading:
         kind=Kind.ACCEPTED,
         occurred_at=when(data.get("occurred_at"), raw),
         repeat_id=text_of(data.get("id")) or f"{message} {status} {code}",
-        message_id=message_of(raw, *(tags if isinstance(tags, list) else [])),
+        message_id=message_named(*(tags if isinstance(tags, list) else [])),
         provider_message_id=message,
         provider_code=code,
         diagnostic=text_of(error.get("detail")) or text_of(error.get("title")),
@@ -77,4 +81,4 @@ def _first(found: object) -> dict[str, Any]:
     return found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
 
 
-provider = Provider(SLUG, "Telnyx", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(SLUG, "Telnyx", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200, key=_key_in)

@@ -18,7 +18,7 @@ from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading,
 from messaging.providers.reading import (
     OUR_PARAMETER,
     fields_of,
-    message_of,
+    message_named,
     object_of,
     since_1970,
     text_of,
@@ -52,6 +52,7 @@ def _verify_sig(request: HttpRequest) -> None:
     given = fields.pop("sig", "").lower()
     if len(given) not in SIGNED_WITH:
         raise ForgedError("No signature, or not of SHA-256 HMAC or SHA-512 HMAC.")
+    # Vonage does not sign what our own address says, and nobody reads it.
     fields.pop(OUR_PARAMETER, None)
     proof.check_signature(SLUG, lambda key: same(given, signature(key, fields, SIGNED_WITH[len(given)])))
     proof.check_age(fields.get("timestamp", ""), OLDEST)
@@ -75,6 +76,8 @@ def _plain(value: str) -> str:
 
 def _verify_jwt(token: str, body: bytes) -> None:
     claims = claims_of(token, SLUG)
+    if not body:
+        raise ForgedError("The JWT is of a body, and there is none.")
     if not hmac.compare_digest(text_of(claims.get("payload_hash")).encode(), sha256(body).hexdigest().encode()):
         raise ForgedError("The JWT is not of this body.")
     proof.check_age(text_of(claims.get("iat")), OLDEST)
@@ -84,7 +87,8 @@ def read(raw: Raw) -> Reading:
     """The events of one receipt or status, or the wish in an SMS that somebody sent us ("Inbound SMS"; "Inbound
     message"). Raises UnreadableError.
     """
-    fields = fields_of(raw.body, raw.path)
+    # A JWT is of the body alone.
+    fields = fields_of(raw.body, "" if raw.body else raw.path)
     if "text" in fields and "status" not in fields:
         return reading_of_reply(SLUG, fields.get("msisdn") or fields.get("from", ""), fields["text"], raw.received_at)
     if fields.get("message_uuid"):
@@ -105,7 +109,7 @@ def _of_sms_api(raw: Raw, fields: dict[str, str]) -> Reading:
         # scts and message-timestamp name no zone; the signed timestamp needs none.
         occurred_at=since_1970(fields.get("timestamp"), raw),
         repeat_id=f"{fields['messageId']} {status} {code}",
-        message_id=message_of(raw, fields.get("client-ref")),
+        message_id=message_named(fields.get("client-ref")),
         provider_message_id=fields["messageId"],
         provider_code=code,
         said_by=fields.get("msisdn", ""),
@@ -125,7 +129,7 @@ def _of_messages_api(raw: Raw, status: dict[str, Any]) -> Reading:
         kind=Kind.ACCEPTED,
         occurred_at=when(status.get("timestamp"), raw),
         repeat_id=f"{uuid} {said} {code}",
-        message_id=message_of(raw, status.get("client_ref")),
+        message_id=message_named(status.get("client_ref")),
         provider_message_id=uuid,
         provider_code=code,
         diagnostic=text_of(within(status, "error", "detail")),

@@ -134,7 +134,18 @@ def test_without_a_topic_in_the_settings_everything_is_refused(settings: Setting
         assert not providers()["amazon_ses"].is_set_up()
 
 
-@pytest.mark.parametrize("url", [*TRICKS, CERTIFICATE.replace(".pem", ".crt"), CERTIFICATE + "?"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *TRICKS,
+        CERTIFICATE.replace(".pem", ".crt"),
+        CERTIFICATE + "?",
+        CERTIFICATE.replace("/Simple", "/x/Simple"),
+        CERTIFICATE.replace("-01", "-xy"),
+        CERTIFICATE.replace("-01", "-../01"),
+        "https://sns.eu-north-1.amazonaws.com/?Action=GetData&x=.pem",
+    ],
+)
 def test_a_certificate_from_elsewhere_is_not_even_fetched(url: str, internet: Internet) -> None:
     message = signed(notice(TOPIC, url), "mallory")
 

@@ -23,6 +23,7 @@ ADDRESS = OUR_ADDRESS + "/webhooks/plivo/"
 def keys(settings: Settings) -> None:
     settings.WEBHOOK_KEYS = {"plivo": [KEY, NEW_KEY]}
     settings.PUBLIC_URL = OUR_ADDRESS
+    settings.WEBHOOK_OLD_SIGNATURES = {"plivo"}
 
 
 def made(said: str, key: str = KEY) -> str:
@@ -61,6 +62,15 @@ def posted(headers: dict[str, str], body: bytes = BODY) -> HttpRequest:
 )
 def test_only_what_one_of_our_tokens_signed_is_taken(request_: HttpRequest, is_good: bool) -> None:
     assert takes("plivo", request_) == is_good
+
+
+def test_v2_which_covers_nothing_of_what_is_said_is_refused_unless_the_operator_wants_it(settings: Settings) -> None:
+    settings.WEBHOOK_OLD_SIGNATURES = set()
+
+    assert not takes("plivo", posted(by_v2()))
+    assert not takes("plivo", posted(by_v2(header="X-Plivo-Signature-Ma-V2")))
+    assert takes("plivo", posted(by_v3()))
+    assert takes("plivo", posted(by_v2() | by_v3()))
 
 
 def test_a_callback_by_get_is_signed_with_its_sorted_query() -> None:

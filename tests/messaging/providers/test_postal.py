@@ -29,6 +29,7 @@ def keys(settings: Settings) -> None:
     settings.WEBHOOK_KEYS = {
         "postal": ["no key", public(CURVE), public(key_of("postal")), public(key_of("new postal"))]
     }
+    settings.WEBHOOK_OLD_SIGNATURES = {"postal"}
 
 
 def signature(header: str, whom: str = "postal") -> dict[str, str]:
@@ -60,6 +61,13 @@ def test_the_better_signature_counts_where_there_are_both() -> None:
     assert takes("postal", asked(signature(OLD) | signature(NEW)))
     assert takes("postal", asked(signature(OLD, "mallory") | signature(NEW)))
     assert not takes("postal", asked(signature(OLD) | signature(NEW, "mallory")))
+
+
+def test_sha_1_alone_is_refused_unless_the_operator_has_an_old_postal(settings: Settings) -> None:
+    settings.WEBHOOK_OLD_SIGNATURES = set()
+
+    assert not takes("postal", asked(signature(OLD)))
+    assert takes("postal", asked(signature(NEW)))
 
 
 def test_one_headers_signature_is_none_in_the_other() -> None:

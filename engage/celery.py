@@ -3,12 +3,19 @@
 import ctypes
 import gc
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import Any, Final
 
 from celery import Celery, Task
-from celery.signals import beat_init, before_task_publish, worker_before_create_process, worker_ready
+from celery.signals import (
+    beat_init,
+    before_task_publish,
+    worker_before_create_process,
+    worker_process_init,
+    worker_ready,
+)
 from kombu.transport import redis
 
 from engage.frames import roomy
@@ -66,6 +73,13 @@ def make_room(**_: Any) -> None:
     gc.collect()
     gc.freeze()
     give_back()
+
+
+@worker_process_init.connect
+def leave_the_end_to_the_parent(**_: Any) -> None:
+    """systemd sends SIGTERM to each process of a unit. The parent then waits for what its children have in hand; a
+    child that ended by itself would leave messages marked, of which nobody knows whether they left."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def give_back() -> None:

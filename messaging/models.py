@@ -18,11 +18,13 @@ from messaging.sendouts.models import (
     AddressList,
     Batch,
     Content,
+    Installation,
     LeftOut,
     ListedAddress,
     MasterControl,
     Movement,
     Progress,
+    Restore,
     SendOut,
     SendOutChange,
     Total,
@@ -32,9 +34,9 @@ from messaging.sendouts.tags import plainly
 from messaging.statuses import OPEN_STATUSES, Caveat, Kind, Status
 
 __all__ = [
-    "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "LeftOut", "ListedAddress", "MasterControl",
-    "Message", "Movement", "OldTokens", "Outcome", "Pace", "Part", "Progress", "ReadUpTo", "Report", "SendOut",
-    "SendOutChange", "SlowDown", "Stretch", "Tally", "Total", "UnlistedCode",
+    "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "Installation", "LeftOut", "ListedAddress",
+    "MasterControl", "Message", "Movement", "OldTokens", "Outcome", "Pace", "Part", "Progress", "ReadUpTo", "Report",
+    "Restore", "SendOut", "SendOutChange", "SlowDown", "Stretch", "Tally", "Total", "UnlistedCode",
 ]  # fmt: skip
 
 

@@ -90,7 +90,7 @@ ORDER BY s.place, m.sent_at DESC, m.id DESC
 
 # The SMS in doubt that receipts with an id of nobody's are about, and how many of its parts have no id yet: the only
 # one to that number and in that time of which this can be said. It left after its last attempt was marked, and before
-# it was known to be in doubt; a worker has a message in hand for ten minutes at most (work.SILENT_AFTER). One that may
+# it was known to be in doubt; a slice has left within ten minutes, however slow its servers are. One that may
 # be on its way just now counts against it: its id may be about to be written down. A reference that came back decides;
 # the sender, which some SMSCs replace, is asked where there is none.
 DOUBTFUL_SMS: Final = """

@@ -1,13 +1,15 @@
 """A send-out, what it says, whom it goes to, whom it leaves out, and how far it is."""
 
 import secrets
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar, Final
 
 from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -18,6 +20,7 @@ from messaging.sendouts.tags import plainly
 
 # A control group of more than half of the audience is a slip.
 LARGEST_PERCENTAGE: Final = Decimal(50)
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_seed() -> int:
@@ -225,7 +228,9 @@ class Batch(models.Model):
     first_message = models.BigIntegerField()
     last_message = models.BigIntegerField()
     messages = models.IntegerField(_("messages"))
+    # By which turn of which worker, and when it last said so (handover/heart.py).
     claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
+    claimed_by = models.UUIDField(null=True, blank=True)
     done_at = models.DateTimeField(_("handed over"), null=True, blank=True)
 
     class Meta:
@@ -338,3 +343,59 @@ class MasterControl(models.Model):
 
     def __str__(self) -> str:
         return f"{self.percentage} %"
+
+
+class Installation(models.Model):
+    """This database, told from its copies. One row; written by installation.py and restored.py alone.
+
+    `mark` rises whenever anything may leave, and is kept outside of the database as well: a database that was restored
+    is behind it. `place` is where PostgreSQL itself has this table.
+    """
+
+    ONLY: Final = 1
+
+    id = models.SmallIntegerField(primary_key=True, default=ONLY, db_default=ONLY, editable=False)
+    history = models.UUIDField(db_default=RandomUUID(), editable=False)
+    mark = models.BigIntegerField(default=0, db_default=0)
+    marked_at = models.DateTimeField(db_default=Now())
+    # Since then workers could be heard of without a gap: before, silence says nothing about a worker.
+    whole_since = models.DateTimeField(default=LONG_AGO, db_default=LONG_AGO)
+    place = models.CharField(max_length=100, blank=True, default="", db_default="")
+    # While this is set nothing leaves (Restore).
+    held_at = models.DateTimeField(_("nothing leaves since"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("installation")
+        verbose_name_plural = _("installations")
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(id=1), name="installation_one_row")]
+
+    def __str__(self) -> str:
+        return f"{self.history} {self.mark}"
+
+
+class Restore(models.Model):
+    """That this database was restored from a backup, and what an administrator decided. Open until `ended_at`."""
+
+    noticed_at = models.DateTimeField(_("noticed"), db_default=Now())
+    # The newest that it knew of when that was noticed.
+    as_of = models.DateTimeField(_("as of"), null=True, blank=True)
+    # How it was noticed (restored.Sign).
+    sign = models.CharField(max_length=10, blank=True, default="", db_default="")
+    # How far the messages had been numbered, where that was known outside; new ones begin far behind.
+    last_message = models.BigIntegerField(null=True, blank=True)
+    # By send-out (restored.Choice), and of what is tried again under "again".
+    choices = models.JSONField(default=dict, db_default={})
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("restore")
+        verbose_name_plural = _("restores")
+        permissions: ClassVar = [("decide_restore", _("Can decide what leaves after a restore"))]
+        constraints: ClassVar = [
+            models.UniqueConstraint(Value(1), condition=Q(ended_at__isnull=True), name="one_restore_at_a_time")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.noticed_at:%Y-%m-%d %H:%M}"

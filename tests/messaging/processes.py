@@ -45,7 +45,7 @@ def is_somebody_waiting_for_the_table() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def wait_for(is_so: Callable[[], bool]) -> None:
-    until = monotonic() + PATIENCE_SECONDS
+def wait_for(is_so: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    until = monotonic() + seconds
     while not is_so() and monotonic() < until:
         sleep(0.05)

@@ -34,7 +34,7 @@ from messaging.tokens import token_of
 LINES: Final = 8
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 60
-# What has not begun by then goes on waiting: a worker that is silent for longer is taken for dead (work.SILENT_AFTER).
+# What has not begun by then goes on waiting, so that Pause takes effect.
 TURN_SECONDS: Final = 240.0
 # What the provider makes itself.
 ITS_OWN: Final = frozenset({"from", "to", "subject", "date", "mime-version", "dkim-signature"})

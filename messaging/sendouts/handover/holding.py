@@ -47,7 +47,9 @@ def take_back(held: Sequence[Held]) -> None:
         return
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK_MESSAGES, [array({each.message.id for each in waiting})])
-        cursor.execute(sql.TAKE_BACK, columns((each.message.id, _until(each)) for each in waiting))
+        cursor.execute(
+            sql.TAKE_BACK, columns((each.message.id, each.message.attempt, _until(each)) for each in waiting)
+        )
     for send_out_id, refusal in {each.message.send_out.id: each.refusal for each in waiting if each.refusal}.items():
         _pause(send_out_id, refusal)
 

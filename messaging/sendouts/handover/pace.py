@@ -6,15 +6,16 @@ A domain that answers "too many" is left alone for a while, which doubles as lon
 wait, without an attempt being counted, and other domains go on.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from contacts.models import Channel
@@ -23,6 +24,8 @@ from engage.domains import in_ascii
 from messaging.sendouts.handover.rates import Limits, Rate
 from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way
 from messaging.statuses import Caveat, Event, Kind
+
+log = logging.getLogger(__name__)
 
 # What may leave within this time leaves at once: the list of what is tried again is looked through as often.
 AHEAD: Final = timedelta(seconds=15)
@@ -141,8 +144,13 @@ class Paced:
         return self._way.parts_of(message)
 
     def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
-        gates = self._gates(messages)
-        held = self._held(messages, gates) if gates else []
+        try:
+            gates = self._gates(messages)
+            held = self._held(messages, gates) if gates else []
+        except (OperationalError, InterfaceError) as error:
+            log.warning("PostgreSQL does not say how fast messages may leave (%s).", type(error).__name__)
+            yield from map(Held, messages)
+            return
         yield from held
         waiting = {each.message.id for each in held}
         found = list(self._way.send_all([each for each in messages if each.id not in waiting]))
@@ -215,16 +223,25 @@ class Paced:
                 closing[key] = max(closing.get(key, timedelta()), timedelta(seconds=each.wait))
             elif each.event.kind in TAKEN:
                 good.add(key)
+        refusing = {key for key in good - closing.keys() if key in self._seen and self._seen[key].refusals}
+        try:
+            self._write(closing, refusing)
+        except (OperationalError, InterfaceError) as error:
+            # The next slice finds it out anew; what became of this one goes before.
+            log.warning("PostgreSQL does not take who wants to be left alone (%s).", type(error).__name__)
+        for key in closing.keys() | refusing:
+            self._seen.pop(key, None)
+        return bool(closing)
+
+    def _write(self, closing: Mapping[str, timedelta], refusing: Set[str]) -> None:
+        if not closing and not refusing:
+            return
         with connection.cursor() as cursor:
             if closing:
                 of: Any = [self.slug, FIRST_PAUSE, *columns(sorted(closing.items())), FIRST_PAUSE, LONGEST_PAUSE]
                 cursor.execute(CLOSE, of)
-            refusing = {key for key in good - closing.keys() if key in self._seen and self._seen[key].refusals}
             if refusing:
                 cursor.execute(REOPEN, [self.slug, array(refusing)])
-        for key in closing.keys() | refusing:
-            self._seen.pop(key, None)
-        return bool(closing)
 
     @staticmethod
     def _put_off(found: Outcome | Held, by_id: dict[int, Ready]) -> Outcome | Held:

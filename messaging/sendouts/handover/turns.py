@@ -1,18 +1,21 @@
 """Who goes on with a send-out: a few workers at once, each for a turn, which ends by asking for the next one."""
 
 import logging
+from functools import partial
 from typing import Final
 
 from django.core.cache import cache
 
 from messaging.sendouts.handover import work
+from messaging.sendouts.handover.heart import beating
 
 log = logging.getLogger(__name__)
 
 # So many turns of one send-out at once. Reports wait for a worker that is free, so a turn is short (work.TURN_SECONDS).
 PLACES: Final = 2
-# Whoever has not asked for the next turn after so many seconds has died, or waits behind very many others.
-KEPT_SECONDS: Final = 60
+# Whoever has not asked for the next turn, nor told that it lives, after so many seconds has died, or waits behind very
+# many others.
+KEPT_SECONDS: Final = 30
 
 
 def nudge_all() -> None:
@@ -33,15 +36,20 @@ def nudge(send_out_id: int) -> None:
 
 def take(send_out_id: int, place: int, seconds: float = work.TURN_SECONDS) -> None:
     """One turn of about so long. While there is more to hand over, the next one is asked for."""
-    is_more = work.hand_over(send_out_id, seconds)
+    with beating(partial(_keep, send_out_id, place)):
+        is_more = work.hand_over(send_out_id, seconds)
     try:
         if is_more:
-            cache.set(_key(send_out_id, place), 1, timeout=KEPT_SECONDS)
+            _keep(send_out_id, place)
             _ask(send_out_id, place)
         else:
             cache.delete(_key(send_out_id, place))
     except Exception as error:  # noqa: BLE001 -- as above
         log.warning("The broker cannot be reached (%s).", type(error).__name__)
+
+
+def _keep(send_out_id: int, place: int) -> None:
+    cache.set(_key(send_out_id, place), 1, timeout=KEPT_SECONDS)
 
 
 def _ask(send_out_id: int, place: int) -> None:

@@ -9,8 +9,9 @@ from typing import Final
 from messaging.sendouts.handover.dialogue import Dialogue, Lost, Outgoing, Reply
 from messaging.sendouts.handover.opening import Opened
 
-# How long a server may take over an answer, seconds. RFC 5321 4.5.3.2 wants minutes for all of them; but a worker that
-# is silent for ten minutes counts as dead. The verdict about a mail is waited for longest: without it, it is in doubt.
+# How long a server may take over an answer, seconds. RFC 5321 4.5.3.2 wants minutes for all of them; but a slice waits
+# for its last answer, and Pause for the slice. The verdict about a mail is waited for longest: without it, the mail is
+# in doubt.
 ANSWER_SECONDS: Final = 40
 VERDICT_SECONDS: Final = 120
 WAITING: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)

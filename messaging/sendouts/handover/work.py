@@ -9,21 +9,26 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from contacts.sql import array, columns, numbers
+from messaging import installation
 from messaging.apply import OURSELVES, Said, apply
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.models import Batch, Content, SendOut
 from messaging.sendouts.contents import Person
 from messaging.sendouts.handover import chosen, holding, sql
 from messaging.sendouts.handover.answers import next_attempt
+from messaging.sendouts.handover.heart import SILENT_AFTER, beating
+from messaging.sendouts.handover.patience import insist
 from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way, repeat_id
 from messaging.sendouts.models import State
 from messaging.sql import LOCK_MESSAGES
@@ -31,8 +36,6 @@ from messaging.statuses import GIVES_UP_AFTER, Caveat, Event, Kind, hex_key_of, 
 
 log = logging.getLogger(__name__)
 
-# A worker that has not been heard of for so long is dead; sending a slice takes less.
-SILENT_AFTER: Final = timedelta(minutes=10)
 # A task hands over for so long, then makes room for others: reports must not wait for a large send-out.
 TURN_SECONDS: Final = 2.0
 # So many that are due are tried in one task, and then the next one goes on.
@@ -105,9 +108,15 @@ def hand_over_by(
     def is_over() -> bool:
         return time.monotonic() >= until or not goes_on()
 
-    while _hand_over_batch(send_out_id, way, is_over):
+    mark = installation.advance()
+    if mark is None:
+        return False
+    turn = {"turn": uuid4(), "mark": mark, "silent": SILENT_AFTER}
+    while _hand_over_batch(send_out_id, way, turn, is_over):
         if is_over():
+            installation.advance()
             return True
+    installation.advance()
     return False
 
 
@@ -129,25 +138,32 @@ def try_again(limit: int = AT_ONCE) -> int:
 
 def try_again_by(way: Way, limit: int = AT_ONCE, goes_on: Callable[[], bool] = lambda: True) -> int:
     """The same by a way that is open already, while `goes_on`."""
+    mark = installation.advance()
+    if mark is None:
+        return 0
     _execute(sql.FORGET, [])
     done = 0
     while done < limit:
-        marked = _mark_again(way)
+        marked = _mark_again(way, mark)
         if not marked:
             break
         doubtful = _without_outcome(marked)
         _leave_in_doubt(doubtful, Kind.TAKEN)
         if sure := sorted(marked.keys() - doubtful):
-            _send(sure, way)
+            of: Any = {"ids": numbers(sure), "silent": SILENT_AFTER}
+            attempts = {pk: marked[pk][0] + 1 for pk in sure}
+            _send(attempts, way, partial(_execute, sql.BEAT_AGAIN, of), timezone.now())
         done += len(marked)
         if not goes_on():
             break
     return done
 
 
-def _mark_again(way: Way) -> dict[int, tuple[int, str]]:
+def _mark_again(way: Way, mark: int) -> dict[int, tuple[int, str]]:
     """Messages to try now, each with the number of its attempt before, and the slug of the way that one went."""
-    of: Any = {"provider": way.slug, "channel": way.channel, "limit": way.slice, "silent": SILENT_AFTER}
+    of: Any = {
+        "provider": way.slug, "channel": way.channel, "limit": way.slice, "silent": SILENT_AFTER, "mark": mark
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql.MARK_AGAIN, of)
         return {pk: (attempt, slug) for pk, attempt, slug in cursor.fetchall()}
@@ -167,31 +183,72 @@ def _without_outcome(marked: Mapping[int, tuple[int, str]]) -> set[int]:
         return {pk for pk, _key in told} - {pk for (pk,) in cursor.fetchall()}
 
 
-def _hand_over_batch(send_out_id: int, way: Way, is_over: Callable[[], bool]) -> bool:
+def _hand_over_batch(send_out_id: int, way: Way, turn: Mapping[str, Any], is_over: Callable[[], bool]) -> bool:
     """Whether there was one. It is handed over to its end, or let go once `is_over`."""
-    silent: Any = SILENT_AFTER
     with connection.cursor() as cursor:
-        cursor.execute(sql.CLAIM_BATCH, [send_out_id, silent])
+        cursor.execute(sql.CLAIM_BATCH, {**turn, "send_out": send_out_id})
         claimed = cursor.fetchone()
     if claimed is None:
         return False
     batch_id, first, last = claimed
     _settle_doubtful(send_out_id, first, last)
-    of = {"send_out": send_out_id, "first": first, "last": last, "provider": way.slug}
-    while _execute(sql.HOLD_BATCH, [batch_id]):
-        marked = _ids(sql.MARK, of | {"limit": way.slice})
-        if not marked:
-            _execute(sql.END_BATCH, [batch_id])
-            return True
-        _send(marked, way)
-        if is_over():
-            _execute(sql.RELEASE_BATCH, [batch_id])
-            return True
-    _execute(sql.RELEASE_BATCH, [batch_id])
-    return False
+    batch = {**turn, "batch": batch_id}
+    of = {**turn, "send_out": send_out_id, "first": first, "last": last, "provider": way.slug}
+    try:
+        while _execute(sql.HOLD_BATCH, batch):
+            marked = _mark(of | {"limit": way.slice}, batch)
+            if not marked:
+                _execute(sql.END_BATCH, batch)
+                return True
+            _send(dict.fromkeys(marked, 1), way, partial(_execute, sql.BEAT_BATCH, batch))
+            if is_over():
+                break
+        else:
+            return False
+    finally:
+        # Once it is there again; nothing of it is in hand.
+        insist(lambda: _execute(sql.RELEASE_BATCH, batch))
+    return True
 
 
-def _send(marked: Sequence[int], way: Way) -> None:
+def _mark(of: Mapping[str, Any], batch: Mapping[str, Any]) -> list[int]:
+    """Messages to hand over now. Where the line breaks meanwhile, none of them is, and none stays marked."""
+    try:
+        return _ids(sql.MARK, of)
+    except (OperationalError, InterfaceError):
+        insist(lambda: _execute(sql.UNMARK, batch))
+        raise
+
+
+def _send(
+    attempts: Mapping[int, int], way: Way, tell: Callable[[], object], unsent_until: datetime | None = None
+) -> None:
+    """Hand over messages that were marked, each with the number of this attempt, and record what became of each.
+
+    Meanwhile `tell` says from time to time that we live. Where PostgreSQL goes away before anything has left, they wait
+    until `unsent_until`.
+    """
+    with beating(tell):
+        try:
+            loaded, outcomes, ready = _prepared(sorted(attempts), way)
+        except (OperationalError, InterfaceError):
+            rows = [(pk, attempt, unsent_until) for pk, attempt in attempts.items()]
+            insist(lambda: _execute(sql.TAKE_BACK, columns(rows)))
+            raise
+        held = list[Held]()
+        for found in way.send_all(ready):
+            if isinstance(found, Held):
+                held.append(found)
+            else:
+                outcomes.append(found)
+        outcomes += holding.refused_singles(held, way)
+    # What has left is told, however long it takes: else it would be in doubt for ever.
+    insist(lambda: _record(outcomes, loaded, way))
+    insist(lambda: holding.take_back(held))
+
+
+def _prepared(marked: Sequence[int], way: Way) -> tuple[dict[int, Loaded], list[Outcome], list[Ready]]:
+    """What is known of them, and which may leave; of those that may not, what is said of them."""
     with connection.cursor() as cursor:
         cursor.execute(sql.LOAD, [numbers(marked)])
         loaded = [Loaded(*row) for row in cursor.fetchall()]
@@ -204,15 +261,7 @@ def _send(marked: Sequence[int], way: Way) -> None:
         else:
             ready.append(_ready(each, send_outs[each.send_out_id]))
     _set_parts(ready, way)
-    held = list[Held]()
-    for found in way.send_all(ready):
-        if isinstance(found, Held):
-            held.append(found)
-        else:
-            outcomes.append(found)
-    outcomes += holding.refused_singles(held, way)
-    _record(outcomes, {each.id: each for each in loaded}, way)
-    holding.take_back(held)
+    return {each.id: each for each in loaded}, outcomes, ready
 
 
 def _set_parts(ready: Sequence[Ready], way: Way) -> None:
@@ -324,7 +373,7 @@ def _ids(statement: str, parameters: Any) -> list[int]:
         return sorted(pk for (pk,) in cursor.fetchall())
 
 
-def _execute(statement: str, parameters: Sequence[Any]) -> int:
+def _execute(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> int:
     """How many rows it was about."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

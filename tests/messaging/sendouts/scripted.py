@@ -143,7 +143,9 @@ class Scripted:
     def ended(self) -> list[str]:
         return [recipient for talk in self.talks for recipient in talk.ended]
 
-    def serve(self, sock: socket.socket, *, is_pipelining: bool, delay: float, greeting: bytes) -> None:
+    def serve(
+        self, sock: socket.socket, *, is_pipelining: bool, delay: float, greeting: bytes, gate: threading.Event
+    ) -> None:
         talk = Talk(is_pipelining)
         with self._lock:
             self.talks.append(talk)
@@ -154,6 +156,7 @@ class Scripted:
             while not talk.is_closed and greeting.startswith(b"220") and (data := sock.recv(65536)):
                 said = talk.hear(data)
                 time.sleep(delay)
+                gate.wait()
                 sock.sendall(said)
         with self._lock:
             self._open -= 1
@@ -161,11 +164,19 @@ class Scripted:
 
 @contextmanager
 def scripted(
-    *, is_pipelining: bool = True, delay: float = 0.0, greeting: bytes = b"220 here\r\n"
+    *,
+    is_pipelining: bool = True,
+    delay: float = 0.0,
+    greeting: bytes = b"220 here\r\n",
+    gate: threading.Event | None = None,
 ) -> Iterator[Scripted]:
+    """`gate`: nothing is answered before it is set."""
+    if gate is None:
+        gate = threading.Event()
+        gate.set()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         found = Scripted(listening.getsockname()[1])
-        options = {"is_pipelining": is_pipelining, "delay": delay, "greeting": greeting}
+        options = {"is_pipelining": is_pipelining, "delay": delay, "greeting": greeting, "gate": gate}
 
         def listen() -> None:
             with suppress(OSError):

@@ -1,7 +1,7 @@
 """Handing over to a real mail server: what each answer comes to, what is tried again, and that nothing goes twice."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -18,6 +18,7 @@ from messaging.models import Batch, DeliveryEvent, Message, SendOut
 from messaging.sendouts import lifecycle
 from messaging.sendouts.handover import by_smtp, work
 from messaging.sendouts.handover.answers import SCHEDULE, Answer, event_of, next_attempt
+from messaging.sendouts.handover.heart import SILENT_AFTER
 from messaging.sendouts.handover.routes import Direct, Relay
 from messaging.sendouts.handover.smtp import NoServerError, Outgoing, Post
 from messaging.sendouts.handover.ways import Way
@@ -276,7 +277,7 @@ def test_a_worker_that_dies_in_between_leaves_it_unknown_and_nothing_goes_twice(
         with pytest.raises(KeyboardInterrupt):
             work.hand_over(send_out.pk)
     assert not work.hand_over(send_out.pk)  # the batch is somebody's, who may be alive
-    Batch.objects.update(claimed_at=timezone.now() - work.SILENT_AFTER - timedelta(seconds=1))
+    Batch.objects.update(claimed_at=timezone.now() - SILENT_AFTER - timedelta(seconds=1))
     messages = handed_over(send_out)
 
     recipients = [each.rcpt_tos[0] for each in taker.taken]
@@ -318,8 +319,8 @@ def test_pausing_ends_it_within_a_slice_and_resuming_goes_on(taker: Receiver, mo
     somebody = log_in("Marketers").session["_auth_user_id"]
     send = work._send
 
-    def pausing(marked: list[int], way: Way) -> None:
-        send(marked, way)
+    def pausing(marked: dict[int, int], way: Way, tell: Callable[[], object]) -> None:
+        send(marked, way, tell)
         lifecycle.pause(send_out.pk, int(somebody))
 
     with monkeypatch.context() as patched:

@@ -15,7 +15,7 @@ from contacts.models import Channel
 from messaging import reports
 from messaging.models import Batch, DeliveryEvent, Message, Part, Report, SendOut
 from messaging.sendouts import making
-from messaging.sendouts.handover import work
+from messaging.sendouts.handover.heart import SILENT_AFTER
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import keeping
 from messaging.smpp.connections import connections_of
@@ -75,7 +75,7 @@ def kill_in_doubt(real_smsc: Process, run: Run, *submits: int) -> None:
     for number in submits:
         wait_for(partial(are_at, real_smsc, number))
         client.end(signal.SIGKILL)
-        Batch.objects.update(claimed_at=timezone.now() - work.SILENT_AFTER - timedelta(seconds=1))
+        Batch.objects.update(claimed_at=timezone.now() - SILENT_AFTER - timedelta(seconds=1))
         client = run()
     wait_for(lambda: not Message.objects.filter(status="waiting").exists())
 

@@ -19,7 +19,7 @@ from contacts.models import Block, Channel, Contact
 from messaging import reports, staying
 from messaging.models import Batch, Message, Part, SendOut
 from messaging.sendouts import lifecycle
-from messaging.sendouts.handover import work
+from messaging.sendouts.handover.heart import SILENT_AFTER
 from messaging.sendouts.handover.sms_routes import sms_route_of
 from messaging.smpp import keeper, sender, window
 from messaging.smpp.connections import connections_of
@@ -265,7 +265,7 @@ def test_killed_between_submit_and_commit_nobody_gets_it_twice_and_the_card_says
     assert {each.status for each in messages(send_out).values()} == {"waiting"}
     assert {each.attempts for each in messages(send_out).values()} == {1}
 
-    Batch.objects.update(claimed_at=timezone.now() - work.SILENT_AFTER - timedelta(seconds=1))
+    Batch.objects.update(claimed_at=timezone.now() - SILENT_AFTER - timedelta(seconds=1))
     again = Process(tmp_path / "again.log", "manage.py", "smpp", **environment)
     wait_for(lambda: {each.status for each in messages(send_out).values()} == {"unknown"})
     assert again.end() == 0

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
@@ -110,8 +110,8 @@ def test_a_slow_server_does_not_cost_a_living_worker_its_batch(
     assert len(server.ended) == 3
 
 
-def long_ago() -> object:
-    return timezone.now().replace(year=2020, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+def long_ago() -> datetime:
+    return datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def _hand_over(send_out_id: int) -> None:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contacts.addresses import normalise_email, normalise_mobile
+from contacts.addresses import display_mobile, normalise_email, normalise_mobile
 from contacts.models import Contact
 
 if TYPE_CHECKING:
@@ -39,10 +39,13 @@ class ContactForm(_ModelForm):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.show_hidden_initial = bool(self.instance.pk) and name != "why"
+        # As it was understood, not as it was typed: that meant the country of then.
+        if self.instance.mobile_digits:
+            self.initial["mobile"] = display_mobile(self.instance.mobile_digits)
 
     def clean_email(self) -> str:
         typed: str = self.cleaned_data["email"]
-        if typed:
+        if typed and "email" in self.changed_data:
             normalise_email(typed)
         return typed
 
@@ -56,6 +59,8 @@ class ContactForm(_ModelForm):
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if self.instance.pk:
             self._keep_what_was_left_alone(cleaned)
+        if "mobile" not in self.changed_data:
+            return cleaned
         try:
             self._check_mobile(cleaned.get("mobile", ""), cleaned.get("country", ""))
         except ValidationError as error:

@@ -15,22 +15,36 @@ _CONSENTS: Final = {"accepts_email": Channel.EMAIL, "accepts_sms": Channel.SMS}
 def save_contact(contact: Contact, *, actor_id: int | None, why: str = "") -> None:
     """Normalise the addresses, save, and write what changed, by whom and why.
 
-    Raises ValidationError where an address is none. The row is locked meanwhile, so the history tells what really
-    was there before.
+    An address that was left alone stays the one it is, whatever else was edited: `0701234567` is read as of the
+    country that the contact had when it was typed. Raises ValidationError where an address is none. The row is locked
+    meanwhile, so the history tells what really was there before.
     """
-    email = normalise_email(contact.email) if contact.email else ""
-    mobile = normalise_mobile(contact.mobile, contact.country) if contact.mobile else ""
     with transaction.atomic():
         before = Contact.objects.select_for_update(no_key=True).filter(pk=contact.pk).first() if contact.pk else None
-        contact.email_address = address_of(Channel.EMAIL, email) if email else None
-        contact.mobile_address = address_of(Channel.SMS, mobile) if mobile else None
-        contact.mobile_digits = mobile
+        _settle_email(contact, before)
+        _settle_mobile(contact, before)
         contact.changed_at = now = timezone.now()
         for field, channel in _CONSENTS.items():
             if before is None or getattr(before, field) != getattr(contact, field):
                 setattr(contact, f"{channel.value}_consent_at", now)
         contact.save()
         Change.objects.bulk_create(_changes(before, contact, actor_id, why))
+
+
+def _settle_email(contact: Contact, before: Contact | None) -> None:
+    if before is not None and before.email == contact.email and before.email_address_id:
+        contact.email_address_id = before.email_address_id
+    else:
+        email = normalise_email(contact.email) if contact.email else ""
+        contact.email_address = address_of(Channel.EMAIL, email) if email else None
+
+
+def _settle_mobile(contact: Contact, before: Contact | None) -> None:
+    if before is not None and before.mobile == contact.mobile and before.mobile_address_id:
+        contact.mobile_digits, contact.mobile_address_id = before.mobile_digits, before.mobile_address_id
+    else:
+        contact.mobile_digits = normalise_mobile(contact.mobile, contact.country) if contact.mobile else ""
+        contact.mobile_address = address_of(Channel.SMS, contact.mobile_digits) if contact.mobile_digits else None
 
 
 def _changes(before: Contact | None, after: Contact, actor_id: int | None, why: str) -> list[Change]:

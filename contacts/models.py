@@ -114,7 +114,7 @@ class Contact(models.Model):
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip() or self.email or self.mobile or str(_("No name"))
+        return f"{self.first_name} {self.last_name}".strip() or self.email or self.mobile_digits or str(_("No name"))
 
 
 class Labelled(models.Model):

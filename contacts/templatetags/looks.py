@@ -113,6 +113,11 @@ def shown(address: Address) -> str:
     return display_mobile(address.value) if address.channel == Channel.SMS else address.value
 
 
+@register.filter
+def number(e164: str) -> str:
+    return display_mobile(e164)
+
+
 @register.simple_tag
 def life_words(block: Block) -> str:
     """What shows that a blocked address is alive, such as "Opened a message on 3 Nov, after the block: …"."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 
-from contacts.addresses import normalise_mobile
+from contacts.addresses import known_mobile
 from messaging.providers.base import Reading
 from messaging.statuses import Event, Kind
 
@@ -129,7 +129,7 @@ def e164_of(number: str) -> str:
     if not (digits.isascii() and digits.isdigit()):
         return ""
     try:
-        return normalise_mobile(number if number.startswith("0") else f"+{digits}")
+        return known_mobile(number if number.startswith("0") else f"+{digits}")
     except ValidationError:
         return ""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import starmap
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -17,7 +17,7 @@ from contacts.blocks import Ground, Sign, Wish, causes_of, lock, reword, settle,
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import go_by_indexes, prepared
-from messaging import outages, soft_runs, sql
+from messaging import outages, soft_runs, speakers, sql
 from messaging.correlation import named
 from messaging.facts import DECISIVE, FAILURES, SIGNS, WAITED_FOR, Facts
 from messaging.soft_runs import News
@@ -26,11 +26,13 @@ from messaging.statuses import (
     EPOCH,
     MEANING,
     SEVERITY_BITS,
-    TIME_BITS,
+    UNPROVEN,
     WHOLE_KEY,
     WHOLE_RANK,
+    Caveat,
     Event,
     Kind,
+    is_guess,
     key_prefix,
     rank_of,
     status_of,
@@ -66,6 +68,19 @@ class Fresh(NamedTuple):
     key: str
     target: Target
     cause: str | None
+
+
+class Recorded(NamedTuple):
+    """A recorded event. (What sql.REVISE_EVENTS returns, in order.)"""
+
+    caveat: str
+    key: UUID
+    message_id: int
+    kind: str
+    occurred_at: datetime
+    reason: str
+    code: str
+    diagnostic: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +146,23 @@ def revise(revised: Sequence[Revised]) -> None:
         cursor.execute(
             sql.REVISE_EVENTS, columns((each.message_id, each.key, each.kind, each.reason) for each in revised)
         )
-        told = {(row[1], row[0]): row for row in cursor.fetchall()}
-        cursor.execute(sql.REFOLD, [TIME_BITS, SEVERITY_BITS, *columns(_weights()), array(messages)])
+        told = {(row.message_id, row.key): row for row in starmap(Recorded, cursor.fetchall())}
+        cursor.execute(sql.REFOLD, [SEVERITY_BITS, *columns(_places()), array(messages)])
     known = [each for each in revised if (each.message_id, each.key) in told]
     _follow_revision(known, told, _targets_by_id(messages))
 
 
-def _weights() -> list[tuple[object, ...]]:
-    return [(kind, meaning.tier, meaning.severity, meaning.email) for kind, meaning in MEANING.items()]
+def _places() -> list[tuple[object, ...]]:
+    """What an event of an email weighs by kind and caveat, and what it shows as."""
+    return [
+        (kind, caveat, rank_of(kind, EPOCH, is_guess=is_guess(Channel.EMAIL, kind, caveat)), meaning.email)
+        for kind, meaning in MEANING.items()
+        for caveat in ("", *Caveat)
+    ]
 
 
 def _follow_revision(
-    revised: Sequence[Revised], told: Mapping[tuple[int, UUID], tuple[Any, ...]], targets: Mapping[int, Target]
+    revised: Sequence[Revised], told: Mapping[tuple[int, UUID], "Recorded"], targets: Mapping[int, Target]
 ) -> None:
     addresses = {target.address_id for target in targets.values()}
     if not addresses:
@@ -150,10 +170,15 @@ def _follow_revision(
     lock(addresses)
     soft = [each.key for each in revised if each.kind != Kind.HARD_BOUNCE]
     hard = [each for each in revised if each.kind == Kind.HARD_BOUNCE]
+    now_hard = [told[each.message_id, each.key] for each in hard]
     if soft:
         withdraw(soft, addresses, outages.hard_bounces(addresses, targets.keys()))
     rule = outages.thresholds()
-    grounds = [_revised_ground(told[each.message_id, each.key], targets[each.message_id].address_id) for each in hard]
+    grounds = [
+        _revised_ground(each, targets[each.message_id].address_id) for each in now_hard if each.caveat not in UNPROVEN
+    ]
+    named = [targets[each.message_id] for each in now_hard if each.caveat == Caveat.NAMED]
+    grounds += _agreed(named, grounds)
     if grounds:
         reword({each.key: each.reason for each in hard}, addresses)
         grounds = list(outages.with_signs_of_life(grounds, rule))
@@ -163,9 +188,11 @@ def _follow_revision(
     outages.look_at(grounds, rule)
 
 
-def _revised_ground(row: tuple[Any, ...], address_id: int) -> Ground:
-    key, message_id, _kind, at, reason, code, diagnostic = row
-    return Ground(address_id, at, key, message_id, Cause.ONE_HARD_BOUNCE, reason, code, diagnostic)
+def _revised_ground(said: "Recorded", address_id: int) -> Ground:
+    return Ground(
+        address_id, said.occurred_at, said.key, said.message_id, Cause.ONE_HARD_BOUNCE, said.reason, said.code,
+        said.diagnostic,
+    )  # fmt: skip
 
 
 def _targets_by_id(ids: Set[int | None]) -> dict[int, Target]:
@@ -199,7 +226,8 @@ def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
 def _follow_up(fresh: Sequence[Fresh]) -> None:
     """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go."""
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
-    wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS]
+    proven = [each for each in hard if each.event.caveat not in UNPROVEN]
+    wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS and _is_of_who_asks(each)]
     blocked = {each.target.address_id: each.cause for each in fresh if each.cause is not None}
     asked = soft_runs.asked([_news(each.target, blocked) for each in fresh if _is_for_soft_rule(each, blocked)])
     addresses = {each.target.address_id for each in hard}
@@ -207,15 +235,61 @@ def _follow_up(fresh: Sequence[Fresh]) -> None:
     signs = [
         _sign(each)
         for each in fresh
-        if each.event.kind in SIGNS and (each.target.address_id in blocked or each.target.address_id in addresses)
+        if each.event.kind in SIGNS
+        and _is_of_who_asks(each)
+        and (each.target.address_id in blocked or each.target.address_id in addresses)
     ]
     if not (hard or wishes or asked or signs):
         return
     addresses.update((wish.address_id for wish in wishes), (sign.address_id for sign in signs))
     lock(addresses.union(*(each.addresses for each in asked)), {wish.address_id for wish in wishes})
     rule = outages.thresholds() if hard else outages.DEFAULTS
-    grounds = outages.with_signs_of_life([_ground(each) for each in hard], rule) if hard else []
+    grounds = [_ground(each) for each in proven]
+    if len(proven) < len(hard):
+        named = [each for each in hard if each.event.caveat in UNPROVEN]
+        grounds += _agreed([each.target for each in named], grounds)
+        speakers.ask([_claim(each) for each in named if each.event.peer])
+    if grounds:
+        grounds = list(outages.with_signs_of_life(grounds, rule))
     settle(grounds, wishes, soft_runs.verdicts(asked), signs)
+    if grounds:
+        outages.look_at(grounds, rule)
+
+
+def _agreed(named: Sequence[Target], known: Sequence[Ground]) -> list[Ground]:
+    """The further hard bounces of these addresses that count, now that mails name these messages as bounced: one such
+    mail blocks nothing until a report about another message agrees. The addresses must be locked."""
+    if not named:
+        return []
+    keys = {ground.event_key for ground in known}
+    found = outages.hard_bounces({each.address_id for each in named}, {each.id for each in named})
+    return [ground for ground in found if ground.event_key not in keys]
+
+
+def _is_of_who_asks(each: Fresh) -> bool:
+    """Whether a wish is proven: by our token, or as it came from the number itself, whichever SMS it answers."""
+    return each.event.caveat not in UNPROVEN or each.target.channel == Channel.SMS
+
+
+def _claim(each: Fresh) -> speakers.Claim:
+    return speakers.Claim(each.target.id, each.key, each.event.peer)
+
+
+def believe(message_id: int, key: UUID) -> None:
+    """Take a hard bounce that only named its message for proven, and let everything follow: who said it may speak for
+    the address. Call it in a transaction, and once in it."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.LOCK_MESSAGES, [array([message_id])])
+        cursor.execute(sql.BELIEVE, [message_id, key])
+        rows = list(starmap(Recorded, cursor.fetchall()))
+    targets = _targets_by_id({row.message_id for row in rows})
+    if not rows:
+        return
+    lock({target.address_id for target in targets.values()})
+    rule = outages.thresholds()
+    grounds = [_revised_ground(row, targets[row.message_id].address_id) for row in rows]
+    grounds = list(outages.with_signs_of_life(grounds, rule))
+    settle(grounds, [])
     outages.look_at(grounds, rule)
 
 

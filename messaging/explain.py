@@ -70,10 +70,20 @@ class Told(Protocol):
     def parts_arrived(self) -> int: ...
     @property
     def is_probably_automatic(self) -> bool: ...
+    @property
+    def is_guessed(self) -> bool: ...
 
 
 def says(message: Message) -> str:
     """What became of it, in one or two sentences."""
+    return f"{guess()} {_says(message)}" if message.is_guessed else _says(message)
+
+
+def guess() -> str:
+    return _("A guess, since nothing proves that it is about this message; it blocks nobody.")
+
+
+def _says(message: Message) -> str:
     status, address = Status(message.status), display_address(message)
     if status == Status.DEFERRED:
         on_hold = _("The receiving side has put the message on hold.")
@@ -191,7 +201,8 @@ def status_label(message: Told) -> str:
     """The status as the card names it."""
     if message.status == Status.CONTROL_GROUP:
         return _("Included in a control group")
-    return str(Status(message.status).label)
+    label = str(Status(message.status).label)
+    return _("%(status)s (a guess)") % {"status": label} if message.is_guessed else label
 
 
 def dialog_name(status: str) -> str:

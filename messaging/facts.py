@@ -13,10 +13,14 @@ from messaging.statuses import (
     GIVES_UP_AFTER,
     MEANING,
     READS,
+    SHOWN_BY_NAME,
+    UNPROVEN,
+    Caveat,
     Event,
     Kind,
     Status,
     hex_key,
+    is_guess,
     key_prefix,
     rank_of,
     status_of,
@@ -43,6 +47,12 @@ DECISIVE: Final = frozenset(
 WEIGHTY: Final = CONSENTS | FAILURES | {Kind.HARD_BOUNCE}
 LIGHT: Final = (DECISIVE | SIGNS.keys()) - WEIGHTY
 WEIGHTS: Final = {kind: 2 if kind in WEIGHTY else 1 if kind in LIGHT else 0 for kind in Kind}
+# Nothing follows from a guess, but what somebody wants who answers an SMS; from what only names its message, what it
+# shows and other reports agree to (apply.py).
+WEIGHTS_OF_UNPROVEN: Final = {
+    Caveat.GUESSED: {kind: WEIGHTS[kind] for kind in CONSENTS},
+    Caveat.NAMED: {kind: WEIGHTS[kind] for kind in SHOWN_BY_NAME},
+}
 
 # What an event shares with others: the first columns of `shape` in sql.RECORD_EVENTS, in order.
 _shape_of: Final = attrgetter(
@@ -100,12 +110,18 @@ class Facts:
 @lru_cache(maxsize=1_000)
 def _row(shape: tuple[Any, ...]) -> tuple[object, ...]:
     """The shape, and what an event of it would make of a message of each channel if none were greater."""
-    _provider, kind, _reason, reply_code, status_code, provider_code, *_rest = shape
+    _provider, kind, _reason, reply_code, status_code, provider_code, _said_by, _is_automatic, caveat = shape
     email, sms = (status_of(kind, channel) for channel in (Channel.EMAIL, Channel.SMS))
     code = " ".join(filter(None, (reply_code, status_code, provider_code)))
     return (
-        *shape, code, rank_of(kind, EPOCH) if kind in MEANING else None, email, sms, kind in READS,
-        GIVES_UP_AFTER[Channel.EMAIL] if email == WAITED_FOR[Channel.EMAIL] else None,
+        *shape, code, _place(Channel.EMAIL, kind, caveat), _place(Channel.SMS, kind, caveat), email, sms,
+        kind in READS and caveat not in UNPROVEN,
+        GIVES_UP_AFTER[Channel.EMAIL]
+        if email == WAITED_FOR[Channel.EMAIL] and not is_guess(Channel.EMAIL, kind, caveat) else None,
         GIVES_UP_AFTER[Channel.SMS] if sms == WAITED_FOR[Channel.SMS] else None,
-        WEIGHTS[kind],
+        WEIGHTS_OF_UNPROVEN.get(caveat, WEIGHTS).get(kind, 0),
     )  # fmt: skip
+
+
+def _place(channel: Channel, kind: Kind, caveat: str) -> int | None:
+    return rank_of(kind, EPOCH, is_guess=is_guess(channel, kind, caveat)) if kind in MEANING else None

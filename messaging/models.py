@@ -31,7 +31,7 @@ from messaging.sendouts.models import (
 )
 from messaging.sendouts.outcome.models import Heard, Outcome, ReadUpTo, Stretch
 from messaging.sendouts.tags import plainly
-from messaging.statuses import OPEN_STATUSES, Caveat, Kind, Status
+from messaging.statuses import GUESSES, OPEN_STATUSES, Caveat, Kind, Status
 
 __all__ = [
     "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "Installation", "LeftOut", "ListedAddress",
@@ -131,6 +131,11 @@ class Message(models.Model):
     def is_probably_automatic(self) -> bool:
         """Opened, but by nobody that we know to be a person."""
         return self.status == Status.OPENED and not self.is_opened_by_person
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether nothing proves that what it shows is about it."""
+        return self.rank in GUESSES
 
 
 class Part(models.Model):

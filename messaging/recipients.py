@@ -3,9 +3,11 @@ was passed on to somebody else.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
+from unicodedata import normalize
 
 from django.conf import settings
 from django.db import connection
@@ -93,10 +95,26 @@ def as_of(event: Event, address: str) -> Event:
 
 
 def is_same_mailbox(one: str, other: str) -> bool:
-    """Whether a server may have written `other` as `one`: the domain within an organisation often is another one,
-    what stands before the @ hardly ever."""
-    return _mailbox(one) == _mailbox(other)
+    """Whether a server may have written `other` as `one`: with a tag or without, and with the name of a host within the
+    domain. Any other domain is somebody else's, whatever stands before the @."""
+    (local, domain), (other_local, other_domain) = _mailbox(one), _mailbox(other)
+    return local == other_local and (
+        domain == other_domain or domain.endswith(f".{other_domain}") or other_domain.endswith(f".{domain}")
+    )
 
 
-def _mailbox(address: str) -> str:
-    return address.rpartition("@")[0].partition("+")[0].casefold()
+def _mailbox(address: str) -> tuple[str, str]:
+    local, _, domain = address.rpartition("@")
+    return normalize("NFC", local).partition("+")[0].casefold(), domain_in_ascii(domain)
+
+
+def domain_in_ascii(domain: str) -> str:
+    """Lower case, with A-labels (RFC 5890) where there are others: however a server writes it, it is the same."""
+    plain = domain.rstrip(".").lower()
+    if plain.isascii():
+        return plain
+    import idna  # noqa: PLC0415 -- its tables are large, and hardly ever needed
+
+    with suppress(idna.IDNAError):
+        return idna.encode(plain, uts46=True).decode("ascii")
+    return plain

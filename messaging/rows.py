@@ -15,7 +15,7 @@ from contacts.models import Channel, Contact
 from contacts.templatetags.looks import Clock, icon, in_dialog, moment
 from messaging import explain
 from messaging.models import Message, title_of
-from messaging.statuses import LOOKS, OPEN_STATUSES, Status
+from messaging.statuses import GUESSES, LOOKS, OPEN_STATUSES, Status
 from messaging.templatetags.message_words import status_pill
 
 NONE: Final = SafeString("")
@@ -65,7 +65,7 @@ def messages_of(contact: Contact) -> "QuerySet[Message]":
 
 def is_live(message: Listed, now: datetime | None = None) -> bool:
     """Whether the row is to look for news by itself."""
-    if message.status not in OPEN_STATUSES:
+    if message.status not in OPEN_STATUSES and message.rank not in GUESSES:
         return False
     return (message.sent_at or message.created_at) > (now or timezone.now()) - LIVE_FOR
 
@@ -112,13 +112,14 @@ class State(NamedTuple):
     parts: int
     parts_arrived: int
     is_probably_automatic: bool
+    is_guessed: bool
 
     @classmethod
     def of(cls, message: Listed) -> Self:
         return cls(
             message.channel, message.status, message.reason, message.code,
             message.due_at if message.status == Status.DEFERRED else None, message.parts, message.parts_arrived,
-            message.status == Status.OPENED and not message.is_opened_by_person,
+            message.status == Status.OPENED and not message.is_opened_by_person, message.rank in GUESSES,
         )  # fmt: skip
 
 

@@ -2,6 +2,11 @@
 
 from typing import Final
 
+from messaging.statuses import GUESSES
+
+# Whether what a message shows is more than a guess.
+IS_PROVEN: Final = f"NOT m.rank BETWEEN {GUESSES.start} AND {GUESSES.stop - 1}"
+
 KEEP_REPORT: Final = """
 INSERT INTO messaging_report (provider, body, content_type, path, headers) VALUES (%s, %s, %s, %s, %s::jsonb)
 """
@@ -165,16 +170,18 @@ RECORD_EVENTS: Final = """
 WITH shape AS (
   SELECT * FROM unnest(
       %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[],
-      %s::text[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::interval[], %s::interval[], %s::int[])
+      %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::interval[], %s::interval[],
+      %s::int[])
     WITH ORDINALITY
     AS h(provider, kind, reason, reply_code, status_code, provider_code, said_by, is_automatic, caveat,
-         code, place_in_order, email_status, sms_status, is_read, email_waits, sms_waits, weight, shape)
+         code, email_place, sms_place, email_status, sms_status, is_read, email_waits, sms_waits, weight, shape)
 ), said AS (
   SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
     WITH ORDINALITY AS s(key, message_id, report_id, microseconds, diagnostic, shape, number)
 ), told AS MATERIALIZED (
   SELECT s.number, s.key, s.message_id, m.address_id, m.channel, h.weight, h.kind,
-    coalesce(h.place_in_order + (greatest(s.microseconds, 0) << %s), 0) AS rank,
+    coalesce(CASE m.channel WHEN 'email' THEN h.email_place ELSE h.sms_place END
+      + (greatest(s.microseconds, 0) << %s), 0) AS rank,
     to_timestamp(s.microseconds / 1000000::float8) AS occurred_at, h.is_read, h.is_automatic,
     CASE m.channel WHEN 'email' THEN h.email_status ELSE h.sms_status END AS status,
     CASE m.channel WHEN 'email' THEN h.email_waits ELSE h.sms_waits END AS gives_up_after,
@@ -292,7 +299,7 @@ SELECT count(*), count(*) FILTER (WHERE is_late) FROM due
 
 # What messaging/block_rules.py says of these addresses: the soft bounce that makes the run long enough, if one does.
 # Messages are found by their contact: whoever has the address now, and whom these messages went to.
-SOFT_RUNS: Final = """
+SOFT_RUNS: Final = f"""
 WITH asked AS (
   SELECT own.address_id, own.contact_id FROM messaging_message own WHERE own.id = ANY(%(messages)s::bigint[])
   UNION
@@ -305,6 +312,7 @@ WITH asked AS (
   FROM asked JOIN contacts_address a ON a.id = asked.address_id
   JOIN messaging_message m ON m.contact_id = asked.contact_id AND m.address_id = asked.address_id
   WHERE m.channel = %(channel)s AND (m.is_opened OR m.status IN ('delivered', 'opened', 'soft_bounce'))
+    AND {IS_PROVEN}
 ), since AS (
   SELECT *, greatest(lifted_at, max(status_at) FILTER (WHERE is_life) OVER (PARTITION BY address_id)) AS since FROM told
 ), run AS (
@@ -314,10 +322,10 @@ WITH asked AS (
 )
 SELECT DISTINCT ON (address_id) address_id, status_at, decided_by, id, reason, code, diagnostic
 FROM run WHERE first_at >= status_at - %(span)s::interval ORDER BY address_id, status_at, id
-"""
+"""  # noqa: S608 -- two numbers of ours
 # How long the runs of these addresses are by now, within the days of the rule that is in force, since when, and at how
 # many it blocks: all that a card shows, in one query.
-SOFT_COUNTS: Final = """
+SOFT_COUNTS: Final = f"""
 WITH rule AS (
   SELECT d.channel, coalesce(r.is_on, d.is_on) AS is_on, coalesce(r.bounces, d.bounces) AS bounces,
     make_interval(days => coalesce(r.days, d.days)) AS span, coalesce(r.reasons, d.reasons) AS reasons
@@ -334,7 +342,7 @@ WITH rule AS (
     m.is_opened OR m.status <> 'soft_bounce' AS is_life
   FROM asked JOIN contacts_address a ON a.id = asked.address_id
   JOIN messaging_message m ON m.contact_id = asked.contact_id AND m.address_id = asked.address_id
-  WHERE m.is_opened OR m.status IN ('delivered', 'opened', 'soft_bounce')
+  WHERE (m.is_opened OR m.status IN ('delivered', 'opened', 'soft_bounce')) AND {IS_PROVEN}
 ), since AS (
   SELECT *, greatest(lifted_at, max(status_at) FILTER (WHERE is_life) OVER (PARTITION BY address_id)) AS since FROM told
 ), run AS (
@@ -344,7 +352,7 @@ WITH rule AS (
   WHERE NOT t.is_life AND jsonb_exists(r.reasons, t.reason) AND (t.since IS NULL OR t.status_at > t.since)
 )
 SELECT channel, count(*), min(status_at), min(bounces) FROM run WHERE status_at >= last_at - span GROUP BY channel
-"""
+"""  # noqa: S608 -- two numbers of ours
 
 # A piece of the table of events by its place on the disk: those whose kind a mail server's words have decided. What a
 # provider did not even try, no server has spoken about.
@@ -371,7 +379,15 @@ REVISE_EVENTS: Final = """
 UPDATE messaging_deliveryevent e SET kind = r.kind, reason = r.reason
 FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[]) AS r(message_id, key, kind, reason)
 WHERE e.message_id = r.message_id AND e.key = r.key
-RETURNING e.key, e.message_id, e.kind, e.occurred_at, e.reason,
+RETURNING e.caveat, e.key, e.message_id, e.kind, e.occurred_at, e.reason,
+  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
+"""
+
+# One that only named its message, and whose sender turned out to speak for the address.
+BELIEVE: Final = """
+UPDATE messaging_deliveryevent e SET caveat = ''
+WHERE e.message_id = %s AND e.key = %s AND e.kind = 'hard_bounce' AND e.caveat = 'named'
+RETURNING e.caveat, e.key, e.message_id, e.kind, e.occurred_at, e.reason,
   concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
 """
 
@@ -381,9 +397,9 @@ REFOLD: Final = """
 WITH told AS (
   SELECT e.message_id, e.key, e.occurred_at, e.reason, e.diagnostic, e.said_by, k.status,
     concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')) AS code,
-    ((k.tier << %s | greatest(0, (extract(epoch FROM e.occurred_at) * 1000000)::bigint)) << %s) | k.severity AS rank
+    k.place + (greatest(0, (extract(epoch FROM e.occurred_at) * 1000000)::bigint) << %s) AS rank
   FROM messaging_deliveryevent e
-  JOIN unnest(%s::text[], %s::bigint[], %s::bigint[], %s::text[]) AS k(kind, tier, severity, status) ON k.kind = e.kind
+  JOIN unnest(%s::text[], %s::text[], %s::bigint[], %s::text[]) AS k(kind, caveat, place, status) USING (kind, caveat)
   WHERE e.message_id = ANY(%s::bigint[])
 ), best AS (
   SELECT DISTINCT ON (message_id) * FROM told ORDER BY message_id, rank DESC, key DESC
@@ -398,32 +414,41 @@ WHERE m.id = b.message_id AND m.channel = 'email'
        OR EXISTS (SELECT 1 FROM told t WHERE t.message_id = m.id AND t.key = m.decided_by))
 """
 
-# The hard bounces of these addresses, each through whoever has the address now and whom these messages went to.
+# The hard bounces of these addresses since they were last lifted, each through whoever has the address now and whom
+# these messages went to: what is proven, and what only names its message where one of another message agrees that
+# happened before. (One that happens later is the same with the parts changed.) So a proven one need ask for no others.
 HARD_BOUNCES: Final = """
 WITH asked AS (
   SELECT own.address_id, own.contact_id FROM messaging_message own WHERE own.id = ANY(%(messages)s::bigint[])
   UNION
   SELECT c.email_address_id, c.id FROM contacts_contact c WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
 )
-SELECT m.address_id, e.occurred_at, e.key, m.id, 'one_hard_bounce', e.reason,
-  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
-FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
-JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.kind = 'hard_bounce'
-WHERE m.address_id = ANY(%(addresses)s::bigint[])
+SELECT address_id, occurred_at, key, message_id, 'one_hard_bounce', reason,
+  concat_ws(' ', nullif(reply_code, ''), nullif(status_code, ''), nullif(provider_code, '')), diagnostic
+FROM (
+  SELECT m.address_id, e.*, min(m.id) OVER earlier AS one, max(m.id) OVER earlier AS other
+  FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
+  JOIN contacts_address k ON k.id = a.address_id
+  JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.kind = 'hard_bounce' AND e.caveat <> 'guessed'
+  WHERE m.address_id = ANY(%(addresses)s::bigint[]) AND (k.lifted_at IS NULL OR e.occurred_at > k.lifted_at)
+  WINDOW earlier AS (
+    PARTITION BY m.address_id ORDER BY e.occurred_at, e.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+) f
+WHERE caveat <> 'named' OR one <> message_id OR other <> message_id
 """
 
 # When the addresses of these hard bounces last took a message, if that was lately; through the message's contact.
-SIGNS_OF_LIFE: Final = """
+SIGNS_OF_LIFE: Final = f"""
 SELECT g.key, lately.status_at
 FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[]) AS g(key, message_id, at)
 JOIN messaging_message own ON own.id = g.message_id
 CROSS JOIN LATERAL (
   SELECT m.status_at FROM messaging_message m
   WHERE m.contact_id = own.contact_id AND m.address_id = own.address_id AND m.status IN ('delivered', 'opened')
-    AND m.status_at < g.at AND m.status_at >= g.at - %s::interval
+    AND m.status_at < g.at AND m.status_at >= g.at - %s::interval AND {IS_PROVEN}
   ORDER BY m.id DESC LIMIT 1
 ) lately
-"""
+"""  # noqa: S608 -- two numbers of ours
 
 # Asked in every batch with a bounce, where the ORM would take longer than PostgreSQL.
 BLOCK_RULES: Final = "SELECT channel, is_on, bounces, days, reasons::text FROM messaging_blockrule"
@@ -481,12 +506,12 @@ GROUP BY domain ORDER BY domain
 """
 
 # Of some messages of that time, evenly spread: how many of the domain bounced hard, and how many were handed over.
-RATE: Final = """
-SELECT count(*) FILTER (WHERE m.status = 'hard_bounce'), count(*)
+RATE: Final = f"""
+SELECT count(*) FILTER (WHERE m.status = 'hard_bounce' AND {IS_PROVEN}), count(*)
 FROM generate_series(%s::bigint, %s::bigint, %s::bigint) AS i(id) JOIN messaging_message m ON m.id = i.id
 JOIN contacts_address a ON a.id = m.address_id
 WHERE m.status NOT IN ('waiting', 'control_group') AND m.channel = 'email' AND split_part(a.value, '@', -1) = %s
-"""
+"""  # noqa: S608 -- two numbers of ours
 
 OPEN_OUTAGE: Final = """
 INSERT INTO contacts_outage AS o (domain, from_at, until_at, why) VALUES (%s, %s, %s, '')
@@ -579,7 +604,7 @@ INSERT INTO messaging_alarm (provider, kind, started_at) VALUES (%s, %s, %s)
 ON CONFLICT (provider, kind) WHERE ended_at IS NULL DO NOTHING
 """
 
-# What was recorded of an address and happened after the proof of its block. Messages are found by their contact: they
+# What was proven of an address and happened after the proof of its block. Messages are found by their contact: they
 # have no index by address. One whose status is older than the proof, and that nobody read, has no such event.
 EVENTS_SINCE_BLOCK: Final = """
 WITH due AS (SELECT address_id, started_at FROM contacts_block WHERE id = ANY(%s) AND ended_at IS NULL)
@@ -589,4 +614,6 @@ JOIN contacts_contact c ON c.email_address_id = d.address_id OR c.mobile_address
 JOIN messaging_message m ON m.contact_id = c.id AND m.address_id = d.address_id
   AND (m.status_at > d.started_at OR m.is_opened OR m.parts_arrived_at > d.started_at)
 JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.occurred_at > d.started_at AND e.kind = ANY(%s)
+  AND CASE e.caveat WHEN 'guessed' THEN m.channel = 'sms' AND e.kind = 'subscribed'
+    WHEN 'named' THEN e.kind = 'hard_bounce' ELSE true END
 """

@@ -1,7 +1,8 @@
 """The vocabulary of statuses and events, and the order that turns a set of events into one status.
 
 The status of a message is that of its greatest event by (tier, occurred_at, severity): a maximum, so neither the
-order of arrival nor repeats can change it. Everything here is pure.
+order of arrival nor repeats can change it. An event counts as far as it is proven that it is about this message
+(Caveat): a guess is greater than that the message was accepted, and less than all else. Everything here is pure.
 """
 
 from collections.abc import Callable, Iterable
@@ -60,9 +61,11 @@ class Kind(TextChoices):
 
 
 class Caveat(TextChoices):
-    """What to bear in mind about an event."""
+    """What to bear in mind about an event. Without one it is proven: our token for that purpose, the provider's id
+    under a verified signature, or our own connection says which message it is about."""
 
     GUESSED = "guessed", _("The message was guessed by address or number and time")
+    NAMED = "named", _("The mail names the message by what readers of it can see")
     PASSED_ON = "passed_on", _("About an address to which it was passed on")
     IN_DOUBT = "in_doubt", _("Nobody heard whether it was taken, so it is not sent again by itself")
 
@@ -95,6 +98,10 @@ READS: Final = frozenset({Kind.OPENED, Kind.CLICKED})
 CONSENTS: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED, Kind.SUBSCRIBED})
 # Those that have no place in the order.
 SILENT: Final = frozenset(Kind) - MEANING.keys()
+# Neither proves that an event is about its message.
+UNPROVEN: Final = frozenset({Caveat.GUESSED, Caveat.NAMED})
+# What shows in full where the mail names our message, as a mail server's does that returns it.
+SHOWN_BY_NAME: Final = frozenset({Kind.SOFT_BOUNCE, Kind.HARD_BOUNCE})
 # While one of these shows, a further report may change it without anything having gone wrong.
 OPEN_STATUSES: Final = frozenset({Status.WAITING, Status.UNKNOWN, Status.DEFERRED})
 EMAIL_STATUSES: Final = (
@@ -111,6 +118,11 @@ GIVES_UP_AFTER: Final = {Channel.EMAIL: timedelta(hours=72), Channel.SMS: timede
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 TIME_BITS: Final = 55
 SEVERITY_BITS: Final = 3
+# Guesses lie at the end of the first tier: above what was accepted, whenever that was, by a bit that no time reaches
+# (until the year 2541); among each other in their own order of tiers, by the two bits below (no time before 2112).
+GUESS_BIT: Final = 1 << (TIME_BITS - 1)
+TIER_BITS: Final = 2
+GUESSES: Final = range((1 << TIME_BITS | GUESS_BIT) << SEVERITY_BITS, 2 << TIME_BITS + SEVERITY_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +148,8 @@ class Event:
     one. `message_id` comes from our own token in the message; where a provider drops that, `provider_message_id`
     is the fallback. `occurred_at` is aware UTC. `recipient` is the normalised email address that a mail speaks of, or
     the number of who answered an SMS: the last resort where nothing names the message (recipients.py). `submitted`
-    is the last resort where the id of a receipt is nobody's (doubts.py); it is worked out only then.
+    is the last resort where the id of a receipt is nobody's (doubts.py); it is worked out only then. `peer`: the IP
+    address from which our own server took the mail that says it (speakers.py); "" where nobody knows.
     """
 
     provider: str
@@ -154,6 +167,7 @@ class Event:
     is_automatic: bool = False
     recipient: str = ""
     caveat: str = ""
+    peer: str = ""
     submitted: Callable[[], Submitted | None] | None = field(default=None, compare=False)
 
     @property
@@ -170,7 +184,18 @@ def status_of(kind: Kind, channel: Channel) -> Status | None:
     return meaning.email if channel == Channel.EMAIL else meaning.sms
 
 
-def rank_of(kind: Kind, occurred_at: datetime) -> int:
+def is_guess(channel: Channel, kind: Kind, caveat: str) -> bool:
+    """Whether such an event is shown as a guess.
+
+    Anybody can write a mail. An SMS that is found by number and time was told of over a line of ours: it is another
+    one of ours, if any, so what shows is what was said.
+    """
+    if channel != Channel.EMAIL:
+        return False
+    return caveat == Caveat.GUESSED or (caveat == Caveat.NAMED and kind not in SHOWN_BY_NAME)
+
+
+def rank_of(kind: Kind, occurred_at: datetime, *, is_guess: bool = False) -> int:
     """(tier, microseconds since 1970, severity) as one positive bigint, so that comparing is comparing numbers.
 
     0 for kinds that say nothing about delivery.
@@ -179,7 +204,10 @@ def rank_of(kind: Kind, occurred_at: datetime) -> int:
     if meaning is None:
         return 0
     microseconds = max(0, (occurred_at - EPOCH) // timedelta(microseconds=1))
-    return (meaning.tier << TIME_BITS | microseconds) << SEVERITY_BITS | meaning.severity
+    place = meaning.tier << TIME_BITS
+    if is_guess:
+        place = 1 << TIME_BITS | GUESS_BIT | (meaning.tier - 1) << (TIME_BITS - 1 - TIER_BITS)
+    return (place | microseconds) << SEVERITY_BITS | meaning.severity
 
 
 # The place of an SMS whose every part arrived: a final word, yet below any that was said of the message or of one of
@@ -242,9 +270,11 @@ def fold(channel: Channel, events: Iterable[Event], parts: int = 1) -> Outcome:
         status = status_of(event.kind, channel)
         if status is None:
             continue
-        is_opened |= event.kind in READS
-        is_opened_by_person |= event.kind in READS and not event.is_automatic
-        rank, key = rank_of(event.kind, event.occurred_at), key_of(event)
+        is_read = event.kind in READS and event.caveat not in UNPROVEN
+        is_opened |= is_read
+        is_opened_by_person |= is_read and not event.is_automatic
+        is_guessed = is_guess(channel, event.kind, event.caveat)
+        rank, key = rank_of(event.kind, event.occurred_at, is_guess=is_guessed), key_of(event)
         if best[1] is None or (rank, key) > (best[0], best[1]):
             best = (rank, key, status)
         if event.kind == Kind.PART_ARRIVED:

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from contacts.blocklist import importing
-from messaging import alarms, health, life, outages, reports, retention, rule_change, sweep
+from messaging import alarms, health, life, outages, reports, retention, rule_change, speakers, sweep
 from messaging.block_lists import reason_from
 from messaging.sendouts import making, tending
 from messaging.sendouts.handover import turns, work
@@ -13,6 +13,11 @@ from messaging.sendouts.outcome import keeping
 @shared_task
 def apply_reports() -> int:
     return reports.apply_pending()
+
+
+@shared_task
+def judge_claim(message_id: int, key: str, peer: str) -> bool:
+    return speakers.judge(speakers.Claim(message_id, key, peer))
 
 
 @shared_task

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Final, NamedTuple
 
 from django.utils.functional import Promise
@@ -15,7 +16,21 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
 from messaging.models import DeliveryEvent
-from messaging.statuses import CONSENTS, MEANING, READS, SILENT, WHOLE_KEY, WHOLE_RANK, Kind, Status, rank_of, status_of
+from messaging.statuses import (
+    CONSENTS,
+    GUESSES,
+    MEANING,
+    READS,
+    SILENT,
+    UNPROVEN,
+    WHOLE_KEY,
+    WHOLE_RANK,
+    Kind,
+    Status,
+    is_guess,
+    rank_of,
+    status_of,
+)
 
 FINAL_TIER: Final = MEANING[Kind.DELIVERED].tier
 
@@ -51,6 +66,8 @@ WORSE_KNOWN: Final = _("Something worse of the same moment was known already, so
 STAGE_PASSED: Final = _("The message was known to be further on, so it changed nothing.")
 OPENED_ONLY: Final = _("That it was opened is noted; the later news stands.")
 CONSENT: Final = _("This changes the person's consent, not what became of the message.")
+UNPROVEN_WISH: Final = _("Nothing proves who says so, so the person's consent stays as it was.")
+LESS_THAN_PROVEN: Final = _("A guess changes nothing once something is proven.")
 REPLY: Final = _("A program answered, so it arrived where that runs; this changes nothing about the status.")
 OVERRULED: Final = _("A real report came later and counts instead.")
 
@@ -60,32 +77,33 @@ def timeline(channel: Channel, events: Iterable[DeliveryEvent], parts: int = 1) 
     entries: list[Entry] = []
     best: Known | None = None
     arrived, is_opened, before = 0, False, Status.WAITING
-    for event in sorted(events, key=_in_order):
-        known = Known(_place(event), Kind(event.kind), event.occurred_at)
+    for event in sorted(events, key=partial(_in_order, channel)):
+        known = Known(_place(channel, event), Kind(event.kind), event.occurred_at)
         if event.kind == Kind.PART_ARRIVED:
             arrived += 1
             if arrived >= parts and (best is None or best.place[0] < WHOLE_RANK):
                 known = Known((WHOLE_RANK, WHOLE_KEY), Kind.DELIVERED, event.occurred_at)
         is_best = event.kind not in SILENT and (best is None or known.place > best.place)
         was_opened = is_opened
-        is_opened = is_opened or event.kind in READS
+        is_opened = is_opened or (event.kind in READS and event.caveat not in UNPROVEN)
         if is_best:
             entries = _overrule(entries, known)
             best = known
         after = _shown(best, channel, is_opened=is_opened)
         effect = _effect(is_best=is_best, is_change=after != before)
-        note = "" if effect != Effect.NOTHING else _why_not(event, best, is_news=is_opened and not was_opened)
+        note = "" if effect != Effect.NOTHING else _why_not(channel, event, best, is_news=is_opened and not was_opened)
         entries.append(Entry(event, effect, after, note))
         before = after
     return entries
 
 
-def _in_order(event: DeliveryEvent) -> tuple[object, ...]:
-    return event.recorded_at, event.occurred_at, _place(event)
+def _in_order(channel: Channel, event: DeliveryEvent) -> tuple[object, ...]:
+    return event.recorded_at, event.occurred_at, _place(channel, event)
 
 
-def _place(event: DeliveryEvent) -> tuple[int, object]:
-    return rank_of(Kind(event.kind), event.occurred_at), event.key
+def _place(channel: Channel, event: DeliveryEvent) -> tuple[int, object]:
+    kind = Kind(event.kind)
+    return rank_of(kind, event.occurred_at, is_guess=is_guess(channel, kind, event.caveat)), event.key
 
 
 def _shown(best: Known | None, channel: Channel, *, is_opened: bool) -> Status:
@@ -113,13 +131,20 @@ def _overrule(entries: list[Entry], known: Known) -> list[Entry]:
     ]
 
 
-def _why_not(event: DeliveryEvent, best: Known | None, *, is_news: bool) -> str | Promise:
+def _why_not(channel: Channel, event: DeliveryEvent, best: Known | None, *, is_news: bool) -> str | Promise:
     if event.kind == Kind.REPLIED:
         return REPLY
     if event.kind in CONSENTS or best is None:
-        return CONSENT
+        return UNPROVEN_WISH if channel == Channel.EMAIL and event.caveat in UNPROVEN else CONSENT
     if is_news:
         return OPENED_ONLY
+    is_mine_guessed, is_best_guessed = is_guess(channel, Kind(event.kind), event.caveat), best.place[0] in GUESSES
+    if is_mine_guessed != is_best_guessed:
+        return STAGE_PASSED if is_best_guessed else LESS_THAN_PROVEN
+    return _why_less(event, best)
+
+
+def _why_less(event: DeliveryEvent, best: Known) -> str | Promise:
     mine, theirs = MEANING[Kind(event.kind)].tier, MEANING[best.kind].tier
     if event.kind == Kind.GAVE_UP and mine < theirs:
         return OVERTAKEN

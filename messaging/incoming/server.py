@@ -73,11 +73,13 @@ class Front:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: "_Session", _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: "_Session", session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Once more for each recipient where it is LMTP (RFC 2033 4.2); `push` sees to that."""
         sender = "" if envelope.mail_from in (None, "<>") else str(envelope.mail_from)
+        # By LMTP it comes from our own mail server, which has it from somebody.
+        peer = str(session.peer[0]) if server.protocol != BY_LMTP and isinstance(session.peer, tuple) else ""
         mail = mails.kept(
-            envelope.original_content or b"", server.protocol, recipients=envelope.rcpt_tos, sender=sender
+            envelope.original_content or b"", server.protocol, recipients=envelope.rcpt_tos, sender=sender, peer=peer
         )
         return KEPT if await asyncio.wrap_future(self._clerk.keep(mail)) else NOT_NOW
 

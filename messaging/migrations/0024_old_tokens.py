@@ -31,5 +31,22 @@ class Migration(migrations.Migration):
             ],
             options={"verbose_name": "old tokens", "verbose_name_plural": "old tokens"},
         ),
+        migrations.AlterField(
+            model_name="deliveryevent",
+            name="caveat",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("guessed", "The message was guessed by address or number and time"),
+                    ("named", "The mail names the message by what readers of it can see"),
+                    ("passed_on", "About an address to which it was passed on"),
+                    ("in_doubt", "Nobody heard whether it was taken, so it is not sent again by itself"),
+                ],
+                db_default="",
+                default="",
+                max_length=9,
+                verbose_name="caveat",
+            ),
+        ),
         migrations.RunPython(note, migrations.RunPython.noop),
     ]

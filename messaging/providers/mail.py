@@ -6,9 +6,11 @@ What a mail says is read by messaging/bounces/mail; here it finds its message an
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -21,8 +23,8 @@ from messaging import recipients
 from messaging.incoming import addresses
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
 from messaging.providers.reading import when
-from messaging.statuses import Event, Kind
-from messaging.tokens import Purpose, message_id_of
+from messaging.statuses import Caveat, Event, Kind
+from messaging.tokens import Purpose, message_id_of, message_ids_in
 
 if TYPE_CHECKING:
     from messaging.bounces.mail import Finding
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 SLUG: Final = "mail"
 CONTENT_TYPE: Final = "message/rfc822"
 # The headers of a kept report: what messaging/incoming/mails.py puts in there.
-RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE = "recipients", "sender", "arrived", "whole-size"
+RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE, PEER = "recipients", "sender", "arrived", "whole-size", "peer"
 
 # RFC 3464 2.3.3. "relayed" and "expanded": nobody will tell us more.
 KINDS: Final = {
@@ -79,39 +81,66 @@ def read(raw: Raw) -> Reading:
     if raw.content_type.partition(";")[0].strip().lower() != CONTENT_TYPE or not raw.body.strip():
         raise UnreadableError("Not a mail.")
     to = raw.headers.get(RECIPIENTS, "").split()
-    return Reading(events_in(raw.body, to, when(raw.headers.get(ARRIVED), raw)))
+    # Only a mail server sends with the null sender (RFC 5321 4.5.5); whoever has a mailbox there cannot.
+    peer = raw.headers.get(PEER, "") if raw.headers.get(SENDER) == "" else ""
+    return Reading(events_in(raw.body, to, when(raw.headers.get(ARRIVED), raw), peer))
 
 
-def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime) -> list[Event]:
+def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer: str = "") -> list[Event]:
     """What a mail says of our messages; empty where it is no bounce.
 
-    `envelope`: the addresses to which it came, where they are known. `arrived_at`: when it did, aware UTC.
+    `envelope`: the addresses to which it came, where they are known. `arrived_at`: when it did, aware UTC. `peer`: the
+    IP address of the mail server that sent it, where our own took it from there.
     """
     from messaging.bounces.mail import read_mail  # noqa: PLC0415 -- not in every worker: 1.2 MB
 
     returned_to = addresses.messages_of(envelope)
     name, findings = fingerprint(mail), read_mail(mail)
     events = [
-        event
+        _of(event, about.is_named_only, peer)
         for finding in findings
-        for message_id in _messages_of(finding, returned_to)
-        for event in _events_of(finding, message_id, name, arrived_at)
+        for about in _messages_of(finding, returned_to)
+        for event in _events_of(finding, about.message_id, name, arrived_at)
     ]
     if len(findings) > MOST_GUESSED:
         return [recipients.to(event, "") if event.message_id is None else event for event in events]
     return events
 
 
-def _messages_of(finding: "Finding", returned_to: list[int]) -> list[int | None]:
-    """By the return path to which it came, or else by our token in the headers; [None] where nothing names it."""
-    in_headers = list(filter(None, map(_message_named_by, finding.tokens)))
-    if len(returned_to) > 1:
-        return list(set(returned_to) & set(in_headers[:1])) or [*returned_to]
-    return [*(returned_to or in_headers[:1])] or [None]
+class About(NamedTuple):
+    """The message that a mail is about; `is_named_only`: by what every reader of our mail can see."""
+
+    message_id: int | None
+    is_named_only: bool = False
 
 
-def _message_named_by(token: str) -> int | None:
-    return message_id_of(token, Purpose.BOUNCE, takes_old=False) or message_id_of(token)
+def _messages_of(finding: "Finding", returned_to: list[int]) -> list[About]:
+    """By the return path to which it came, or else by our tokens in the headers; none in it where nothing names one."""
+    if len(returned_to) == 1:
+        return [About(returned_to[0])]
+    named = _named_by(finding)
+    if returned_to:
+        return [About(each) for each in set(returned_to) & {named.message_id} or returned_to]
+    return [named]
+
+
+def _named_by(finding: "Finding") -> About:
+    """A return path in the headers proves as much as that of the envelope, and what we wrote for who wants to leave
+    (List-Unsubscribe) that they do. The rest, such as a Message-ID, only names the message."""
+    proving = [Purpose.BOUNCE, Purpose.LEAVE] if finding.action == "feedback" else [Purpose.BOUNCE]
+    for purpose in proving:
+        # A token from before is the same in the Message-ID.
+        for token in finding.tokens:
+            if found := message_id_of(token, purpose, takes_old=purpose != Purpose.BOUNCE):
+                return About(found)
+    return About(next(chain.from_iterable(map(message_ids_in, finding.tokens)), None), is_named_only=True)
+
+
+def _of(event: Event, is_named_only: bool, peer: str) -> Event:
+    """The event with how far it proves its message. That it speaks of another address matters more."""
+    if not is_named_only or event.message_id is None or event.caveat:
+        return event
+    return replace(event, caveat=Caveat.NAMED, peer=peer if event.kind == Kind.HARD_BOUNCE else "")
 
 
 def _events_of(finding: "Finding", message_id: int | None, mail: str, arrived_at: datetime) -> Iterable[Event]:
@@ -187,7 +216,7 @@ provider = Provider(
     lambda: bool(settings.BOUNCE_DOMAIN or settings.IMAP_MAILBOXES),
     verify,
     read,
-    headers=(RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE),
+    headers=(RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE, PEER),
     methods=(),
     ways=ways,
     comes=_("It comes as mail, so there is no webhook and nothing to paste."),

@@ -51,7 +51,11 @@ CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
 # What to bear in mind about an event.
 GUESSED: Final = _(
     "A guess: the mail names no message, so it is taken for the newest one to this address, sent in the five days"
-    " before."
+    " before. It blocks nobody, and gives way to all that is proven."
+)
+NAMED_WISH: Final = _(
+    "The mail names this message by what everybody can see who has the email, so this is only shown: it proves nobody's"
+    " wish."
 )
 GUESSED_REPLY: Final = _("The answer names no message, so it is taken to be about the newest one to this number.")
 GUESSED_RECEIPT: Final = _(
@@ -59,6 +63,10 @@ GUESSED_RECEIPT: Final = _(
     " other message of ours fits."
 )
 CAVEATS: Final[dict[str, str | Promise]] = {
+    Caveat.NAMED: _(
+        "The mail names this message by what everybody can see who has the email. So it shows, and blocks the address"
+        " only where a report about another message agrees, or where it came from the address's own mail server."
+    ),
     Caveat.IN_DOUBT: _("Nobody knows whether it left, so it is not sent again by itself."),
     Caveat.PASSED_ON: _(
         "This is about another address, to which the message was passed on. It does not say that this one is dead."
@@ -151,6 +159,8 @@ def code_of(event: DeliveryEvent) -> str:
 def caveat_words(event: DeliveryEvent, channel: str) -> str:
     if event.caveat == Caveat.GUESSED and channel == Channel.SMS:
         return str(GUESSED_REPLY if event.kind in CONSENTS else GUESSED_RECEIPT)
+    if event.caveat == Caveat.NAMED and event.kind in CONSENTS:
+        return str(NAMED_WISH)
     return str(GUESSED if event.caveat == Caveat.GUESSED else CAVEATS.get(event.caveat, ""))
 
 

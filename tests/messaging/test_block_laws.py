@@ -13,9 +13,9 @@ from contacts.models import Address, Block, Cause, Channel
 from messaging.apply import Said, apply
 from messaging.block_rules import SoftRule, Told, decisive, run_of
 from messaging.models import BlockRule, Message
-from messaging.statuses import Event, Kind, fold, key_of
+from messaging.statuses import GUESSES, Event, Kind, fold, key_of
 from tests.messaging.conftest import make_contact, make_message
-from tests.messaging.test_laws import START, batches, rolled_back, with_message
+from tests.messaging.test_laws import START, batches, caveats, proofs_in, rolled_back, with_message
 
 REASONS = ["mailbox_full", "user_unknown", "spam_suspected"]
 kinds = st.sampled_from(
@@ -35,25 +35,26 @@ class Blocked(NamedTuple):
 @st.composite
 def stories(draw: st.DrawFn, messages: int, *, with_hard: bool) -> list[tuple[int, Event]]:
     some = st.one_of(kinds, st.just(Kind.HARD_BOUNCE)) if with_hard else kinds
-    drawn = draw(
-        st.lists(st.tuples(st.integers(0, messages - 1), some, days, st.sampled_from(REASONS)), min_size=5, max_size=16)
-    )
+    one = st.tuples(st.integers(0, messages - 1), some, days, st.sampled_from(REASONS), caveats)
+    drawn = draw(st.lists(one, min_size=5, max_size=16))
     return [
-        # Our own giving up never says anything else.
-        (number, Event("sendgrid", kind, at, f"e{index}", reason="expired" if kind == Kind.GAVE_UP else reason))
-        for index, (number, kind, at, reason) in enumerate(drawn)
+        # Our own giving up is proven, and never says anything else.
+        (number, Event("sendgrid", kind, at, f"e{index}", reason="expired"))
+        if kind == Kind.GAVE_UP
+        else (number, Event("sendgrid", kind, at, f"e{index}", reason=reason, caveat=caveat))
+        for index, (number, kind, at, reason, caveat) in enumerate(drawn)
     ]
 
 
 def blocked(rule: SoftRule, told: Iterable[tuple[Message, list[Event]]], lifted_at: datetime | None) -> Blocked | None:
     """The pure fold: what the events of all messages of one address add up to."""
     told = list(told)
-    hard = [
-        (event.occurred_at, key_of(event), message.pk)
+    hard = proofs_in(
+        (message.pk, event)
         for message, events in told
         for event in events
-        if event.kind == Kind.HARD_BOUNCE and (lifted_at is None or event.occurred_at > lifted_at)
-    ]
+        if lifted_at is None or event.occurred_at > lifted_at
+    )
     if hard:
         at, _key, message_id = min(hard)
         return Blocked(Cause.ONE_HARD_BOUNCE, at, message_id)
@@ -65,7 +66,7 @@ def blocked(rule: SoftRule, told: Iterable[tuple[Message, list[Event]]], lifted_
 def shown(channel: Channel, message: Message, events: list[Event]) -> Told | None:
     outcome = fold(channel, events)
     winner = next((event for event in events if key_of(event) == outcome.decided_by), None)
-    if winner is None:
+    if winner is None or outcome.rank in GUESSES:
         return None
     return Told(message.pk, outcome.status, winner.occurred_at, winner.reason, outcome.is_opened)
 

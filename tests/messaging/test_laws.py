@@ -1,9 +1,10 @@
 """The laws of the order of events: any order, any repeats, any batches end the same, in Python and in the database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -13,7 +14,23 @@ from hypothesis import strategies as st
 from contacts.models import Block, Change, Channel
 from messaging.apply import Said, apply
 from messaging.models import DeliveryEvent, Message
-from messaging.statuses import CONSENTS, MEANING, SILENT, Event, Kind, Outcome, Status, fold, rank_of, status_of
+from messaging.statuses import (
+    CONSENTS,
+    GUESSES,
+    MEANING,
+    SILENT,
+    UNPROVEN,
+    Caveat,
+    Event,
+    Kind,
+    Outcome,
+    Status,
+    fold,
+    is_guess,
+    key_of,
+    rank_of,
+    status_of,
+)
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
@@ -22,15 +39,17 @@ kinds = st.sampled_from(list(Kind))
 times = st.integers(0, 4).map(lambda hours: START + timedelta(hours=hours))
 channels = st.sampled_from(list(Channel))
 parts = st.sampled_from([1, 2, 3])
+caveats = st.sampled_from(["", "", "", Caveat.GUESSED, Caveat.NAMED, Caveat.PASSED_ON])
 
 
 @st.composite
 def events(draw: st.DrawFn, messages: int = 1) -> list[tuple[int, Event]]:
     """Events about the first, second … message; each its own repeat_id."""
-    drawn = draw(st.lists(st.tuples(st.integers(0, messages - 1), kinds, times, st.booleans()), max_size=12))
+    one = st.tuples(st.integers(0, messages - 1), kinds, times, st.booleans(), caveats)
+    drawn = draw(st.lists(one, max_size=12))
     return [
-        (number, Event("sendgrid", kind, at, f"e{index}", reason=f"r{index}", is_automatic=automatic))
-        for index, (number, kind, at, automatic) in enumerate(drawn)
+        (number, Event("sendgrid", kind, at, f"e{index}", reason=f"r{index}", is_automatic=automatic, caveat=caveat))
+        for index, (number, kind, at, automatic, caveat) in enumerate(drawn)
     ]
 
 
@@ -63,6 +82,30 @@ def test_the_order_is_tier_then_time_then_severity(one: Kind, other: Kind, at: d
     assert (rank_of(one, at) > rank_of(other, later)) == (
         (here.tier, at, here.severity) > (there.tier, later, there.severity)
     )
+
+
+@given(kinds, kinds, times, times, caveats)
+def test_a_guess_is_more_than_accepted_and_less_than_all_that_is_proven(
+    guessed: Kind, proven: Kind, at: datetime, later: datetime, caveat: str
+) -> None:
+    if SILENT & {guessed, proven} or not is_guess(Channel.EMAIL, guessed, caveat):
+        return
+    rank, other = rank_of(guessed, later, is_guess=True), rank_of(proven, at)
+
+    assert rank in GUESSES
+    assert other not in GUESSES
+    assert (rank > other) == (proven == Kind.ACCEPTED)
+
+
+@given(events())
+def test_guesses_alone_or_a_thousand_together_beat_nothing_that_is_proven(said: list[tuple[int, Event]]) -> None:
+    proven = [event for _, event in said if event.caveat not in UNPROVEN]
+    guesses = [event for _, event in said if is_guess(Channel.EMAIL, event.kind, event.caveat)]
+    before = fold(Channel.EMAIL, proven)
+    if before.status in (Status.WAITING, Status.UNKNOWN) and before.rank < rank_of(Kind.DEFERRED, START):
+        return
+
+    assert fold(Channel.EMAIL, [*proven, *guesses * 100]) == before
 
 
 def test_reports_in_any_order_end_in_the_same_status() -> None:
@@ -164,15 +207,27 @@ def test_the_database_agrees_with_the_fold(
 def check_blocks(channel: Channel, messages: list[Message], told: list[tuple[int, Event]]) -> None:
     """A block for every address with a hard bounce, dated from the first one, written once in its contact's history."""
     for address_id in {message.address_id for message in messages}:
-        hard = [
-            event.occurred_at
-            for number, event in told
-            if event.kind == Kind.HARD_BOUNCE and messages[number].address_id == address_id
-        ]
+        mine = [(messages[number].pk, event) for number, event in told if messages[number].address_id == address_id]
+        hard = [at for at, _key, _message in proofs_in(mine)]
         blocks = Block.objects.filter(address_id=address_id)
         assert [block.started_at for block in blocks] == ([min(hard)] if hard else [])
     blocked = Change.objects.filter(kind=Change.Kind.BLOCKED).count()
     assert blocked == Block.objects.count()
+
+
+def proofs_in(told: Iterable[tuple[int, Event]]) -> list[tuple[datetime, UUID, int]]:
+    """The hard bounces of one address that count: what is proven, and what only names its message where one of another
+    message that happened before agrees."""
+    hard = [
+        (event.occurred_at, key_of(event), message, event.caveat)
+        for message, event in told
+        if event.kind == Kind.HARD_BOUNCE and event.caveat != Caveat.GUESSED
+    ]
+    return [
+        (at, key, message)
+        for at, key, message, caveat in hard
+        if caveat != Caveat.NAMED or any(before[:2] < (at, key) and before[2] != message for before in hard)
+    ]
 
 
 def check_consent(channel: Channel, messages: list[Message], told: list[tuple[int, Event]]) -> None:
@@ -180,7 +235,9 @@ def check_consent(channel: Channel, messages: list[Message], told: list[tuple[in
         wishes = [
             (event.occurred_at, event.kind != Kind.SUBSCRIBED)
             for number, event in told
-            if event.kind in CONSENTS and messages[number].address_id == message.address_id
+            if event.kind in CONSENTS
+            and messages[number].address_id == message.address_id
+            and (channel == Channel.SMS or event.caveat not in UNPROVEN)
         ]
         assert message.contact is not None
         message.contact.refresh_from_db()
@@ -191,7 +248,7 @@ def check_consent(channel: Channel, messages: list[Message], told: list[tuple[in
 def with_message(event: Event, message: Message) -> Event:
     return Event(
         event.provider, event.kind, event.occurred_at, event.repeat_id, message.pk,
-        reason=event.reason, is_automatic=event.is_automatic,
+        reason=event.reason, is_automatic=event.is_automatic, caveat=event.caveat,
     )  # fmt: skip
 
 

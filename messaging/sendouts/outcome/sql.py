@@ -72,8 +72,9 @@ WHERE o.rows_until IS DISTINCT FROM o.ranked_until AND (p.rows_done_at IS NOT NU
 """
 
 # What the events of `news` are called in Heard: by their kind; of programs by another name; `clickers` are the clicks
-# of people on any link, `readers` those and their opens. Of opens, clicks, complaints and unsubscribing it is asked,
-# too, whether the message had one before: within this window, or before it.
+# of people on any link, `readers` those and their opens. Nobody's wish that is not proven is among them. Of opens,
+# clicks, complaints and unsubscribing it is asked, too, whether the message had one before: within this window, or
+# before it.
 _HEARD: Final = """
 told AS (
   SELECT n.*, date_trunc(CASE WHEN at < n.created_at + interval '7 days' THEN 'hour' ELSE 'day' END, at, 'UTC') AS hour
@@ -81,7 +82,7 @@ told AS (
 ), named AS (
   SELECT t.*, CASE WHEN is_automatic AND kind IN ('opened', 'clicked') THEN 'auto_' || kind ELSE kind END AS figure,
     CASE WHEN kind = 'clicked' THEN provider_code ELSE '' END AS link
-  FROM told t WHERE kind IN ('opened', 'clicked', 'complained', 'unsubscribed')
+  FROM told t WHERE kind IN ('opened', 'clicked', 'complained', 'unsubscribed') AND is_proven
   UNION ALL
   SELECT t.*, 'clickers', '' FROM told t WHERE kind = 'clicked' AND NOT is_automatic
   UNION ALL
@@ -92,7 +93,8 @@ told AS (
     WHERE e.message_id = m.message_id AND e.recorded_at < %(since)s
       AND (e.kind = m.kind OR m.figure = 'readers' AND e.kind IN ('opened', 'clicked'))
       AND (m.kind NOT IN ('opened', 'clicked') OR e.is_automatic = m.is_automatic)
-      AND (m.figure NOT IN ('clicked', 'auto_clicked') OR e.provider_code = m.link))) AS messages
+      AND (m.figure NOT IN ('clicked', 'auto_clicked') OR e.provider_code = m.link)
+      AND (m.is_sms OR e.caveat NOT IN ('guessed', 'named')))) AS messages
   FROM (SELECT *, row_number() OVER (PARTITION BY message_id, figure, link ORDER BY occurred_at, key) AS turn
         FROM named) AS m
   GROUP BY send_out_id, hour, figure, link
@@ -109,7 +111,8 @@ ON CONFLICT (send_out_id, hour, figure, link) DO UPDATE
 SET events = h.events + excluded.events, messages = h.messages + excluded.messages
 """
 _EVENT: Final = (
-    "e.key, e.message_id, e.kind, e.occurred_at, e.is_automatic, e.provider_code, m.send_out_id, s.created_at"
+    "e.key, e.message_id, e.kind, e.occurred_at, e.is_automatic, e.provider_code, m.send_out_id, s.created_at,"
+    " m.channel = 'sms' AS is_sms, m.channel = 'sms' OR e.caveat NOT IN ('guessed', 'named') AS is_proven"
 )
 # What was recorded from `since` until `until`: which stretches it changed, and what is to be added to Heard.
 _READ_NEWS: Final = """

@@ -19,6 +19,7 @@ from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.mail import events_in, fingerprint
 from messaging.statuses import Kind
 from messaging.timeline import Effect, timeline
+from messaging.tokens import Purpose, token_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.incoming.letters import bounce_of, letter, our_message_id
 
@@ -56,7 +57,19 @@ def test_by_our_message_id_in_the_returned_mail(message: Message) -> None:
     arrive(about(message, returned=our_message_id(message)), "bounce@bounces.shop.example")
 
     assert status_of(message) == "hard_bounce"
-    assert DeliveryEvent.objects.get().caveat == ""
+    assert DeliveryEvent.objects.get().caveat == "named"
+    assert not Block.objects.exists()
+
+
+def test_a_message_id_blocks_once_a_report_about_another_message_agrees(message: Message) -> None:
+    other = make_message(contact=message.contact, sent_at=timezone.now() - timedelta(hours=1))
+
+    for _ in range(2):  # the same message twice is no second report
+        arrive(about(message, returned=our_message_id(message)), "bounce@bounces.shop.example")
+    assert not Block.objects.exists()
+
+    arrive(about(other, returned=our_message_id(other)), "bounce@bounces.shop.example")
+    assert Block.objects.get().address == message.address
 
 
 def test_the_return_path_goes_before_what_the_mail_says(message: Message) -> None:
@@ -91,7 +104,9 @@ def test_by_address_and_time_the_newest_is_guessed_and_says_so(message: Message)
 
     assert (status_of(message), status_of(older)) == ("hard_bounce", "unknown")
     assert DeliveryEvent.objects.get().caveat == "guessed"
-    assert Block.objects.get().address == message.address
+    message.refresh_from_db()
+    assert message.is_guessed
+    assert not Block.objects.exists()
 
 
 @pytest.mark.parametrize("age", [timedelta(days=5, hours=1), timedelta(hours=-1)])
@@ -173,8 +188,25 @@ def test_an_automatic_reply_shows_and_changes_nothing(message: Message) -> None:
     assert "A program answered" in str(entry.note)
 
 
+@pytest.mark.parametrize("purpose", sorted(set(Purpose) - {Purpose.LEAVE, Purpose.BOUNCE}))
+def test_a_complaint_that_only_names_a_message_is_shown_and_changes_nobodys_consent(
+    message: Message, purpose: Purpose
+) -> None:
+    arrive(about(message, "complaint", returned=f"Message-ID: <{token_of(message.pk, purpose)}@shop.example>"))
+    arrive(about(message, "complaint", returned="X-Copied: nothing"))
+
+    assert set(DeliveryEvent.objects.values_list("kind", "caveat")) == {
+        ("complained", "named"),
+        ("complained", "guessed"),
+    }
+    assert Contact.objects.get().accepts_email
+    entries = timeline(Channel.EMAIL, DeliveryEvent.objects.all())
+    assert all("Nothing proves" in str(entry.note) for entry in entries)
+
+
 def test_a_complaint_opts_out_and_does_not_block(message: Message) -> None:
-    arrive(about(message, "complaint", returned=our_message_id(message)))
+    way_out = f"List-Unsubscribe: <https://shop.example/u/{token_of(message.pk, Purpose.LEAVE)}/>"
+    arrive(about(message, "complaint", returned=way_out))
 
     assert DeliveryEvent.objects.get().kind == "complained"
     assert not Contact.objects.get().accepts_email

@@ -1,18 +1,13 @@
 """Which servers take a domain's mail: asked of a real DNS server on loopback."""
 
-import socket
 from collections.abc import Iterator
-from threading import Thread
 
-import dns.flags
-import dns.message
-import dns.rcode
 import dns.resolver
-import dns.rrset
 import pytest
 
 from messaging.bounces.classify import classify
 from messaging.sendouts.handover.mx import NoServerError, servers_of
+from tests.messaging.name_server import answering
 
 ZONE = {
     ("two.example.", "MX"): ["20 b.two.example.", "10 a.two.example."],
@@ -22,44 +17,12 @@ ZONE = {
     ("six.example.", "AAAA"): ["2001:db8::1"],
     ("nothing.example.", "TXT"): ["hi"],
 }
-NAMES = {name for name, _kind in ZONE}
-
-
-def answer_to(wire: bytes) -> bytes:
-    question = dns.message.from_wire(wire)
-    answer = dns.message.make_response(question)
-    answer.flags |= dns.flags.RA
-    asked = question.question[0]
-    name, kind = asked.name.to_text().lower(), dns.rdatatype.to_text(asked.rdtype)
-    if name == "broken.example.":
-        answer.set_rcode(dns.rcode.SERVFAIL)
-    elif (name, kind) in ZONE:
-        answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *ZONE[name, kind]))
-    elif name not in NAMES:
-        answer.set_rcode(dns.rcode.NXDOMAIN)
-    return answer.to_wire()
 
 
 @pytest.fixture(scope="module")
 def resolver() -> Iterator[dns.resolver.Resolver]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-
-        def serve() -> None:
-            while True:
-                wire, who = server.recvfrom(4096)
-                if not wire:
-                    return
-                server.sendto(answer_to(wire), who)
-
-        thread = Thread(target=serve, daemon=True)
-        thread.start()
-        found = dns.resolver.Resolver(configure=False)
-        found.nameservers, found.port = ["127.0.0.1"], server.getsockname()[1]
+    with answering(ZONE) as found:
         yield found
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", server.getsockname())
-        thread.join()
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,15 @@ def written(channel: str, address: str) -> str:
     return display_mobile(address) if channel == Channel.SMS else address
 
 
+def masked(channel: str, address: str) -> str:
+    """An address so that its owner knows it, and nobody else learns it: j•••@e•••.example, +46•••67."""
+    if channel == Channel.SMS:
+        return f"{address[:3]}•••{address[-2:]}"
+    local, _at, domain = address.rpartition("@")
+    _host, dot, last = domain.rpartition(".")
+    return f"{local[:1]}•••@{domain[:1]}•••{dot}{last if dot else ''}"
+
+
 def provider_name(message: Message) -> str:
     return label_of(message.provider) if message.provider else _("the provider")
 

@@ -11,19 +11,22 @@ from functools import lru_cache
 from typing import Final
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from messaging import reports
+from messaging.explain import masked
 from messaging.machines import machine_of
 from messaging.models import Content, Message
 from messaging.nudges import Nudges
 from messaging.providers.tracking import SLUG
+from messaging.repeats import Repeats, network_of
 from messaging.reports import Kept
 from messaging.sendouts.contents import target, values_of
 from messaging.tokens import Purpose, message_id_of
@@ -32,6 +35,10 @@ from messaging.tokens import Purpose, message_id_of
 SENT_AT: Final = "SELECT sent_at FROM messaging_message WHERE id = %s"
 # Opens come by the thousand, and a second later is soon enough for them.
 _nudges: Final = Nudges(reports.nudge, pause=1.0)
+_repeats: Final = Repeats()
+# So often a day somebody may change their mind by one message's link, before only what matters is noted.
+MOST_WISHES: Final = 20
+_wishes: Final = Repeats(most_a_day=MOST_WISHES)
 PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
@@ -77,8 +84,22 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
     wish = ""
     if request.method == "POST":
         wish = "subscribe" if request.POST.get("wish") == "subscribe" else "unsubscribe"
+        if not _is_worth_noting(wish, message):
+            return HttpResponse(_("Too often. Try again tomorrow."), status=429, content_type="text/plain")
         _keep({"kind": wish, "message": message.pk})
-    return render(request, "messaging/leave.html", {"message": message, "wish": wish})
+    return render(
+        request, "messaging/leave.html", {"address": masked(message.channel, message.address.value), "wish": wish}
+    )
+
+
+def _is_worth_noting(wish: str, message: Message) -> bool:
+    """Whoever still gets messages can always leave, however often the link was used."""
+    now = timezone.now()
+    if _wishes.is_news(message.pk, now.isoformat(), "", now):
+        return True
+    contact = message.contact
+    accepts = contact is not None and (contact.accepts_email if message.channel == "email" else contact.accepts_sms)
+    return accepts and wish == "unsubscribe"
 
 
 def _message(token: str, purpose: Purpose) -> Message | None:
@@ -93,9 +114,17 @@ def _html(content_id: int) -> str:
 
 
 def _note(request: HttpRequest, kind: str, pk: int, sent_at: datetime | None, link: int | str = "") -> None:
-    age = timezone.now() - sent_at if sent_at else None
-    machine = machine_of(request.headers, age)
-    _keep({"kind": kind, "message": pk, "link": link, "machine": machine})
+    now = timezone.now()
+    machine = machine_of(request.headers, now - sent_at if sent_at else None)
+    fact = f"{kind} {link} {machine}"
+    network = network_of(request.META.get("REMOTE_ADDR", ""), request.headers.get("X-Forwarded-For", ""))
+    if not _repeats.is_news(pk, fact, network, now):
+        return
+    try:
+        _keep({"kind": kind, "message": pk, "link": link, "machine": machine})
+    except DatabaseError:
+        _repeats.forget(pk, fact)
+        raise
 
 
 def _keep(said: dict[str, object]) -> None:

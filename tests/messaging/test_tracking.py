@@ -12,14 +12,24 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from messaging import reports
+from contacts.models import Channel
+from messaging import reports, tracking
 from messaging.machines import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, machine_of
 from messaging.models import Content, DeliveryEvent, Message, Report, SendOut
+from messaging.repeats import Repeats
 from messaging.tokens import Purpose, token_of
+from messaging.tracking import MOST_WISHES
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has just started."""
+    monkeypatch.setattr(tracking, "_repeats", Repeats())
+    monkeypatch.setattr(tracking, "_wishes", Repeats(most_a_day=MOST_WISHES))
 
 
 @pytest.fixture
@@ -70,6 +80,65 @@ def test_loading_it_again_and_again_is_one_open_an_hour(message: Message) -> Non
 
     applied(message)
     assert DeliveryEvent.objects.count() in (1, 2)  # the hour may just turn
+
+
+def test_a_pixel_fetched_thirty_times_is_one_row(message: Message) -> None:
+    for _ in range(30):
+        visit(f"/o/{token_of(message.pk, Purpose.OPEN)}.gif")
+
+    assert Report.objects.count() in (1, 2)  # the hour may just turn
+
+
+def test_a_link_followed_thirty_times_is_one_row_and_each_link_counts(message: Message) -> None:
+    html = '<a href="https://shop.example/a">A</a><a href="https://shop.example/b">B</a>'
+    content = Content.objects.create(send_out=message.send_out, version=2, subject="Autumn", html=html)
+    Message.objects.update(content=content)
+    for number in (0, 1) * 15:
+        visit(f"/c/{token_of(message.pk, Purpose.CLICK)}/{number}/")
+
+    assert Report.objects.count() in (2, 3, 4)
+    applied(message)
+    assert set(DeliveryEvent.objects.values_list("provider_code", flat=True)) == {"link 0", "link 1"}
+
+
+def test_a_program_that_repeats_itself_hides_no_person(message: Message) -> None:
+    for _ in range(30):
+        visit(f"/o/{token_of(message.pk, Purpose.OPEN)}.gif", agent="Mozilla/5.0")
+    visit(f"/o/{token_of(message.pk, Purpose.OPEN)}.gif")
+
+    assert applied(message).is_opened_by_person
+
+
+@pytest.mark.parametrize("wishes", [["unsubscribe"], ["unsubscribe", "subscribe"]])
+def test_wishes_without_end_fill_no_inbox_and_whoever_wants_to_leave_can(message: Message, wishes: list[str]) -> None:
+    path = f"/u/{token_of(message.pk, Purpose.LEAVE)}/"
+    for number in range(60):
+        Client().post(path, {"wish": wishes[number % len(wishes)]})
+        if number % 10 == 0:
+            applied(message)
+    assert Report.objects.count() <= 60 // len(wishes) + MOST_WISHES // 2
+
+    applied(message)
+    assert message.contact is not None
+    message.contact.refresh_from_db()
+    if message.contact.accepts_email:
+        assert Client().post(path, {"wish": "unsubscribe"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("channel", "shown", "hidden"),
+    [("email", "a•••@e•••.org", "@example.org"), ("sms", "+46•••", "+4670")],
+)
+def test_the_way_out_shows_a_masked_address(
+    new_message: Callable[..., Message], channel: str, shown: str, hidden: str
+) -> None:
+    message = new_message(Channel(channel))
+
+    page = Client().get(f"/u/{token_of(message.pk, Purpose.LEAVE)}/").content.decode()
+
+    assert shown in page
+    assert hidden not in page
+    assert message.address.value not in page
 
 
 def test_no_cache_keeps_the_pixel_or_where_a_link_leads(message: Message) -> None:

@@ -53,6 +53,7 @@ def find_contacts(typed: str) -> Q:
 
 def exact_addresses(typed: str) -> list[int]:
     """The addresses that are just what was typed: most questions, and much less work than to look within texts."""
+    typed = search.bare(typed)
     wanted = Q(channel__in=Channel.values, value=typed.lower())
     with suppress(ValidationError):
         wanted |= Q(channel=Channel.EMAIL, value=normalise_email(typed))

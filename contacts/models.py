@@ -40,18 +40,6 @@ class Address(models.Model):
         return self.value
 
 
-def searchable() -> models.Func:
-    """What a contact is found by, in lower case: names, the email as typed, the mobile in digits.
-
-    Joined by `||`, since a stored column takes only what PostgreSQL calls immutable, and concat() is not.
-    """
-    parts: list[models.F | models.Value] = [F("first_name")]
-    for part in ("last_name", "email", "mobile_digits"):
-        parts += [models.Value(" "), F(part)]
-    joined = models.Func(*parts, arg_joiner=" || ", template="%(expressions)s", output_field=models.TextField())
-    return Lower(joined)
-
-
 class Label(models.Model):
     """A word that marketers put on contacts, to find them again and to send to them."""
 
@@ -95,7 +83,9 @@ class Contact(models.Model):
     )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     changed_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
-    search = models.GeneratedField(expression=searchable(), output_field=models.TextField(), db_persist=True)
+    # What a contact is found by: names, email and mobile in plain letters (folding.py). PostgreSQL writes it with every
+    # row, by a trigger (migration 0010).
+    search = models.TextField(blank=True, db_default="", editable=False)
 
     class Meta:
         verbose_name = _("contact")

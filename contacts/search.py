@@ -1,19 +1,21 @@
 """What a person types into the search field -> which contacts are meant.
 
-Every term must match the generated column `search` in a way that its trigram index can answer: a word of three
-characters or more anywhere, a shorter one where a word starts (pg_trgm pads words with blanks, so that is indexed).
-Where a word starts is what pg_trgm says: if we were stricter, the index would find rows by the hundred thousand
-("se" in example.se) only for us to throw them away.
+Every term must match the column `search`, folded as that is (folding.py), in a way that its trigram index can answer:
+a word of three characters or more anywhere, a shorter one where a word starts (pg_trgm pads words with blanks, so that
+is indexed). Where a word starts is what pg_trgm says: if we were stricter, the index would find rows by the hundred
+thousand ("se" in example.se) only for us to throw them away.
 """
 
 import re
 import unicodedata
 from typing import Any, Final
+from urllib.parse import unquote
 
 import phonenumbers
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from contacts.folding import DASHES, SYMBOLS, UNSEEN, fold_word, in_two_letters, symbol_word
 from contacts.models import Contact
 
 LONGEST: Final = 200
@@ -22,6 +24,13 @@ SHORTEST_INSIDE: Final = 3
 WORD_START: Final = "(^|[ .@+_'-])"
 # A number may be typed with blanks, hyphens, dots and brackets, so it is one term however many pieces it has.
 PHONE: Final = re.compile(r"(?<!\S)[+(]*\d[\d\s().\-/]*(?!\S)")
+# What stands around an address that was copied: Name <address>, "Name" <address>, mailto:address?subject=…
+AROUND: Final = re.compile(r"[<>\"“”„«»]")
+MAILTO: Final = re.compile(r"(?<!\S)mailto:(?://)?([^\s?]*)(\?\S*)?", re.IGNORECASE)
+# RFC 3966: parameters follow behind a semicolon.
+TEL: Final = re.compile(r"(?<!\S)(?:tel|sms|smsto|callto):(?://)?([^\s;?]*)([;?]\S*)?", re.IGNORECASE)
+BETWEEN: Final = re.compile(r"[\s,;]+")
+BESIDE: Final = "()[]{}!?:"
 
 
 def find(typed: str) -> "QuerySet[Contact, Any]":
@@ -33,21 +42,52 @@ def find(typed: str) -> "QuerySet[Contact, Any]":
 
 
 def terms(typed: str) -> list[Q]:
-    text = unicodedata.normalize("NFC", typed.replace("\0", ""))[:LONGEST].lower()
+    text = bare(typed)
     phones = [phone(match.group()) for match in PHONE.finditer(text)]
-    words = [word(found) for found in PHONE.sub(" ", text).split() if any(map(str.isalnum, found))]
-    return (phones + words)[:MAX_TERMS]
+    words = [each for found in BETWEEN.split(PHONE.sub(" ", text)) for each in words_in(found)]
+    # A stray exclamation mark looks for nothing, but for itself where it stands alone.
+    telling = [each for each in words if any(map(tells, each))]
+    return (phones + [word(each) for each in (telling or ([] if phones else words))])[:MAX_TERMS]
+
+
+def bare(typed: str) -> str:
+    """What was typed, in one form of Unicode, without what mail programs and web pages put around an address."""
+    text = unicodedata.normalize("NFKC", typed.replace("\0", "")[:LONGEST])
+    text = AROUND.sub(" ", DASHES.sub("-", UNSEEN.sub("", text)))
+    text = MAILTO.sub(lambda found: unquote(found.group(1)), text)
+    return TEL.sub(lambda found: unquote(found.group(1)), text).replace("\0", "").strip()
+
+
+def words_in(text: str) -> list[str]:
+    """The words of something without a blank: a double name is two, since not everybody writes its hyphen."""
+    inside = text.strip(BESIDE).rstrip(".") or text
+    parts = [inside] if "@" in inside else inside.split("-")
+    return [part for part in parts if part] or ([text] if text else [])
+
+
+def tells(sign: str) -> bool:
+    """Whether one would look for this sign among others: letters, digits, pictures; not punctuation."""
+    return sign.isalnum() or unicodedata.category(sign) in {"So", "Sc"}
 
 
 def word(text: str) -> Q:
-    if len(text) >= SHORTEST_INSIDE:
+    """Contacts with this word in any of its forms: Jürgen is also Jurgen and Juergen."""
+    plain = fold_word(text)
+    forms = {plain, fold_word(in_two_letters(text))} - {""}
+    symbols = {symbol_word(each) for each in SYMBOLS.findall(plain)}
+    either = Q(*(form_of_word(form) for form in sorted(forms)), _connector=Q.OR)
+    return Q(either, *(Q(search__contains=each) for each in sorted(symbols)))
+
+
+def form_of_word(text: str) -> Q:
+    if len(text) >= SHORTEST_INSIDE or not any(map(str.isalnum, text)):
         return Q(search__contains=text)
     return Q(search__regex=WORD_START + re.escape(text))
 
 
 def phone(typed: str) -> Q:
     """A number in E.164 that has these digits: as typed, or with the country instead of a national zero."""
-    digits = re.sub(r"\D", "", typed.replace("(0)", ""))
+    digits = "".join(str(unicodedata.decimal(sign)) for sign in typed.replace("(0)", "") if sign.isdecimal())
     if typed.startswith("+") or digits.startswith("00"):
         return starts_number(digits.removeprefix("00"))
     if not digits.startswith("0"):

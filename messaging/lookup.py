@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from contacts.addresses import normalise_email, normalise_mobile
 from contacts.models import Channel, Contact
+from contacts.search import bare
 from engage.large_tables import number_of
 from messaging.models import Message
 from messaging.tokens import message_ids_in
@@ -52,6 +53,7 @@ def _contacts_meant(typed: str) -> Q | None:
         return Q(guid=UUID(typed))
     except ValueError:
         pass
+    typed = bare(typed)
     try:
         if "@" in typed:
             return Q(email_address__channel=Channel.EMAIL, email_address__value=normalise_email(typed))

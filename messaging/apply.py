@@ -34,6 +34,7 @@ from messaging.statuses import (
     Kind,
     is_guess,
     key_prefix,
+    not_before,
     rank_of,
     status_of,
 )
@@ -213,13 +214,14 @@ def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
     keys, fresh, missing = list(facts.keys), list[Fresh](), set[int]()
     with prepared() as cursor:
         cursor.execute(sql.RECORD_EVENTS, [*facts.arrays(), SEVERITY_BITS, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY])
-        for number, address_id, channel, cause in cursor.fetchall():
+        for number, address_id, channel, cause, occurred_at in cursor.fetchall():
             place = number - 1
             message_id = facts.message_ids[place]
             if address_id is None:
                 missing.add(message_id)
             else:
-                fresh.append(Fresh(facts.events[place], keys[place], _target(message_id, channel, address_id), cause))
+                event = not_before(occurred_at, facts.events[place])
+                fresh.append(Fresh(event, keys[place], _target(message_id, channel, address_id), cause))
     return fresh, missing
 
 

@@ -176,13 +176,15 @@ WITH shape AS (
     AS h(provider, kind, reason, reply_code, status_code, provider_code, said_by, is_automatic, caveat,
          code, email_place, sms_place, email_status, sms_status, is_read, email_waits, sms_waits, weight, shape)
 ), said AS (
-  SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
+  SELECT *, to_timestamp(microseconds / 1000000::float8) AS occurred_at
+  FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
     WITH ORDINALITY AS s(key, message_id, report_id, microseconds, diagnostic, shape, number)
 ), told AS MATERIALIZED (
   SELECT s.number, s.key, s.message_id, m.address_id, m.channel, h.weight, h.kind,
-    coalesce(CASE m.channel WHEN 'email' THEN h.email_place ELSE h.sms_place END
-      + (greatest(s.microseconds, 0) << %s), 0) AS rank,
-    to_timestamp(s.microseconds / 1000000::float8) AS occurred_at, h.is_read, h.is_automatic,
+    coalesce(CASE m.channel WHEN 'email' THEN h.email_place ELSE h.sms_place END + (CASE
+      WHEN s.occurred_at < c.possible_from THEN (extract(epoch FROM c.possible_from) * 1000000)::bigint
+      ELSE greatest(s.microseconds, 0) END << %s), 0) AS rank,
+    greatest(s.occurred_at, c.possible_from) AS occurred_at, h.is_read, h.is_automatic,
     CASE m.channel WHEN 'email' THEN h.email_status ELSE h.sms_status END AS status,
     CASE m.channel WHEN 'email' THEN h.email_waits ELSE h.sms_waits END AS gives_up_after,
     h.reason, h.code, s.diagnostic, h.said_by,
@@ -190,6 +192,7 @@ WITH shape AS (
     m.is_opened AS opened_before, m.is_opened_by_person AS opened_by_person_before, m.parts, m.parts_arrived,
     s.report_id, h.provider, h.reply_code, h.status_code, h.provider_code, h.caveat
   FROM said s LEFT JOIN shape h USING (shape) JOIN messaging_message m ON m.id = s.message_id
+  CROSS JOIN LATERAL (SELECT coalesce(m.sent_at, m.created_at) AS possible_from) c
   ORDER BY m.id FOR NO KEY UPDATE OF m
 ), fresh AS (
   INSERT INTO messaging_deliveryevent (
@@ -250,8 +253,8 @@ WITH shape AS (
   SELECT send_out_id, figure, sum(delta) FROM raised, LATERAL (VALUES (was, -1), (status, 1)) AS d(figure, delta)
   WHERE send_out_id IS NOT NULL AND status <> was GROUP BY send_out_id, figure HAVING sum(delta) <> 0
 )
-SELECT number, address_id, channel, cause FROM (
-  SELECT number, t.address_id, channel, weight, (
+SELECT number, address_id, channel, cause, occurred_at FROM (
+  SELECT number, t.address_id, channel, t.occurred_at, weight, (
     SELECT b.cause FROM contacts_block b
     WHERE b.address_id = t.address_id AND coalesce(b.ended_at, 'infinity') = 'infinity'
   ) AS cause
@@ -260,7 +263,7 @@ SELECT number, address_id, channel, cause FROM (
 ) f
 WHERE weight = 2 OR cause IS NOT NULL OR address_id IN (SELECT address_id FROM told WHERE kind = 'hard_bounce')
 UNION ALL
-SELECT number, NULL, NULL, NULL FROM said WHERE number NOT IN (SELECT number FROM told)
+SELECT number, NULL, NULL, NULL, NULL FROM said WHERE number NOT IN (SELECT number FROM told)
 """
 
 # What fell due, a chunk at a time: those still waited for get their event and their status, and all of them leave the

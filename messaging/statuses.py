@@ -248,6 +248,12 @@ def not_later_than(limit: datetime, occurred_at: datetime) -> datetime:
     return limit if occurred_at > limit else max(EPOCH, occurred_at)
 
 
+def not_before(limit: datetime, event: Event) -> Event:
+    """`event`, cut to the time at which its message was handed over or, before that, made: nothing became of it sooner,
+    whatever a provider's slow clock, or a number that is no time, says."""
+    return replace(event, occurred_at=limit) if event.occurred_at < limit else event
+
+
 class Outcome(NamedTuple):
     """What the events of one message add up to."""
 
@@ -258,15 +264,16 @@ class Outcome(NamedTuple):
     decided_by: UUID | None
 
 
-def fold(channel: Channel, events: Iterable[Event], parts: int = 1) -> Outcome:
-    """The status of a message of `parts` parts about which `events` were reported, in any order and however often.
+def fold(channel: Channel, events: Iterable[Event], parts: int = 1, since: datetime = EPOCH) -> Outcome:
+    """The status of a message of `parts` parts, handed over or made at `since`, about which `events` were reported, in
+    any order and however often.
 
     What messaging/apply.py does in SQL must come to the same; tests/messaging/test_laws.py proves it.
     """
     best: tuple[int, UUID | None, Status] = (0, None, Status.WAITING)
     is_opened = is_opened_by_person = False
     arrived: set[UUID] = set()
-    for event in (of_message(event, parts) for event in events):
+    for event in (not_before(since, of_message(event, parts)) for event in events):
         status = status_of(event.kind, channel)
         if status is None:
             continue

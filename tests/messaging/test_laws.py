@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from uuid import UUID
@@ -35,8 +36,8 @@ from tests.messaging.conftest import SENT_AT, make_contact, make_message
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 kinds = st.sampled_from(list(Kind))
-# Few times, so that ties are common.
-times = st.integers(0, 4).map(lambda hours: START + timedelta(hours=hours))
+# Few times, so that ties are common; some of them before anything was handed over, which cannot be.
+times = st.sampled_from([-30, -13, 0, 1, 2, 3, 4]).map(lambda hours: START + timedelta(hours=hours))
 channels = st.sampled_from(list(Channel))
 parts = st.sampled_from([1, 2, 3])
 caveats = st.sampled_from(["", "", "", Caveat.GUESSED, Caveat.NAMED, Caveat.PASSED_ON])
@@ -71,6 +72,16 @@ def test_fold_of_all_is_at_least_the_fold_of_a_part(
     part, whole = [event for _, event in some], [event for _, event in some + more]
 
     assert fold(channel, whole, count).rank >= fold(channel, part, count).rank
+
+
+@given(events(), channels, parts, times)
+def test_what_is_said_to_be_older_than_the_message_counts_as_of_its_hand_over(
+    said: list[tuple[int, Event]], channel: Channel, count: int, since: datetime
+) -> None:
+    facts = [event for _, event in said]
+    cut = [replace(event, occurred_at=max(event.occurred_at, since)) for event in facts]
+
+    assert fold(channel, facts, count, since) == fold(channel, cut, count)
 
 
 @given(kinds, kinds, times, times)
@@ -198,7 +209,7 @@ def test_the_database_agrees_with_the_fold(
         for number, message in enumerate(messages):
             mine = [event for found, event in told if found == number]
             message.refresh_from_db()
-            assert outcome_of(message) == fold(channel, mine, count)
+            assert outcome_of(message) == fold(channel, mine, count, SENT_AT)
         assert DeliveryEvent.objects.count() == len(told)
         check_blocks(channel, messages, told)
         check_consent(channel, messages, told)
@@ -207,7 +218,11 @@ def test_the_database_agrees_with_the_fold(
 def check_blocks(channel: Channel, messages: list[Message], told: list[tuple[int, Event]]) -> None:
     """A block for every address with a hard bounce, dated from the first one, written once in its contact's history."""
     for address_id in {message.address_id for message in messages}:
-        mine = [(messages[number].pk, event) for number, event in told if messages[number].address_id == address_id]
+        mine = [
+            (messages[number].pk, replace(event, occurred_at=max(event.occurred_at, SENT_AT)))
+            for number, event in told
+            if messages[number].address_id == address_id
+        ]
         hard = [at for at, _key, _message in proofs_in(mine)]
         blocks = Block.objects.filter(address_id=address_id)
         assert [block.started_at for block in blocks] == ([min(hard)] if hard else [])
@@ -233,7 +248,7 @@ def proofs_in(told: Iterable[tuple[int, Event]]) -> list[tuple[datetime, UUID, i
 def check_consent(channel: Channel, messages: list[Message], told: list[tuple[int, Event]]) -> None:
     for message in messages:
         wishes = [
-            (event.occurred_at, event.kind != Kind.SUBSCRIBED)
+            (max(event.occurred_at, SENT_AT), event.kind != Kind.SUBSCRIBED)
             for number, event in told
             if event.kind in CONSENTS
             and messages[number].address_id == message.address_id

@@ -21,6 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from messaging.bounces.classify import Verdict, classify
 from messaging.providers.base import Raw, Reading, Unlisted, UnreadableError
+from messaging.providers.reading import seconds_in
 from messaging.statuses import Event, Kind
 from messaging.tokens import message_id_of
 
@@ -271,6 +272,12 @@ def object_of(text: object) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def in_seconds(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The item with these fields, which are numbers since 1970, in seconds, as anymail reads them. What is no number is
+    left as it is: a damaged item."""
+    return {**item, **{name: found for name in names if (found := seconds_in(item.get(name))) is not None}}
 
 
 def moment_of(text: object) -> datetime | None:

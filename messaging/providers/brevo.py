@@ -17,11 +17,14 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
+from messaging.providers.reading import moment_since_1970
 from messaging.statuses import Kind
 
 SLUG: Final = "brevo"
 # The header that carries what we want back.
 CUSTOM: Final = "X-Mailin-custom"
+# In seconds or milliseconds: Brevo's own samples have both. `date`, `ts` and `ts_event` go by the account's time zone.
+EPOCH: Final = "ts_epoch"
 
 # "Transactional webhooks": the events that say that an email was not delivered.
 FAILURES: Final = {
@@ -63,9 +66,10 @@ def _mail(item: dict[str, Any]) -> Mail:
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
-    # anymail would stumble over a header that is no JSON.
-    custom = item.get(CUSTOM)
-    found: AnymailTrackingEvent = _reader().esp_to_anymail_event({k: v for k, v in item.items() if k != CUSTOM})
+    custom, at = item.get(CUSTOM), moment_since_1970(item.get(EPOCH))
+    # What anymail would stumble over: a header that is no JSON. And it reads milliseconds alone.
+    ours = {CUSTOM, EPOCH} if at else {CUSTOM}
+    found: AnymailTrackingEvent = _reader().esp_to_anymail_event({k: v for k, v in item.items() if k not in ours})
     return bridge.told_of(
         SLUG,
         found,
@@ -73,6 +77,7 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
         raw,
         tokens=[bridge.object_of(custom).get(bridge.OUR_METADATA), custom],
         repeat_id=bridge.fingerprint(item),
+        occurred_at=at,
         is_automatic=item["event"] in BY_PROXY,
     )
 

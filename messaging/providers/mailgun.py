@@ -5,7 +5,7 @@ messages"; signature: "Securing webhooks" (HMAC-SHA256 of timestamp and token, i
 event itself: whoever sees one request can forge others with its signature until it is too old.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache, partial
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import ForgedError, Provider, Raw, Reading
 from messaging.providers.inbound import Mail
+from messaging.providers.reading import moment_since_1970
 
 SLUG: Final = "mailgun"
 # Mailgun tries 7 times more, over 8 hours and 5 minutes ("How do webhooks work?").
@@ -62,12 +63,13 @@ def _mail(request: HttpRequest) -> Mail:
         body = inbound.whole(form["body-mime"])
     else:
         body = inbound.put_together(parts.message_from_mailgun_parsed(request))
-    return Mail(body, (form.get("recipient"),), datetime.fromtimestamp(int(form["timestamp"]), UTC))
+    return Mail(body, (form.get("recipient"),), moment_since_1970(form["timestamp"]))
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
-    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
     told = item["event-data"]
+    timed = {**item, "event-data": bridge.in_seconds(told, "timestamp")}
+    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(timed)
     return bridge.told_of(
         SLUG,
         found,

@@ -46,7 +46,7 @@ def _mail(said: dict[str, Any]) -> Mail:
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
-    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item)
+    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(bridge.in_seconds(item, "time"))
     return bridge.told_of(
         SLUG,
         found,

@@ -48,7 +48,7 @@ def read(raw: Raw) -> Reading:
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     if item["event"].startswith("activity_log."):
         return None
-    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
+    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(bridge.in_seconds(item, "timestamp"))
     return bridge.told_of(SLUG, found, _meaning(found, item), raw)
 
 

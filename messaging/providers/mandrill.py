@@ -7,7 +7,6 @@ POST fields, X-Mandrill-Signature).
 
 import hmac
 from base64 import b64encode
-from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -23,6 +22,7 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.inbound import Mail
+from messaging.providers.reading import moment_since_1970
 from messaging.statuses import Kind
 
 SLUG: Final = "mandrill"
@@ -80,7 +80,7 @@ def _is_mail(item: Any) -> bool:
 
 
 def _mail(item: dict[str, Any]) -> Mail:
-    at = datetime.fromtimestamp(item["ts"], UTC) if item.get("ts") else None
+    at = moment_since_1970(item.get("ts"))
     return Mail(inbound.whole(item["msg"]["raw_msg"]), (item["msg"].get("email"),), at)
 
 
@@ -88,7 +88,7 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     word = item.get("event") or item["type"]
     if word in NO_MESSAGE_EVENTS:
         return None
-    found: AnymailTrackingEvent = _view("", "").mandrill_tracking_to_anymail_event(item)
+    found: AnymailTrackingEvent = _view("", "").mandrill_tracking_to_anymail_event(bridge.in_seconds(item, "ts"))
     client = item.get("user_agent_parsed") or {}
     return bridge.told_of(
         SLUG,

@@ -5,7 +5,7 @@ X-Postal-Signature-256 with SHA-256, and X-Postal-Signature with SHA-1, which is
 """
 
 import base64
-from datetime import UTC, datetime
+import json
 from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any, Final
@@ -22,6 +22,7 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
+from messaging.providers.reading import moment_since_1970
 from messaging.statuses import Kind
 
 SLUG: Final = "postal"
@@ -91,7 +92,8 @@ def _mail(said: dict[str, Any]) -> Mail:
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
-    events: list[AnymailTrackingEvent] = _view("").parse_events(SimpleNamespace(body=raw.body))
+    body = json.dumps(bridge.in_seconds(item, "timestamp")).encode()
+    events: list[AnymailTrackingEvent] = _view("").parse_events(SimpleNamespace(body=body))
     if not events:
         return None  # about incoming mail
     payload = item["payload"]
@@ -103,7 +105,7 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
         _meaning(item["event"], payload),
         raw,
         tokens=[message.get("message_id")],
-        occurred_at=datetime.fromtimestamp(at, UTC) if at else None,
+        occurred_at=moment_since_1970(at),
     )
 
 

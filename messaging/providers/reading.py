@@ -1,6 +1,7 @@
 """Reading what SMS providers send: JSON or a form, times, and our token. Pure; raises UnreadableError alone."""
 
 import json
+import re
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from urllib.parse import parse_qs, parse_qsl
@@ -11,8 +12,9 @@ from messaging.tokens import message_id_of
 # The query parameter of a callback's address that carries our token.
 OUR_PARAMETER: Final = "message"
 MOST_FIELDS: Final = 500
-# From here on a number of seconds since 1970 is one of milliseconds (the year 5138, or 1973).
-MILLISECONDS_FROM: Final = 1e11
+NUMBER: Final = re.compile(r"[0-9]{9,20}(\.[0-9]{0,12})?|[0-9]\.[0-9]{1,20}e\+?[0-9]{1,2}", re.ASCII)
+# From here on a number of seconds since 1970 (the year 5138) is one of thousandths, millionths or billionths (of 1973).
+PARTS_OF_SECONDS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 
 
 def json_of(body: bytes) -> Any:
@@ -67,21 +69,40 @@ def within(found: object, *names: str) -> Any:
 def when(said: object, raw: Raw, zone: tzinfo | None = None) -> datetime:
     """The time that was said (ISO 8601), or that of receipt where it is none, or neither it nor `zone` names a zone."""
     try:
+        if (number := seconds_in(said)) is not None:
+            return datetime.fromtimestamp(number, UTC)
         found = datetime.fromisoformat(text_of(said).strip())
         if found.tzinfo is None and zone is None:
             return raw.received_at
         return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):
         return raw.received_at
 
 
 def since_1970(said: object, raw: Raw) -> datetime:
-    """The time that was said, in seconds or milliseconds since 1970, or that of receipt."""
+    """The time that was said as a number since 1970 (`seconds_in`), or that of receipt."""
+    return moment_since_1970(said) or raw.received_at
+
+
+def moment_since_1970(said: object) -> datetime | None:
+    """The time that was said as a number since 1970 (`seconds_in`), aware UTC; None where it is none."""
+    number = seconds_in(said)
     try:
-        number = float(text_of(said))
-        return datetime.fromtimestamp(number / 1000 if abs(number) >= MILLISECONDS_FROM else number, UTC)
+        return None if number is None else datetime.fromtimestamp(number, UTC)
     except (ValueError, OverflowError, OSError):
-        return raw.received_at
+        return None
+
+
+def seconds_in(said: object) -> float | None:
+    """Seconds since 1970, from a number or text: seconds, milliseconds, microseconds or nanoseconds, as its size tells.
+
+    None where it is no number, or as small as one of a calendar (20261130).
+    """
+    text = text_of(said).strip()
+    if not NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return number / next((part for least, part in PARTS_OF_SECONDS if number >= least), 1)
 
 
 def message_of(raw: Raw, *references: object) -> int | None:

@@ -60,7 +60,7 @@ def _mail(request: HttpRequest) -> Mail:
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
-    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
+    found: AnymailTrackingEvent = _view("").esp_to_anymail_event(bridge.in_seconds(item, "timestamp"))
     return bridge.told_of(
         SLUG,
         found,

@@ -69,7 +69,9 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     event_class, told, whole = _reader().unwrap_event(item)
     if told is None:
         return None
-    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(event_class, told, whole)
+    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(
+        event_class, bridge.in_seconds(told, "timestamp"), whole
+    )
     client = told.get("user_agent_parsed") or {}
     return bridge.told_of(
         SLUG,

@@ -79,14 +79,18 @@ holders AS (
 SELECT place, id FROM found WHERE newest = 1 AND is_of_one
 """
 
-# The newest SMS to a number, sent within some days before a moment, by way of whoever has the number now. What somebody
-# wants who answers is about the number, so it does not matter which of those who share it got that SMS.
+# The newest SMS to a number, sent within some days before a moment, by way of whoever has the number now, or had it
+# before. What somebody wants who answers is about the number, so it does not matter which of those who share it got
+# that SMS.
 SMS_BY_NUMBER: Final = """
 WITH said AS (SELECT * FROM unnest(%s::int[], %s::text[], %s::timestamptz[]) AS s(place, number, occurred_at))
 SELECT DISTINCT ON (s.place) s.place, m.id
 FROM said s
 JOIN contacts_address a ON a.channel = 'sms' AND a.value = s.number
-CROSS JOIN LATERAL (SELECT id FROM contacts_contact WHERE mobile_address_id = a.id LIMIT 11) c
+CROSS JOIN LATERAL (
+  (SELECT id FROM contacts_contact WHERE mobile_address_id = a.id LIMIT 11)
+  UNION (SELECT contact_id FROM contacts_formeraddress WHERE address_id = a.id LIMIT 11)
+) c
 CROSS JOIN LATERAL (SELECT * FROM messaging_message WHERE contact_id = c.id ORDER BY id DESC LIMIT 50) m
 WHERE m.address_id = a.id AND m.sent_at > s.occurred_at - make_interval(days => %s)
   AND m.sent_at <= s.occurred_at + interval '10 minutes'
@@ -153,6 +157,16 @@ ON CONFLICT (provider_message_id, provider) DO NOTHING
 RETURNING provider, provider_message_id, message_id
 """
 
+# Whose messages these are, and the address of the same channel that they have now.
+HOLDERS_OF_MESSAGES: Final = """
+SELECT m.id, c.id, CASE m.channel WHEN 'email' THEN c.email_address_id ELSE c.mobile_address_id END
+FROM messaging_message m JOIN contacts_contact c ON c.id = m.contact_id WHERE m.id = ANY(%s::bigint[])
+"""
+MAKE_NUMBERS: Final = """
+INSERT INTO contacts_address (channel, value) SELECT 'sms', unnest(%s::text[])
+ON CONFLICT (channel, value) DO NOTHING
+"""
+NUMBERS: Final = "SELECT value, id FROM contacts_address WHERE channel = 'sms' AND value = ANY(%s::text[])"
 ADDRESSES_OF_MESSAGES: Final = """
 SELECT m.id, a.value FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
 WHERE m.id = ANY(%s::bigint[])

@@ -197,6 +197,13 @@ if BOUNCE_LISTENERS and not BOUNCE_DOMAIN:
     raise ImproperlyConfigured("BOUNCE_LISTEN needs BOUNCE_DOMAIN: the domain whose bounce mail is taken.")
 # A longer report is kept, but not read before this is raised; one over four times as long is turned away.
 REPORT_MAX_BYTES = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
+# What takes more than this to read, in seconds of processor time and bytes of memory, or tells more events, is set
+# aside as one that could not be read.
+REPORT_MAX_SECONDS = env.float("REPORT_MAX_SECONDS", default=20)
+REPORT_MAX_MEMORY = env.int("REPORT_MAX_MEMORY", default=256 * 1024 * 1024)
+REPORT_MAX_EVENTS = env.int("REPORT_MAX_EVENTS", default=50_000)
+if min(REPORT_MAX_SECONDS, REPORT_MAX_MEMORY, REPORT_MAX_EVENTS) <= 0:
+    raise ImproperlyConfigured("REPORT_MAX_SECONDS, REPORT_MAX_MEMORY and REPORT_MAX_EVENTS must be more than 0.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * REPORT_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 

@@ -17,17 +17,49 @@ VALUES (%s, date_trunc('hour', now(), 'UTC'), 1, now())
 ON CONFLICT (provider, hour) DO UPDATE SET refused = t.refused + 1, refused_at = now()
 """
 
+# What another worker has claimed is passed over, and so is what a worker left behind as it died. The last column says
+# whether there may be any of that.
 CLAIM_REPORTS: Final = """
 WITH due AS (
-  SELECT id, octet_length(body) AS size FROM messaging_report WHERE next_at <= statement_timestamp()
+  SELECT id, octet_length(body) AS size FROM messaging_report
+  WHERE next_at <= statement_timestamp() AND id NOT IN (SELECT unnest(reports) FROM messaging_claim)
   ORDER BY next_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+), chosen AS (
+  SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM due) d WHERE before < %s
+), claimed AS (
+  INSERT INTO messaging_claim (reports) SELECT array_agg(id) FROM chosen HAVING count(*) > 0 RETURNING id
 )
-SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM due) d WHERE before < %s
+SELECT (SELECT id FROM claimed), EXISTS (
+  SELECT 1 FROM messaging_claim
+  WHERE coalesce(taken_at, '-infinity') < statement_timestamp() - make_interval(secs => %s))
+"""
+
+# A claim is held by a lock from here on, and goes with the transaction that settles its reports.
+HOLD_CLAIM: Final = """
+WITH held AS (DELETE FROM messaging_claim WHERE id = %s RETURNING reports)
+SELECT id FROM messaging_report
+WHERE id = ANY((SELECT reports FROM held)::bigint[]) AND next_at <= statement_timestamp()
+ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 
 CLAIMED_REPORTS: Final = """
-SELECT id, provider, received_at, path, content_type, headers, state, tries, is_counted, body
+SELECT id, provider, received_at, path, content_type, headers, state, tries, is_counted,
+  CASE WHEN %s THEN body ELSE '' END
 FROM messaging_report WHERE id = ANY(%s) ORDER BY id
+"""
+
+# Claims that nobody holds: those of workers that died, and single reports out of them that wait for their turn. What
+# was claimed just now may not be held yet.
+LEFT_BEHIND: Final = """
+SELECT id, deaths, taken_at IS NULL, (
+  SELECT coalesce(array_agg(r.id ORDER BY r.id), '{}') FROM messaging_report r
+  WHERE r.id = ANY(reports) AND r.next_at <= statement_timestamp())
+FROM messaging_claim WHERE coalesce(taken_at, '-infinity') < statement_timestamp() - make_interval(secs => %s)
+ORDER BY cardinality(reports) DESC, deaths, id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+RETAKE_CLAIM: Final = "UPDATE messaging_claim SET deaths = %s, taken_at = statement_timestamp() WHERE id = %s"
+ONE_BY_ONE: Final = """
+INSERT INTO messaging_claim (reports, deaths, taken_at) SELECT ARRAY[id], %s, NULL FROM unnest(%s::bigint[]) AS i(id)
 """
 
 SETTLE_REPORTS: Final = """

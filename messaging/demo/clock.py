@@ -58,6 +58,7 @@ STAYS: Final[Mapping[str, str]] = {
     "Heard": "counted anew from the moved events by count_outcomes",
     "Stretch": "says what is still to be counted",
     "ReadUpTo": "about the flow of events, of all send-outs",
+    "Claim": "lasts for as long as a worker works",
     "OldTokens": "about the installation",
     "Installation": "about this database",
     "Restore": "about this database",

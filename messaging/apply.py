@@ -13,8 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Sign, causes_of, lock, reword, settle, withdraw
-from contacts.consent import Wish
+from contacts.blocks import Ground, Sign, Wish, causes_of, lock, reword, settle, withdraw
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import go_by_indexes, prepared
@@ -39,7 +38,6 @@ from messaging.statuses import (
     rank_of,
     status_of,
 )
-from messaging.wishes import Told, answers_of, wishes_of
 
 # By what the database calls them; asking the enumeration takes longer than all else that is done to a row.
 CHANNELS: Final = {channel.value: channel for channel in Channel}
@@ -97,8 +95,7 @@ class Revised:
 
 
 def apply(said: Sequence[Said]) -> list[Said]:
-    """Record these events and let everything follow from them. Returns those that match no message of ours;
-    what somebody answered by SMS counts at once for the number all the same.
+    """Record these events and let everything follow from them. Returns those that match no message of ours.
 
     Repeats, in here or of what was recorded before, change nothing. Call it in a transaction, and once in it: a
     second call would take locks out of order.
@@ -106,13 +103,12 @@ def apply(said: Sequence[Said]) -> list[Said]:
     go_by_indexes()
     events, message_ids = named([each.event for each in said])
     facts = Facts(zip(events, message_ids, [each.report_id for each in said], strict=True))
-    unknown, fresh = set[int | None]([None]), list[Fresh]()
+    unknown = set[int | None]([None])
     if facts.events:
         fresh, missing = _record(facts)
         unknown |= missing
-    unmatched = [each for each, message_id in zip(said, message_ids, strict=True) if message_id in unknown]
-    _follow_up(fresh, answers_of(each.event for each in unmatched))
-    return unmatched
+        _follow_up(fresh)
+    return [each for each, message_id in zip(said, message_ids, strict=True) if message_id in unknown]
 
 
 def give_up(now: datetime, limit: int) -> tuple[int, int]:
@@ -229,15 +225,11 @@ def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
     return fresh, missing
 
 
-def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
-    """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go.
-
-    `answers` by SMS belong to no message that is known, but to a number.
-    """
+def _follow_up(fresh: Sequence[Fresh]) -> None:
+    """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go."""
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
     proven = [each for each in hard if each.event.caveat not in UNPROVEN]
-    asking = [each for each in fresh if each.event.kind in CONSENTS and _is_of_who_asks(each)]
-    wishes = [*wishes_of([Told(each.event, each.key, *each.target) for each in asking]), *answers]
+    wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS and _is_of_who_asks(each)]
     blocked = {each.target.address_id: each.cause for each in fresh if each.cause is not None}
     asked = soft_runs.asked([_news(each.target, blocked) for each in fresh if _is_for_soft_rule(each, blocked)])
     addresses = {each.target.address_id for each in hard}
@@ -251,9 +243,8 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
     ]
     if not (hard or wishes or asked or signs):
         return
-    wished = {pk for wish in wishes for pk in wish.address_ids}
-    addresses.update(wished, (sign.address_id for sign in signs))
-    held = lock(addresses.union(*(each.addresses for each in asked)), wished)
+    addresses.update((wish.address_id for wish in wishes), (sign.address_id for sign in signs))
+    lock(addresses.union(*(each.addresses for each in asked)), {wish.address_id for wish in wishes})
     rule = outages.thresholds() if hard else outages.DEFAULTS
     grounds = [_ground(each) for each in proven]
     if len(proven) < len(hard):
@@ -262,7 +253,7 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
         speakers.ask([_claim(each) for each in named if each.event.peer])
     if grounds:
         grounds = list(outages.with_signs_of_life(grounds, rule))
-    settle(grounds, wishes, soft_runs.verdicts(asked), signs, held)
+    settle(grounds, wishes, soft_runs.verdicts(asked), signs)
     if grounds:
         outages.look_at(grounds, rule)
 
@@ -323,6 +314,13 @@ def _ground(each: Fresh) -> Ground:
         target.address_id, event.occurred_at, UUID(hex=each.key), target.id, Cause.ONE_HARD_BOUNCE,
         event.reason, event.code, event.diagnostic,
     )  # fmt: skip
+
+
+def _wish(each: Fresh) -> Wish:
+    event, target = each.event, each.target
+    return Wish(
+        target.address_id, target.channel, event.occurred_at, target.id, event.kind == Kind.SUBSCRIBED, event.reason
+    )
 
 
 def _sign(each: Fresh) -> Sign:

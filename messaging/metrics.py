@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from messaging import alarms, health, outages, sql
+from messaging import alarms, health, outages, restored, sql
 from messaging.models import Alarm
 from messaging.providers import providers
 
@@ -65,6 +65,7 @@ class _Collector:
             "Suspected outages of receiving domains whose held blocks wait for a decision.",
             len(outages.undecided()),
         )
+        yield _gauge("engage_restored", "1 while nothing leaves after a restore, else 0.", float(restored.is_held()))
         yield from _heartbeats()
 
 

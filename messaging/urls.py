@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from messaging import block_list_views, block_views, metrics, monitoring, provider_views, tracking, views, webhooks
+from messaging import (
+    block_list_views,
+    block_views,
+    metrics,
+    monitoring,
+    provider_views,
+    restored_views,
+    tracking,
+    views,
+    webhooks,
+)
 from messaging.sendouts import control_views, steps
 from messaging.sendouts import views as send_out_views
 from messaging.sendouts.outcome import views as outcome_views
@@ -32,6 +42,7 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("healthz", monitoring.healthz),
     path("readyz", monitoring.readyz),
+    path("restored/", restored_views.overview, name="restored"),
     path("messages/<int:pk>/content/", send_out_views.message_content, name="message_content"),
     path("messages/<int:pk>/content/frame/", send_out_views.message_frame, name="message_frame"),
     path("messages/<int:pk>/again/", send_out_views.send_again, name="send_again"),

@@ -91,3 +91,4 @@ def groups(transactional_db: None) -> None:
     import_module("messaging.migrations.0009_block_pages").grant(apps, here)
     import_module("messaging.migrations.0012_send_out_groups").grant(apps, here)
     import_module("messaging.migrations.0015_outcome_groups").grant(apps, here)
+    import_module("messaging.migrations.0025_installation").grant(apps, here)

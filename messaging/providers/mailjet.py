@@ -17,7 +17,6 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
-from messaging.providers.reading import json_of
 
 SLUG: Final = "mailjet"
 
@@ -34,7 +33,7 @@ def _reader() -> Any:
 
 def read(raw: Raw) -> Reading:
     """One event, or a list of them where the events are grouped. Raises UnreadableError."""
-    said = json_of(raw.body)
+    said = bridge.parsed(raw.body)
     if isinstance(said, dict) and "event" not in said and "Headers" in said:
         return inbound.read_mails([said], _mail, raw)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]

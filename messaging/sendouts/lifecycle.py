@@ -2,6 +2,7 @@
 
 draft -> scheduled -> sending <-> paused;  draft -> sending
 scheduled -> draft;  scheduled, sending, paused -> cancelled;  sending -> done
+After a restore also scheduled -> paused -> scheduled or draft (restored.py).
 """
 
 import json
@@ -15,7 +16,7 @@ from django.utils.formats import date_format
 
 from messaging.sendouts import making, sql
 from messaging.sendouts.control import current_master
-from messaging.sendouts.models import Progress, SendOut, SendOutChange, State
+from messaging.sendouts.models import Installation, Progress, SendOut, SendOutChange, State
 
 Kind = SendOutChange.Kind
 CANCELLABLE: Final = (State.SCHEDULED, State.SENDING, State.PAUSED)
@@ -40,7 +41,9 @@ def schedule(send_out_id: int, at: datetime, actor_id: int) -> None:
 
 def unschedule(send_out_id: int, actor_id: int) -> None:
     """Take a scheduled send-out back, to edit it."""
-    _move(send_out_id, [State.SCHEDULED], State.DRAFT, Kind.UNSCHEDULED, actor_id, also=", scheduled_at = NULL")
+    of = [State.SCHEDULED, State.PAUSED]  # paused before it started: by a restore
+    only, also = " AND started_at IS NULL", ", scheduled_at = NULL"
+    _move(send_out_id, of, State.DRAFT, Kind.UNSCHEDULED, actor_id, only=only, also=also)
 
 
 def start(send_out_id: int, actor_id: int | None = None) -> None:
@@ -59,7 +62,26 @@ def pause(send_out_id: int, actor_id: int | None, detail: str = "") -> None:
 
 
 def resume(send_out_id: int, actor_id: int) -> None:
-    _move(send_out_id, [State.PAUSED], State.SENDING, Kind.RESUMED, actor_id, then=sql.THEN_FORGET_MARKS)
+    """Go on with what was paused. Not while an administrator is still to decide what leaves (restored.py)."""
+    _go_on(send_out_id, actor_id, only=f"{sql.ONLY_STARTED} AND {sql.NOT_HELD}")
+
+
+def resume_restored(send_out_id: int, actor_id: int, detail: str) -> None:
+    """The same as an administrator's decision after a restore."""
+    _go_on(send_out_id, actor_id, only=sql.ONLY_STARTED, detail=detail)
+
+
+def reschedule_restored(send_out_id: int, actor_id: int, detail: str) -> None:
+    """Have one that was scheduled when the database was restored start as planned."""
+    only = " AND started_at IS NULL AND scheduled_at IS NOT NULL"
+    _move(send_out_id, [State.PAUSED], State.SCHEDULED, Kind.SCHEDULED, actor_id, only=only, detail=detail[:200])
+
+
+def _go_on(send_out_id: int, actor_id: int, *, only: str, detail: str = "") -> None:
+    _move(
+        send_out_id, [State.PAUSED], State.SENDING, Kind.RESUMED, actor_id,
+        only=only, then=sql.THEN_FORGET_MARKS, detail=detail[:200],
+    )  # fmt: skip
     transaction.on_commit(lambda: making.nudge(send_out_id))
 
 
@@ -79,6 +101,8 @@ def finish(send_out_id: int) -> bool:
 
 def start_due() -> int:
     """Start what is scheduled for now. Returns how many were started here."""
+    if Installation.objects.filter(held_at__isnull=False).exists():
+        return 0
     due = SendOut.objects.filter(state=State.SCHEDULED, scheduled_at__lte=timezone.now()).values_list("pk", flat=True)
     return sum(_started(pk) for pk in due)
 

@@ -379,14 +379,17 @@ class Restore(models.Model):
     noticed_at = models.DateTimeField(_("noticed"), db_default=Now())
     # The newest that it knew of when that was noticed.
     as_of = models.DateTimeField(_("as of"), null=True, blank=True)
-    # How it was noticed (restored.Sign).
+    # How it was noticed (installation.Sign).
     sign = models.CharField(max_length=10, blank=True, default="", db_default="")
-    # How far the messages had been numbered, where that was known outside; new ones begin far behind.
+    # The last message that it knew of; new ones are numbered from far behind all that there may have been.
     last_message = models.BigIntegerField(null=True, blank=True)
-    # By send-out (restored.Choice), and of what is tried again under "again".
+    # What was at work (restored.AtWork, by send-out), and how many were to be tried again.
+    found = models.JSONField(default=dict, db_default={})
+    # By send-out (restored.Choice), and for what is tried again under "again".
     choices = models.JSONField(default=dict, db_default={})
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    why = models.CharField(_("why"), max_length=500, blank=True, default="", db_default="")
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
 
     class Meta:

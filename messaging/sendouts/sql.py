@@ -122,6 +122,8 @@ WITH moved AS (
 INSERT INTO messaging_sendoutchange (send_out_id, kind, detail, actor_id)
 SELECT id, %(kind)s, %(detail)s, %(actor)s FROM moved RETURNING id
 """
+ONLY_STARTED: Final = " AND started_at IS NOT NULL"
+NOT_HELD: Final = "NOT EXISTS (SELECT FROM messaging_installation WHERE held_at IS NOT NULL)"
 THEN_PROGRESS: Final = """, begun AS (
   INSERT INTO messaging_progress (send_out_id, until, master)
   SELECT id, (SELECT COALESCE(max(id), 0) FROM contacts_contact), %(master)s::jsonb FROM moved

@@ -1,5 +1,6 @@
 """What is done for all send-outs every few seconds."""
 
+from messaging import installation, restored
 from messaging.sendouts import lifecycle, progress, totals
 from messaging.sendouts.handover import turns
 
@@ -9,6 +10,8 @@ def tend() -> int:
 
     Returns how many send-outs are at work.
     """
+    installation.advance()
+    restored.carry_out()
     lifecycle.start_due()
     totals.fold()
     progress.mark_all()

@@ -16,6 +16,7 @@ from contacts import search
 from contacts.keyset import page_of
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
+from messaging import restored
 from messaging.models import Message, SendOut
 from messaging.rows import listed, rows_of
 from messaging.sendouts import contents, lifecycle, single
@@ -87,8 +88,18 @@ def standing(found: SendOut) -> dict[str, Any]:
         "is_at_work": found.state == State.SENDING,
         "news_in": seconds_to_news(found),
         "look": look_of(found),
-        "moves": [(name, label) for name, (of, label) in MOVES.items() if found.state in of],
+        "moves": moves_of(found),
     }
+
+
+def moves_of(found: SendOut) -> list[tuple[str, Any]]:
+    """What may be done now, and what the button is called."""
+    moves = [(name, label) for name, (of, label) in MOVES.items() if found.state in of]
+    if found.state == State.PAUSED and (found.started_at is None or restored.is_held()):
+        moves = [each for each in moves if each[0] != "resume"]
+    if found.state == State.PAUSED and found.started_at is None:
+        moves.insert(0, ("unschedule", MOVES["unschedule"][1]))
+    return moves
 
 
 def counts_of(found: SendOut, totals: Totals) -> list[tuple[Status, str, str, int, float]]:

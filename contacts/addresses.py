@@ -7,6 +7,7 @@ The packages that know how are loaded where they are needed: a worker that appli
 
 import re
 import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -153,6 +154,16 @@ def _no_number() -> str:
 
 def _no_such_number() -> str:
     return _("There can be no such number. Look at its digits, and type it with its country code.")
+
+
+def normalised(email: str, mobile: str, country: str) -> dict[Channel, str]:
+    """The values of both addresses that were typed; without those that are none."""
+    found = {}
+    with suppress(ValidationError):
+        found[Channel.EMAIL] = normalise_email(email)
+    with suppress(ValidationError):
+        found[Channel.SMS] = normalise_mobile(mobile, country)
+    return found
 
 
 @lru_cache(maxsize=2_000)

@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contacts.addresses import display_mobile, normalise_email, normalise_mobile
+from contacts import consent
+from contacts.addresses import display_mobile, normalise_email, normalise_mobile, normalised
 from contacts.models import Contact
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ class ContactForm(_ModelForm):
 
     def _keep_what_was_left_alone(self, cleaned: dict[str, Any]) -> None:
         """Locks the row until the end of the transaction, so that nobody changes it between here and the saving."""
-        try:
-            self.instance.refresh_from_db(from_queryset=Contact.objects.select_for_update(no_key=True))
-        except Contact.DoesNotExist as error:
-            raise ValidationError(_("Somebody has removed this contact meanwhile.")) from error
+        typed = normalised(*(cleaned.get(name) or "" for name in ("email", "mobile", "country")))
+        if consent.hold(self.instance.pk, typed) is None:
+            raise ValidationError(_("Somebody has removed this contact meanwhile."))
+        self.instance.refresh_from_db()
         for name in cleaned.keys() - {"why"} - set(self.changed_data):
             cleaned[name] = getattr(self.instance, name)
 

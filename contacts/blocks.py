@@ -1,4 +1,4 @@
-"""Blocks of addresses, and what reports do to consent: set-based, each change once, each with its history.
+"""Blocks of addresses, and what reports lead to: set-based, each change once, each with its history.
 
 Locks are taken in one order by everybody (addresses by id, then contacts by id), so two workers cannot deadlock.
 """
@@ -14,8 +14,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from contacts import sql
-from contacts.models import Address, Block, Channel, Life
+from contacts import consent, sql
+from contacts.consent import Wish
+from contacts.models import Address, Block, Life
 from engage.database import prepared
 
 # What stops a sending; a held block does not.
@@ -49,20 +50,6 @@ class Ground(NamedTuple):
     alive_at: datetime | None = None
 
 
-class Wish(NamedTuple):
-    """What an event says of a person's consent: taken back (complaint, unsubscribe) or given again.
-
-    (The columns of sql.CONSENT, in order.)
-    """
-
-    address_id: int
-    channel: Channel
-    occurred_at: datetime
-    message_id: int
-    accepts: bool
-    why: str
-
-
 class Sign(NamedTuple):
     """A sign that an address is alive. (The columns of sql.NOTE_LIFE, in order.)"""
 
@@ -82,8 +69,9 @@ def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish], signs: Sequence
     proven = {ground.address_id for ground in grounds}
     signs = _of_blocked(signs, proven)
     if grounds or wishes or signs:
-        lock(proven | {wish.address_id for wish in wishes} | {sign.address_id for sign in signs})
-        settle(grounds, wishes, signs=signs)
+        wished = {pk for wish in wishes for pk in wish.address_ids}
+        held = lock(proven | wished | {sign.address_id for sign in signs})
+        settle(grounds, wishes, signs=signs, held=held)
 
 
 def settle(
@@ -91,8 +79,9 @@ def settle(
     wishes: Sequence[Wish],
     soft: Mapping[int, Ground | None] | None = None,
     signs: Sequence[Sign] = (),
+    held: Collection[int] = (),
 ) -> None:
-    """What `follow_up` does, for addresses that are locked already.
+    """What `follow_up` does, for addresses that are locked already; `held` are the contacts that are, too.
 
     `soft` has what the rule for soft bounces in a row says of some addresses now: the ground for a block, or None,
     which ends one that the rule had made. The earliest proof since the last lift is the one a block keeps, and of
@@ -114,9 +103,7 @@ def settle(
             note_proofs(later)
     if signs:
         note_life(signs)
-    for channel in Channel:
-        if mine := [wish for wish in wishes if wish.channel == channel]:
-            _change_consent(channel, mine)
+    consent.record_wishes(wishes, held)
 
 
 def withdraw(keys: Collection[UUID], address_ids: Collection[int], others: Sequence[Ground]) -> None:
@@ -171,16 +158,19 @@ def unended_blocks(address_ids: Sequence[int | None]) -> dict[int, Block]:
     return {found.address_id: found for found in Block.objects.filter(address_id__in=wanted, ended_at=None)}
 
 
-def lock(address_ids: Iterable[int], consents_of: Iterable[int] | None = None) -> None:
+def lock(address_ids: Iterable[int], consents_of: Iterable[int] | None = None) -> set[int]:
     """Keep everybody else from blocking, lifting and noting at these addresses until the transaction ends, and from
     changing the consent of those who have them: only of those who have the addresses `consents_of`, where it is given.
+    Returns the numbers of these contacts.
     """
     ids = sql.numbers(address_ids)
     held = ids if consents_of is None else sql.numbers(consents_of)
     with prepared() as cursor:
         cursor.execute(sql.LOCK_ADDRESSES, [ids])
-        if held != "{}":
-            cursor.execute(sql.LOCK_HOLDERS, [held, held])
+        if held == "{}":
+            return set()
+        cursor.execute(sql.LOCK_HOLDERS, [held, held])
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def note_proofs(proofs: Sequence[tuple[int, datetime]]) -> None:
@@ -218,8 +208,3 @@ def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:
     """The signs of blocked addresses: next to none, so one look at the index spares locking all the others."""
     blocked = about_to_be | causes_of({sign.address_id for sign in signs}).keys()
     return [sign for sign in signs if sign.address_id in blocked]
-
-
-def _change_consent(channel: Channel, wishes: Sequence[Wish]) -> None:
-    with prepared() as cursor:
-        cursor.execute(sql.CONSENT[channel], sql.columns(wishes))

@@ -5,30 +5,33 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from contacts.addresses import address_of, normalise_email, normalise_mobile
+from contacts import consent
+from contacts.addresses import address_of, normalise_email, normalise_mobile, normalised
 from contacts.models import Change, Channel, Contact
 
 _FIELDS: Final = ("first_name", "last_name", "email", "mobile", "country", "language")
-_CONSENTS: Final = {"accepts_email": Channel.EMAIL, "accepts_sms": Channel.SMS}
 
 
 def save_contact(contact: Contact, *, actor_id: int | None, why: str = "") -> None:
     """Normalise the addresses, save, and write what changed, by whom and why.
 
     An address that was left alone stays the one it is, whatever else was edited: `0701234567` is read as of the
-    country that the contact had when it was typed. Raises ValidationError where an address is none. The row is locked
-    meanwhile, so the history tells what really was there before.
+    country that the contact had when it was typed. Raises ValidationError where an address is none. Addresses
+    and row are locked meanwhile, so the history tells what really was there before.
+
+    What the contact accepts is taken for said by that person where it is changed; a new contact that accepts says
+    nothing. Afterwards it accepts what its addresses do.
     """
     with transaction.atomic():
-        before = Contact.objects.select_for_update(no_key=True).filter(pk=contact.pk).first() if contact.pk else None
+        before = consent.hold(contact.pk, normalised(contact.email, contact.mobile, contact.country))
         _settle_email(contact, before)
         _settle_mobile(contact, before)
         contact.changed_at = now = timezone.now()
-        for field, channel in _CONSENTS.items():
-            if before is None or getattr(before, field) != getattr(contact, field):
-                setattr(contact, f"{channel.value}_consent_at", now)
+        wanted = {channel: consent.accepts(contact, channel) for channel in Channel}
+        unaddressed = consent.as_before(before, contact, wanted, now)
         contact.save()
-        Change.objects.bulk_create(_changes(before, contact, actor_id, why))
+        Change.objects.bulk_create(_changes(before, contact, actor_id, why, unaddressed))
+        consent.of_edit(before, contact, wanted, actor_id=actor_id, why=why, at=now)
 
 
 def _settle_email(contact: Contact, before: Contact | None) -> None:
@@ -47,7 +50,9 @@ def _settle_mobile(contact: Contact, before: Contact | None) -> None:
         contact.mobile_address = address_of(Channel.SMS, contact.mobile_digits) if contact.mobile_digits else None
 
 
-def _changes(before: Contact | None, after: Contact, actor_id: int | None, why: str) -> list[Change]:
+def _changes(
+    before: Contact | None, after: Contact, actor_id: int | None, why: str, consents: list[Channel]
+) -> list[Change]:
     if before is None:
         return [Change(contact=after, kind=Change.Kind.CREATED, actor_id=actor_id, why=why)]
     edits = [
@@ -58,12 +63,11 @@ def _changes(before: Contact | None, after: Contact, actor_id: int | None, why: 
         for field in _FIELDS
         if getattr(before, field) != getattr(after, field)
     ]  # fmt: skip
-    consents = [
+    noted = [
         Change(
             contact=after, field=channel.value, actor_id=actor_id, why=why,
-            kind=Change.Kind.OPTED_IN if getattr(after, field) else Change.Kind.OPTED_OUT,
+            kind=Change.Kind.OPTED_IN if consent.accepts(after, channel) else Change.Kind.OPTED_OUT,
         )
-        for field, channel in _CONSENTS.items()
-        if getattr(before, field) != getattr(after, field)
+        for channel in consents
     ]  # fmt: skip
-    return edits + consents
+    return edits + noted

@@ -15,8 +15,8 @@ from contacts import channels
 from contacts.blocklist.records import BlockImport, BulkLift, ImportPart, ImportRow
 
 __all__ = [
-    "Address", "Block", "BlockImport", "BulkLift", "Cause", "Change", "Channel", "Contact", "ImportPart", "ImportRow",
-    "Label", "Labelled", "Life", "Outage",
+    "Address", "Block", "BlockImport", "BulkLift", "Cause", "Change", "Channel", "Consent", "Contact", "FormerAddress",
+    "ImportPart", "ImportRow", "Label", "Labelled", "Life", "Outage", "Source",
 ]  # fmt: skip
 
 
@@ -24,7 +24,7 @@ Channel = channels.Channel
 
 
 class Address(models.Model):
-    """A normalised (channel, value) pair. Blocks hang here, so they outlive every contact that has the address."""
+    """A normalised (channel, value) pair. Blocks and consents hang here: they outlive every contact that has it."""
 
     channel = models.CharField(_("channel"), max_length=5, choices=Channel)
     value = models.CharField(_("address"), max_length=320)
@@ -75,7 +75,8 @@ class Contact(models.Model):
     language = models.CharField(_("language"), max_length=8, blank=True, help_text=_("A code such as sv or en"))
     accepts_email = models.BooleanField(_("accepts email"), default=True, db_default=True)
     accepts_sms = models.BooleanField(_("accepts SMS"), default=True, db_default=True)
-    # When the consent was last given or taken back: a report about an earlier time changes nothing.
+    # What the consents of the address come to, kept for who asks of many contacts at once; when the word that counts
+    # was given. Written by contacts/consent.py alone. Without an address it is what a person has noted.
     email_consent_at = models.DateTimeField(null=True, blank=True, editable=False)
     sms_consent_at = models.DateTimeField(null=True, blank=True, editable=False)
     labels = models.ManyToManyField(
@@ -120,6 +121,67 @@ class Labelled(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contact_id} {self.label_id}"
+
+
+class Source(models.TextChoices):
+    """Who said yes or no, or by what."""
+
+    LINK = "link", _("The unsubscribe link")
+    ONE_CLICK = "one_click", _("The mail program’s unsubscribe button")
+    UNDO = "undo", _("Undone by the link")
+    COMPLAINT = "complaint", _("Marked as spam")
+    ANSWER = "answer", _("An answer by SMS")
+    PROVIDER = "provider", _("Reported by the provider")
+    FORM = "form", _("A form")
+    IMPORT = "import", _("An import")
+    API = "api", _("The API")
+    ADMINISTRATOR = "administrator", _("Noted by a colleague")
+    MIGRATION = "migration", _("Known before consents were kept one by one")
+
+
+class Consent(models.Model):
+    """That somebody said yes or no to messages at an address. Never changed, never removed; contacts/consent.py has
+    what they come to: of those that stand the latest counts, by the time at which it was given.
+    """
+
+    address = models.ForeignKey(Address, models.PROTECT, related_name="consents", db_index=False)
+    accepts = models.BooleanField(_("accepts"))
+    at = models.DateTimeField(_("given"))
+    recorded_at = models.DateTimeField(_("recorded"), db_default=Now())
+    source = models.CharField(_("by"), max_length=13, choices=Source)
+    wording = models.TextField(_("in these words"), blank=True, db_default="")
+    message_id = models.BigIntegerField(_("message"), null=True, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    # The address at which it was said, where it came along with the person from there.
+    via = models.ForeignKey(Address, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    # What makes a repeat drop out: that of the event, where there is one.
+    key = models.UUIDField(default=uuid.uuid4, editable=False)
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["address", "key"], name="consent_once")]
+        indexes: ClassVar = [models.Index("address", F("at").desc(), "accepts", name="consent_of_address")]
+
+    def __str__(self) -> str:
+        return f"{self.address_id} {'yes' if self.accepts else 'no'} {self.source}"
+
+
+class FormerAddress(models.Model):
+    """That a contact had an address before: who answers from there is still that person, as far as anybody knows."""
+
+    address = models.ForeignKey(Address, models.PROTECT, db_index=False, related_name="+")
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="former_addresses")
+
+    class Meta:
+        verbose_name = _("former address")
+        verbose_name_plural = _("former addresses")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["address", "contact"], name="former_address_once")]
+
+    def __str__(self) -> str:
+        return f"{self.address_id} {self.contact_id}"
 
 
 class Life(models.TextChoices):
@@ -265,7 +327,8 @@ class Change(models.Model):
     at = models.DateTimeField(_("when"), db_default=Now())
     kind = models.CharField(_("what"), max_length=12, choices=Kind)
     # What blocked lines say: `field` the address (of a rule other than one hard bounce: `old` its cause), `new` the
-    # code, `why` the reason.
+    # code, `why` the reason. Lines about consent: `field` the channel, `why` the source or a colleague's words, `old`
+    # the address at which it was said, where the person has another one now.
     field = models.CharField(_("field"), max_length=320, blank=True)
     old = models.TextField(_("before"), blank=True)
     new = models.TextField(_("after"), blank=True)

@@ -1,4 +1,4 @@
-"""The set-based statements of contacts/blocks.py; each takes its arrays in the order of its columns."""
+"""The set-based statements of contacts/blocks.py and consent.py; each takes its arrays in the order of its columns."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -38,7 +38,7 @@ LOCK_ADDRESSES: Final = "SELECT 1 FROM contacts_address WHERE id = ANY(%s::bigin
 
 # Before any contact is changed for its email or for its mobile: two channels in turn would be two orders.
 LOCK_HOLDERS: Final = """
-SELECT 1 FROM contacts_contact WHERE email_address_id = ANY(%s::bigint[]) OR mobile_address_id = ANY(%s::bigint[])
+SELECT id FROM contacts_contact WHERE email_address_id = ANY(%s::bigint[]) OR mobile_address_id = ANY(%s::bigint[])
 ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -216,26 +216,82 @@ FROM contacts_address a JOIN contacts_contact c ON c.email_address_id = a.id OR 
 WHERE a.id = %(address)s ORDER BY c.id
 """
 
-# Of several wishes the latest counts; on a tie, taking back wins over giving.
-_CONSENT: Final = """
-WITH wish AS (
-  SELECT DISTINCT ON (address_id) *
-  FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::bigint[], %s::boolean[], %s::text[])
-    AS w(address_id, channel, at, message_id, accepts, why)
-  ORDER BY address_id, at DESC, accepts, message_id
+# Whether the consent `k` stands: who presses "that was a mistake" on the page of the link takes back what the links of
+# that same message said before, and nothing else.
+STANDS: Final = """
+k.source <> 'undo' AND NOT (k.source IN ('link', 'one_click') AND EXISTS (
+  SELECT FROM contacts_consent u WHERE u.address_id = k.address_id AND u.source = 'undo'
+    AND u.message_id = k.message_id AND u.at > k.at))
+"""
+# Whether the latest word that stands at `{address}` is a no; a no wins where two are of the same time.
+SAYS_NO: Final = f"""
+COALESCE((SELECT NOT k.accepts FROM contacts_consent k WHERE k.address_id = {{address}} AND {STANDS}
+  ORDER BY k.at DESC, k.accepts LIMIT 1), false)
+"""  # noqa: S608 -- of constants
+
+RECORD_CONSENTS: Final = """
+INSERT INTO contacts_consent (address_id, accepts, at, source, message_id, actor_id, wording, via_id, key)
+SELECT * FROM unnest(%s::bigint[], %s::boolean[], %s::timestamptz[], %s::text[], %s::bigint[], %s::int[], %s::text[],
+    %s::bigint[], %s::uuid[]) AS c(address_id, accepts, at, source, message_id, actor_id, wording, via_id, key)
+ORDER BY address_id, key ON CONFLICT (address_id, key) DO NOTHING
+"""
+
+# Those that a version before wrote to the contacts alone, while it ran beside this one: as records, too. A no without
+# a time goes before what the others who share the address have; a yes that was merely set as the contact was made is
+# nobody's word where something else is known.
+_ADOPT: Final = f"""
+INSERT INTO contacts_consent (address_id, accepts, at, source, key)
+SELECT c.{{address}}, c.accepts_{{channel}}, s.at, 'migration',
+  md5(concat_ws(' ', c.id, '{{channel}}', c.accepts_{{channel}}, s.at))::uuid
+FROM contacts_contact c
+LEFT JOIN LATERAL (
+  SELECT k.accepts, k.at FROM contacts_consent k WHERE k.address_id = c.{{address}} AND {STANDS}
+  ORDER BY k.at DESC, k.accepts LIMIT 1
+) w ON true
+CROSS JOIN LATERAL (
+  SELECT max(o.{{channel}}_consent_at) AS at, bool_and(o.accepts_{{channel}}) AS accepts
+  FROM contacts_contact o WHERE o.{{address}} = c.{{address}} AND o.id <> c.id
+) o
+CROSS JOIN LATERAL (SELECT CASE
+  WHEN c.accepts_{{channel}} THEN c.{{channel}}_consent_at
+  ELSE COALESCE(greatest(c.{{channel}}_consent_at, w.at), greatest(o.at, c.created_at)) END AS at
+) s
+WHERE c.{{address}} = ANY(%s::bigint[]) AND CASE
+  WHEN c.accepts_{{channel}} THEN s.at > COALESCE(w.at, '-infinity') AND NOT (
+    (w.at IS NOT NULL OR NOT COALESCE(o.accepts, true)) AND abs(extract(epoch FROM s.at - c.created_at)) < 60)
+  ELSE COALESCE(w.accepts, true) OR s.at > w.at END
+ORDER BY c.{{address}}, 5 ON CONFLICT (address_id, key) DO NOTHING
+"""  # noqa: S608 -- of constants
+
+# The contacts that have these addresses get what is said there, and their histories a line where that is news: by the
+# latest that says so, be it an undoing.
+_KEEP_CONSENTS: Final = f"""
+WITH word AS (
+  SELECT DISTINCT ON (k.address_id) k.address_id, k.accepts, k.at FROM contacts_consent k
+  WHERE k.address_id = ANY(%(ids)s::bigint[]) AND {STANDS} ORDER BY k.address_id, k.at DESC, k.accepts
 ), moving AS (
-  SELECT c.id, c.accepts_{channel} AS accepted, w.* FROM wish w JOIN contacts_contact c ON c.{address} = w.address_id
-  WHERE c.{channel}_consent_at IS NULL OR w.at > c.{channel}_consent_at
-     OR (w.at = c.{channel}_consent_at AND NOT w.accepts)
+  SELECT c.id, c.accepts_{{channel}} AS accepted, i.address_id, COALESCE(w.accepts, true) AS accepts, w.at
+  FROM unnest(%(ids)s::bigint[]) AS i(address_id)
+  JOIN contacts_contact c ON c.{{address}} = i.address_id LEFT JOIN word w ON w.address_id = i.address_id
+  WHERE c.accepts_{{channel}} <> COALESCE(w.accepts, true) OR c.{{channel}}_consent_at IS DISTINCT FROM w.at
 ), moved AS (
-  UPDATE contacts_contact c SET accepts_{channel} = m.accepts, {channel}_consent_at = m.at, changed_at = now()
+  UPDATE contacts_contact c SET accepts_{{channel}} = m.accepts, {{channel}}_consent_at = m.at, changed_at = now()
   FROM moving m WHERE c.id = m.id
 )
-INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id)
-SELECT id, CASE WHEN accepts THEN 'opted_in' ELSE 'opted_out' END, '{channel}', '', '', why, message_id
-FROM moving WHERE accepts IS DISTINCT FROM accepted ORDER BY id
-"""
-CONSENT: Final = {
-    Channel.EMAIL: _CONSENT.format(channel="email", address="email_address_id"),
-    Channel.SMS: _CONSENT.format(channel="sms", address="mobile_address_id"),
+INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id, actor_id)
+SELECT m.id, CASE WHEN m.accepts THEN 'opted_in' ELSE 'opted_out' END, '{{channel}}', COALESCE(a.value, ''), '',
+  CASE WHEN t.source = 'provider' THEN CASE WHEN m.accepts THEN 'resubscribe' ELSE 'unsubscribe' END
+    WHEN t.source = 'administrator' THEN t.wording ELSE COALESCE(t.source, '') END, t.message_id, t.actor_id
+FROM moving m LEFT JOIN LATERAL (
+  SELECT k.* FROM contacts_consent k
+  WHERE k.address_id = m.address_id AND k.accepts = m.accepts AND (k.source = 'undo' OR {STANDS})
+  ORDER BY k.at DESC, k.key LIMIT 1
+) t ON true LEFT JOIN contacts_address a ON a.id = t.via_id
+WHERE m.accepts <> m.accepted ORDER BY m.id
+"""  # noqa: S608 -- of constants
+_OF_CHANNEL: Final = {
+    Channel.EMAIL: {"channel": "email", "address": "email_address_id"},
+    Channel.SMS: {"channel": "sms", "address": "mobile_address_id"},
 }
+ADOPT_CONSENTS: Final = {channel: _ADOPT.format(**of) for channel, of in _OF_CHANNEL.items()}
+KEEP_CONSENTS: Final = {channel: _KEEP_CONSENTS.format(**of) for channel, of in _OF_CHANNEL.items()}

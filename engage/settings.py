@@ -93,7 +93,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "engage.kept.LoginRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -197,6 +197,13 @@ if BOUNCE_LISTENERS and not BOUNCE_DOMAIN:
     raise ImproperlyConfigured("BOUNCE_LISTEN needs BOUNCE_DOMAIN: the domain whose bounce mail is taken.")
 # A longer report is kept, but not read before this is raised; one over four times as long is turned away.
 REPORT_MAX_BYTES = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
+# What takes more than this to read, in seconds of processor time and bytes of memory, or tells more events, is set
+# aside as one that could not be read.
+REPORT_MAX_SECONDS = env.float("REPORT_MAX_SECONDS", default=20)
+REPORT_MAX_MEMORY = env.int("REPORT_MAX_MEMORY", default=256 * 1024 * 1024)
+REPORT_MAX_EVENTS = env.int("REPORT_MAX_EVENTS", default=50_000)
+if min(REPORT_MAX_SECONDS, REPORT_MAX_MEMORY, REPORT_MAX_EVENTS) <= 0:
+    raise ImproperlyConfigured("REPORT_MAX_SECONDS, REPORT_MAX_MEMORY and REPORT_MAX_EVENTS must be more than 0.")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * REPORT_MAX_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
@@ -235,6 +242,7 @@ AXES_VERBOSE = False
 
 HTTPS = env.bool("HTTPS", default=PUBLIC_URL.startswith("https://"))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "engage.kept.too_late"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0

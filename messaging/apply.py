@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Sign, Wish, causes_of, lock, reword, settle, withdraw
+from contacts.blocks import Ground, Sign, causes_of, lock, reword, settle, withdraw
+from contacts.consent import Wish
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import go_by_indexes, prepared
@@ -38,6 +39,7 @@ from messaging.statuses import (
     rank_of,
     status_of,
 )
+from messaging.wishes import Told, answers_of, wishes_of
 
 # By what the database calls them; asking the enumeration takes longer than all else that is done to a row.
 CHANNELS: Final = {channel.value: channel for channel in Channel}
@@ -95,7 +97,8 @@ class Revised:
 
 
 def apply(said: Sequence[Said]) -> list[Said]:
-    """Record these events and let everything follow from them. Returns those that match no message of ours.
+    """Record these events and let everything follow from them. Returns those that match no message of ours;
+    what somebody answered by SMS counts at once for the number all the same.
 
     Repeats, in here or of what was recorded before, change nothing. Call it in a transaction, and once in it: a
     second call would take locks out of order.
@@ -103,12 +106,13 @@ def apply(said: Sequence[Said]) -> list[Said]:
     go_by_indexes()
     events, message_ids = named([each.event for each in said])
     facts = Facts(zip(events, message_ids, [each.report_id for each in said], strict=True))
-    unknown = set[int | None]([None])
+    unknown, fresh = set[int | None]([None]), list[Fresh]()
     if facts.events:
         fresh, missing = _record(facts)
         unknown |= missing
-        _follow_up(fresh)
-    return [each for each, message_id in zip(said, message_ids, strict=True) if message_id in unknown]
+    unmatched = [each for each, message_id in zip(said, message_ids, strict=True) if message_id in unknown]
+    _follow_up(fresh, answers_of(each.event for each in unmatched))
+    return unmatched
 
 
 def give_up(now: datetime, limit: int) -> tuple[int, int]:
@@ -225,11 +229,15 @@ def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
     return fresh, missing
 
 
-def _follow_up(fresh: Sequence[Fresh]) -> None:
-    """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go."""
+def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
+    """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go.
+
+    `answers` by SMS belong to no message that is known, but to a number.
+    """
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
     proven = [each for each in hard if each.event.caveat not in UNPROVEN]
-    wishes = [_wish(each) for each in fresh if each.event.kind in CONSENTS and _is_of_who_asks(each)]
+    asking = [each for each in fresh if each.event.kind in CONSENTS and _is_of_who_asks(each)]
+    wishes = [*wishes_of([Told(each.event, each.key, *each.target) for each in asking]), *answers]
     blocked = {each.target.address_id: each.cause for each in fresh if each.cause is not None}
     asked = soft_runs.asked([_news(each.target, blocked) for each in fresh if _is_for_soft_rule(each, blocked)])
     addresses = {each.target.address_id for each in hard}
@@ -243,8 +251,9 @@ def _follow_up(fresh: Sequence[Fresh]) -> None:
     ]
     if not (hard or wishes or asked or signs):
         return
-    addresses.update((wish.address_id for wish in wishes), (sign.address_id for sign in signs))
-    lock(addresses.union(*(each.addresses for each in asked)), {wish.address_id for wish in wishes})
+    wished = {pk for wish in wishes for pk in wish.address_ids}
+    addresses.update(wished, (sign.address_id for sign in signs))
+    held = lock(addresses.union(*(each.addresses for each in asked)), wished)
     rule = outages.thresholds() if hard else outages.DEFAULTS
     grounds = [_ground(each) for each in proven]
     if len(proven) < len(hard):
@@ -253,7 +262,7 @@ def _follow_up(fresh: Sequence[Fresh]) -> None:
         speakers.ask([_claim(each) for each in named if each.event.peer])
     if grounds:
         grounds = list(outages.with_signs_of_life(grounds, rule))
-    settle(grounds, wishes, soft_runs.verdicts(asked), signs)
+    settle(grounds, wishes, soft_runs.verdicts(asked), signs, held)
     if grounds:
         outages.look_at(grounds, rule)
 
@@ -314,13 +323,6 @@ def _ground(each: Fresh) -> Ground:
         target.address_id, event.occurred_at, UUID(hex=each.key), target.id, Cause.ONE_HARD_BOUNCE,
         event.reason, event.code, event.diagnostic,
     )  # fmt: skip
-
-
-def _wish(each: Fresh) -> Wish:
-    event, target = each.event, each.target
-    return Wish(
-        target.address_id, target.channel, event.occurred_at, target.id, event.kind == Kind.SUBSCRIBED, event.reason
-    )
 
 
 def _sign(each: Fresh) -> Sign:

@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -207,6 +208,23 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.pk}"
+
+
+class Claim(models.Model):
+    """Reports that a worker is about to read, or those of a worker that died. Written by messaging/claims.py alone."""
+
+    reports = ArrayField(models.BigIntegerField(), verbose_name=_("reports"))
+    # How many workers have died while they held them.
+    deaths = models.PositiveSmallIntegerField(_("deaths"), default=0, db_default=0)
+    # Empty: nobody yet.
+    taken_at = models.DateTimeField(_("taken"), null=True, db_default=Now())
+
+    class Meta:
+        verbose_name = _("claim")
+        verbose_name_plural = _("claims")
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
 
 
 class DeliveryEvent(models.Model):

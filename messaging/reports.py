@@ -1,6 +1,7 @@
 """The raw inbox: keep a report, claim a batch, read it, apply it, and settle what became of each report.
 
-Claim, apply and settle are one transaction: a worker killed at any line leaves the reports as they were, for the next.
+A claim is committed first (claims.py); apply and settle are one transaction. So a worker killed at any line leaves the
+reports as they were, and says of which of them it died.
 """
 
 import json
@@ -13,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -21,8 +22,9 @@ from psycopg import Cursor
 
 from contacts.sql import columns
 from engage.database import commit_without_waiting, prepared
-from messaging import sql, tallies, tokens
+from messaging import claims, sql, tallies, tokens
 from messaging.apply import Said, apply
+from messaging.budget import within_budget
 from messaging.models import Report
 from messaging.nudges import Nudges
 from messaging.providers import providers
@@ -31,9 +33,6 @@ from messaging.statuses import Event, not_later_than
 
 log = logging.getLogger(__name__)
 
-# A claim takes reports up to this many bytes together (a SendGrid event is about 500), but at least one.
-CLAIM_BYTES: Final = 1_000_000
-CLAIM_REPORTS: Final = 200
 BATCHES_IN_A_ROW: Final = 50
 # As long as their columns; a diagnostic is shown to people, and the whole of it stays in the raw report.
 LONGEST: Final = (
@@ -171,21 +170,52 @@ def apply_pending() -> int:
 
 
 def apply_batch() -> int:
-    """Claim, read, apply and settle one batch in one transaction. Returns how many reports it held."""
+    """Claim, read, apply and settle one batch, and after it one report that a worker has died of, if there is any.
+
+    Returns how many reports that were.
+    """
+    number, is_any_left = claims.claim()
+    done = _apply_claimed(number) if number else 0
+    return done + _apply_left() if is_any_left else done
+
+
+def _apply_claimed(number: int) -> int:
+    with claims.released(number), transaction.atomic():
+        ids = claims.hold(number)
+        results = [_read(report) for report in _claimed(ids)]
+        if results:
+            # The reports are safe since they were answered; what a crash takes back is still in the inbox.
+            commit_without_waiting()
+            _settle(_applied(results))
+    # One that nobody could hold is no empty inbox.
+    return len(results) or 1
+
+
+def _apply_left() -> int:
+    left = claims.claim_left()
+    if left is None:
+        return 0
+    if not left.is_hopeless:
+        return _apply_claimed(left.number)
     with transaction.atomic():
-        results = [_read(report) for report in _claim()]
-        if not results:
-            return 0
-        # The reports are safe since they were answered; what a crash takes back is still in the inbox.
-        commit_without_waiting()
-        try:
-            with transaction.atomic():
-                _apply(results)
-        except (DataError, IntegrityError, ValueError):
-            # One report in the batch holds what PostgreSQL does not take: find it, and let the others through.
-            results = [_apply_alone(result) for result in results]
-        _settle(results)
-    return len(results)
+        reports = list(_claimed(claims.hold(left.number), is_whole=False))
+        for report in reports:
+            log.error("Report %s of %s took down %s workers: set aside.", report.id, report.provider, left.deaths)
+        words = f"{claims.TOOK_DOWN} {left.deaths} times, at last when it was read alone."
+        _settle([Result(report, problems=[words]) for report in reports])
+    return 1
+
+
+def _applied(results: list[Result]) -> list[Result]:
+    try:
+        with transaction.atomic():
+            _apply(results)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # noqa: BLE001 -- named where it is found
+        # One report in the batch holds what PostgreSQL does not take: find it, and let the others through.
+        return [_apply_alone(result) for result in results]
+    return results
 
 
 def replay(chosen: QuerySet[Report]) -> int:
@@ -195,16 +225,13 @@ def replay(chosen: QuerySet[Report]) -> int:
     return queued
 
 
-def _claim() -> Iterator[Claimed]:
+def _claimed(ids: list[int], *, is_whole: bool = True) -> Iterator[Claimed]:
     """One after the other, as their bodies are by far the most of a batch. Meanwhile nothing else may be asked."""
     tokens.old()
-    with connection.cursor() as cursor:
-        cursor.execute(sql.CLAIM_REPORTS, [CLAIM_REPORTS, CLAIM_BYTES])
-        ids = [row[0] for row in cursor.fetchall()]
     if ids:
         # Not Django's own cursor: that would have all of them at once, in hexadecimal.
         with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-            yield from map(Claimed._make, cursor.stream(sql.CLAIMED_REPORTS, [ids], binary=True))
+            yield from map(Claimed._make, cursor.stream(sql.CLAIMED_REPORTS, [is_whole, ids], binary=True))
 
 
 def _read(report: Claimed) -> Result:
@@ -224,7 +251,10 @@ def _events_of(result: Result) -> list[Event]:
         result.problems.append(f"{len(report.body)} bytes are more than REPORT_MAX_BYTES: raise it and replay.")
         return []
     try:
-        reading = provider.read(_raw(report))
+        with within_budget(len(report.body)):
+            reading = provider.read(_raw(report))
+            if len(reading.events) > settings.REPORT_MAX_EVENTS:
+                raise UnreadableError(f"{len(reading.events)} events are more than REPORT_MAX_EVENTS.")
     except UnreadableError as error:
         result.problems.append(str(error))
         return []
@@ -272,8 +302,14 @@ def _apply_alone(result: Result) -> Result:
     try:
         with transaction.atomic():
             _apply([result])
-    except (DataError, IntegrityError, ValueError) as error:
-        log.warning("Report %s of %s cannot be stored: %s", report.id, report.provider, type(error).__name__)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        # What a database says may hold an address.
+        told = not isinstance(error, DatabaseError)
+        log.warning(
+            "Report %s of %s cannot be stored: %s", report.id, report.provider, type(error).__name__, exc_info=told
+        )
         return Result(report, problems=[f"{type(error).__name__}: {error}"])
     return result
 

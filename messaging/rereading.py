@@ -11,11 +11,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
+from messaging import claims
 from messaging.correlation import named
 from messaging.models import DeliveryEvent, Report
 from messaging.providers import providers
 from messaging.providers.base import Raw, Reading, UnreadableError
+from messaging.providers.reading import json_of
 from messaging.statuses import Event, key_of, of_message
 
 log = logging.getLogger(__name__)
@@ -71,6 +74,8 @@ class Contents:
 
 
 def contents_of(report: Report) -> Contents:
+    if report.error.startswith(claims.TOOK_DOWN):
+        return Contents(problems=[_("It is not read here, since it would take down this page, too.")])
     body = bytes(report.body)
     beginning = body if len(body) <= LONGEST_READ else _beginning(body)
     if beginning is None:
@@ -96,8 +101,8 @@ def _key_of_whole(event: Event) -> UUID:
 def _beginning(body: bytes) -> bytes | None:
     """Of a long list of facts a short one; None where it is no list, and so cannot be cut."""
     try:
-        facts = json.loads(body)
-    except (ValueError, RecursionError):
+        facts = json_of(body)
+    except UnreadableError:
         return None
     return json.dumps(facts[:MOST]).encode() if isinstance(facts, list) else None
 

@@ -17,17 +17,49 @@ VALUES (%s, date_trunc('hour', now(), 'UTC'), 1, now())
 ON CONFLICT (provider, hour) DO UPDATE SET refused = t.refused + 1, refused_at = now()
 """
 
+# What another worker has claimed is passed over, and so is what a worker left behind as it died. The last column says
+# whether there may be any of that.
 CLAIM_REPORTS: Final = """
 WITH due AS (
-  SELECT id, octet_length(body) AS size FROM messaging_report WHERE next_at <= statement_timestamp()
+  SELECT id, octet_length(body) AS size FROM messaging_report
+  WHERE next_at <= statement_timestamp() AND id NOT IN (SELECT unnest(reports) FROM messaging_claim)
   ORDER BY next_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+), chosen AS (
+  SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM due) d WHERE before < %s
+), claimed AS (
+  INSERT INTO messaging_claim (reports) SELECT array_agg(id) FROM chosen HAVING count(*) > 0 RETURNING id
 )
-SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS before FROM due) d WHERE before < %s
+SELECT (SELECT id FROM claimed), EXISTS (
+  SELECT 1 FROM messaging_claim
+  WHERE coalesce(taken_at, '-infinity') < statement_timestamp() - make_interval(secs => %s))
+"""
+
+# A claim is held by a lock from here on, and goes with the transaction that settles its reports.
+HOLD_CLAIM: Final = """
+WITH held AS (DELETE FROM messaging_claim WHERE id = %s RETURNING reports)
+SELECT id FROM messaging_report
+WHERE id = ANY((SELECT reports FROM held)::bigint[]) AND next_at <= statement_timestamp()
+ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 
 CLAIMED_REPORTS: Final = """
-SELECT id, provider, received_at, path, content_type, headers, state, tries, is_counted, body
+SELECT id, provider, received_at, path, content_type, headers, state, tries, is_counted,
+  CASE WHEN %s THEN body ELSE '' END
 FROM messaging_report WHERE id = ANY(%s) ORDER BY id
+"""
+
+# Claims that nobody holds: those of workers that died, and single reports out of them that wait for their turn. What
+# was claimed just now may not be held yet.
+LEFT_BEHIND: Final = """
+SELECT id, deaths, taken_at IS NULL, (
+  SELECT coalesce(array_agg(r.id ORDER BY r.id), '{}') FROM messaging_report r
+  WHERE r.id = ANY(reports) AND r.next_at <= statement_timestamp())
+FROM messaging_claim WHERE coalesce(taken_at, '-infinity') < statement_timestamp() - make_interval(secs => %s)
+ORDER BY cardinality(reports) DESC, deaths, id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+RETAKE_CLAIM: Final = "UPDATE messaging_claim SET deaths = %s, taken_at = statement_timestamp() WHERE id = %s"
+ONE_BY_ONE: Final = """
+INSERT INTO messaging_claim (reports, deaths, taken_at) SELECT ARRAY[id], %s, NULL FROM unnest(%s::bigint[]) AS i(id)
 """
 
 SETTLE_REPORTS: Final = """
@@ -79,14 +111,18 @@ holders AS (
 SELECT place, id FROM found WHERE newest = 1 AND is_of_one
 """
 
-# The newest SMS to a number, sent within some days before a moment, by way of whoever has the number now. What somebody
-# wants who answers is about the number, so it does not matter which of those who share it got that SMS.
+# The newest SMS to a number, sent within some days before a moment, by way of whoever has the number now, or had it
+# before. What somebody wants who answers is about the number, so it does not matter which of those who share it got
+# that SMS.
 SMS_BY_NUMBER: Final = """
 WITH said AS (SELECT * FROM unnest(%s::int[], %s::text[], %s::timestamptz[]) AS s(place, number, occurred_at))
 SELECT DISTINCT ON (s.place) s.place, m.id
 FROM said s
 JOIN contacts_address a ON a.channel = 'sms' AND a.value = s.number
-CROSS JOIN LATERAL (SELECT id FROM contacts_contact WHERE mobile_address_id = a.id LIMIT 11) c
+CROSS JOIN LATERAL (
+  (SELECT id FROM contacts_contact WHERE mobile_address_id = a.id LIMIT 11)
+  UNION (SELECT contact_id FROM contacts_formeraddress WHERE address_id = a.id LIMIT 11)
+) c
 CROSS JOIN LATERAL (SELECT * FROM messaging_message WHERE contact_id = c.id ORDER BY id DESC LIMIT 50) m
 WHERE m.address_id = a.id AND m.sent_at > s.occurred_at - make_interval(days => %s)
   AND m.sent_at <= s.occurred_at + interval '10 minutes'
@@ -153,6 +189,16 @@ ON CONFLICT (provider_message_id, provider) DO NOTHING
 RETURNING provider, provider_message_id, message_id
 """
 
+# Whose messages these are, and the address of the same channel that they have now.
+HOLDERS_OF_MESSAGES: Final = """
+SELECT m.id, c.id, CASE m.channel WHEN 'email' THEN c.email_address_id ELSE c.mobile_address_id END
+FROM messaging_message m JOIN contacts_contact c ON c.id = m.contact_id WHERE m.id = ANY(%s::bigint[])
+"""
+MAKE_NUMBERS: Final = """
+INSERT INTO contacts_address (channel, value) SELECT 'sms', unnest(%s::text[])
+ON CONFLICT (channel, value) DO NOTHING
+"""
+NUMBERS: Final = "SELECT value, id FROM contacts_address WHERE channel = 'sms' AND value = ANY(%s::text[])"
 ADDRESSES_OF_MESSAGES: Final = """
 SELECT m.id, a.value FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
 WHERE m.id = ANY(%s::bigint[])

@@ -9,7 +9,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from messaging import probe, reports, tallies
 from messaging.providers import providers
-from messaging.providers.base import ForgedError, Provider, UncheckedError
+from messaging.providers.base import ForgedError, Provider, UncheckedError, UnreadableError
+from messaging.providers.inbound import is_form
+from messaging.providers.reading import check_values
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,13 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
 
 def take(provider: Provider, request: HttpRequest) -> HttpResponse:
     try:
+        if not is_form(request.content_type or ""):
+            # Some have to read it to see who signed it.
+            check_values(request.body)
         provider.verify(request)
+    except UnreadableError as error:
+        log.warning("Refused a report of %s: %s", provider.slug, error)
+        return _plain("The report is too long, or no report.", status=413)
     except ForgedError as error:
         tallies.count_refusal(provider.slug)
         log.warning("Refused a report of %s: %s", provider.slug, error)

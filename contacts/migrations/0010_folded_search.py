@@ -8,26 +8,38 @@ from django.db import migrations, models
 
 CHUNK = 5_000
 FUNCTIONS = r"""
-CREATE FUNCTION contacts_plain(typed text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-SELECT CASE WHEN typed ~ '^[ -_a-~]*$' THEN lower(typed) ELSE normalize(
-  translate(
-    replace(replace(replace(replace(replace(regexp_replace(
-      lower(normalize(regexp_replace(regexp_replace(typed,
-        '[\u0060\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u05f3\u2018\u2019\u201b\u2032\ua78c]', '''', 'g'),
-        '[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]', '-', 'g'), NFKD)),
-      '[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff'
-      '\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f'
-      '\u0670\u06d6-\u06dc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]', '', 'g'),
-      'ß', 'ss'), 'ẞ', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'),
-    'øđðłħŧŋıĸəςىیکة', 'oddlhtnikeσييكه'),
-  NFC) END
+CREATE FUNCTION contacts_plain(typed text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+  IF typed ~ '^[ -_a-~]*$' THEN
+    RETURN lower(typed);
+  END IF;
+  RETURN normalize(
+    translate(
+      replace(replace(replace(replace(replace(regexp_replace(
+        lower(normalize(regexp_replace(regexp_replace(typed,
+          '[\u0060\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u05f3\u2018\u2019\u201b\u2032\ua78c]', '''', 'g'),
+          '[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]', '-', 'g'), NFKD)),
+        '[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff'
+        '\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f'
+        '\u0670\u06d6-\u06dc\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]', '', 'g'),
+        'ß', 'ss'), 'ẞ', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'),
+      'øđðłħŧŋıĸəςىیکة', 'oddlhtnikeσييكه'),
+    NFC);
+END
 $$;
-CREATE FUNCTION contacts_fold(typed text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-SELECT replace(plain, '''', '') || coalesce((
-  SELECT string_agg(DISTINCT ' zq' || to_hex(ascii(found[1])) || 'q', '')
-  FROM regexp_matches(plain,
-    '[!-&(-*,/:-?\[-`{-~¡-¿×÷\u2016-\u2bff\u3001-\u303f\U0001f000-\U0001faff]', 'g') AS found), '')
-FROM contacts_plain(typed) AS plain
+CREATE FUNCTION contacts_fold(typed text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  plain text := contacts_plain(typed);
+  symbols text := '[!-&(-*,/:-?\[-`{-~¡-¿×÷\u2016-\u2bff\u3001-\u303f\U0001f000-\U0001faff]';
+BEGIN
+  IF plain !~ symbols THEN
+    RETURN replace(plain, '''', '');
+  END IF;
+  RETURN replace(plain, '''', '') || (
+    SELECT string_agg(DISTINCT ' zq' || to_hex(ascii(found[1])) || 'q', '')
+    FROM regexp_matches(plain, symbols, 'g') AS found
+  );
+END
 $$;
 CREATE FUNCTION contacts_found_by(names text, addresses text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$

@@ -15,7 +15,7 @@ from django.db import connection, models, transaction
 from django.db.models import Case, F, Q, Value, When
 
 from contacts.blocks import lock
-from contacts.models import Address, Block, Change, Contact
+from contacts.models import Address, Block, Change, Consent, Contact
 from contacts.sql import array
 from messaging.models import (
     AddressList,
@@ -36,6 +36,7 @@ from messaging.statuses import SEVERITY_BITS, WHOLE_RANK
 MOVES: Final[Mapping[type[models.Model], tuple[str, ...]]] = {
     Contact: ("created_at", "changed_at", "email_consent_at", "sms_consent_at"),
     Address: ("lifted_at",),
+    Consent: ("at", "recorded_at"),
     Change: ("at",),
     Block: ("started_at", "recorded_at", "alive_at", "held_at", "ended_at", "last_proof_at", "life_at"),
     SendOut: ("state_at", "scheduled_at", "started_at", "created_at"),
@@ -57,6 +58,7 @@ STAYS: Final[Mapping[str, str]] = {
     "Heard": "counted anew from the moved events by count_outcomes",
     "Stretch": "says what is still to be counted",
     "ReadUpTo": "about the flow of events, of all send-outs",
+    "Claim": "lasts for as long as a worker works",
     "OldTokens": "about the installation",
     "Installation": "about this database",
     "Restore": "about this database",
@@ -101,7 +103,7 @@ def world_of(contacts: Iterable[Contact], send_outs: Iterable[int]) -> World:
 
 def join(contact: Contact, at: datetime) -> None:
     """Have somebody who was saved just now be a contact since then."""
-    Contact.objects.filter(pk=contact.pk).update(**dict.fromkeys(MOVES[Contact], at))
+    Contact.objects.filter(pk=contact.pk).update(created_at=at, changed_at=at)
     Change.objects.filter(contact=contact).update(at=at)
 
 
@@ -151,6 +153,7 @@ def _of(world: World, model: type[models.Model]) -> models.QuerySet[Any]:
         Contact: {"pk__in": world.contacts},
         Address: {"pk__in": world.addresses},
         Change: {"contact__in": world.contacts},
+        Consent: {"address__in": world.addresses},
         Block: {"address__in": world.addresses},
         SendOut: {"pk__in": world.send_outs},
         AddressList: {"pk__in": _lists(world)},

@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from messaging.bounces.classify import Verdict, classify
 from messaging.providers.base import Raw, Reading, Unlisted, UnreadableError
-from messaging.providers.reading import seconds_in
+from messaging.providers.reading import json_of, seconds_in
 from messaging.statuses import Event, Kind
 from messaging.tokens import message_id_of
 
@@ -117,16 +117,9 @@ def view_of(view: Callable[..., Any], **setup: object) -> Any:
         return view(**setup)
 
 
-def parsed(body: bytes | str) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise UnreadableError(f"Not JSON: {error}") from error
-
-
 def list_in(raw: Raw) -> list[Any]:
     """The items of a report that is a list. Raises UnreadableError."""
-    items = parsed(raw.body)
+    items = json_of(raw.body)
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
     return items
@@ -134,7 +127,7 @@ def list_in(raw: Raw) -> list[Any]:
 
 def object_in(body: bytes | str, *needed: str) -> dict[str, Any]:
     """A report that is one object with the fields `needed`. Raises UnreadableError."""
-    said = parsed(body)
+    said = json_of(body)
     if not isinstance(said, dict):
         raise UnreadableError("Not a JSON object.")
     for name in needed:
@@ -268,8 +261,8 @@ def plain_id(message_id: object) -> str:
 def object_of(text: object) -> dict[str, Any]:
     """JSON in a text field; empty where it is no object."""
     try:
-        said = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
+        said = json_of(text) if isinstance(text, str) else None
+    except UnreadableError:
         return {}
     return said if isinstance(said, dict) else {}
 

@@ -17,7 +17,7 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
-from messaging.providers.reading import moment_since_1970
+from messaging.providers.reading import json_of, moment_since_1970
 from messaging.statuses import Kind
 
 SLUG: Final = "brevo"
@@ -51,7 +51,7 @@ def _reader() -> Any:
 
 def read(raw: Raw) -> Reading:
     """One event, or a batch of them where the webhook was made with `batched`. Raises UnreadableError."""
-    said = bridge.parsed(raw.body)
+    said = json_of(raw.body)
     if isinstance(said, dict) and isinstance(said.get("items"), list):
         return inbound.read_mails(said["items"], _mail, raw)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]

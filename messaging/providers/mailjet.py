@@ -17,6 +17,7 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
+from messaging.providers.reading import json_of
 
 SLUG: Final = "mailjet"
 
@@ -33,7 +34,7 @@ def _reader() -> Any:
 
 def read(raw: Raw) -> Reading:
     """One event, or a list of them where the events are grouped. Raises UnreadableError."""
-    said = bridge.parsed(raw.body)
+    said = json_of(raw.body)
     if isinstance(said, dict) and "event" not in said and "Headers" in said:
         return inbound.read_mails([said], _mail, raw)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]

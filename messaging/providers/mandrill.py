@@ -22,7 +22,7 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.inbound import Mail
-from messaging.providers.reading import moment_since_1970
+from messaging.providers.reading import json_of, moment_since_1970
 from messaging.statuses import Kind
 
 SLUG: Final = "mandrill"
@@ -63,7 +63,7 @@ def read(raw: Raw) -> Reading:
         form = parse_qs(raw.body.decode("utf-8", "replace"), max_num_fields=100)
     except ValueError as error:
         raise UnreadableError(f"Not a form: {error}") from error
-    items = bridge.parsed(form.get("mandrill_events", [""])[0])
+    items = json_of(form.get("mandrill_events", [""])[0])
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
     reading = Reading()

@@ -12,16 +12,26 @@ from messaging.tokens import message_id_of
 # The query parameter of a callback's address that carries our token.
 OUR_PARAMETER: Final = "message"
 MOST_FIELDS: Final = 500
+MOST_VALUES: Final = 1_000_000
 NUMBER: Final = re.compile(r"[0-9]{9,20}(\.[0-9]{0,12})?|[0-9]\.[0-9]{1,20}e\+?[0-9]{1,2}", re.ASCII)
 # From here on a number of seconds since 1970 (the year 5138) is one of thousandths, millionths or billionths (of 1973).
 PARTS_OF_SECONDS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 
 
-def json_of(body: bytes) -> Any:
+def json_of(body: bytes | str) -> Any:
+    """What the JSON says. Raises UnreadableError, also where it has more than MOST_VALUES."""
+    check_values(body)
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"Not JSON: {error}"[:300]) from error
+
+
+def check_values(body: bytes | str) -> None:
+    """Raises UnreadableError where this JSON has more than MOST_VALUES: each may take a hundred times its length."""
+    marks: tuple[Any, ...] = (b",", b":", b"[", b"{") if isinstance(body, bytes) else (",", ":", "[", "{")
+    if len(body) > MOST_VALUES and sum(map(body.count, marks)) > MOST_VALUES:
+        raise UnreadableError(f"More than {MOST_VALUES:,} values.")
 
 
 def object_of(body: bytes) -> dict[str, Any]:

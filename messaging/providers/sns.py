@@ -6,7 +6,6 @@ provider's settings.WEBHOOK_KEYS.
 """
 
 import base64
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ from cryptography.hazmat.primitives import hashes
 from django.http import HttpRequest
 
 from messaging.providers import proof
-from messaging.providers.base import ForgedError, UncheckedError
+from messaging.providers.base import ForgedError, UncheckedError, UnreadableError
+from messaging.providers.reading import json_of
 
 # What only checking takes is loaded there: a worker reads.
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def verify(request: HttpRequest, slug: str, house: House) -> None:
 def _message(body: bytes) -> dict[str, str]:
     """The envelope's fields. Raises ForgedError where those that are signed are not all there, and texts."""
     try:
-        said = json.loads(body)
+        said = json_of(body)
         needed = {*SIGNED[said["Type"]], "Signature", "SignatureVersion", "SigningCertURL"} - {"Subject"}
         message = {name: value for name, value in said.items() if isinstance(value, str)}
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (UnreadableError, LookupError, TypeError, AttributeError) as error:
         raise ForgedError("No SNS message.") from error
     if not needed <= message.keys():
         raise ForgedError("No signed SNS message.")

@@ -17,10 +17,13 @@ from messaging.providers.base import ForgedError, Provider, Raw, Reading, Unread
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "tracking"
+# Why somebody unsubscribed: by their mail program, not by the button of our page.
+ONE_CLICK: Final = "one_click"
 KINDS: Final = {
     "open": (Kind.OPENED, ""),
     "click": (Kind.CLICKED, ""),
     "unsubscribe": (Kind.UNSUBSCRIBED, "unsubscribe"),
+    "one_click": (Kind.UNSUBSCRIBED, ONE_CLICK),
     "subscribe": (Kind.SUBSCRIBED, "resubscribe"),
 }
 

@@ -5,13 +5,11 @@ link, never where it leads, so nobody can make it lead elsewhere.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from html import unescape
 from secrets import token_hex
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -19,28 +17,36 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel, Contact
 from engage.domains import in_ascii
 from messaging.sendouts.letter import Letter, html_value, letter_of, mailbox, one_line
+from messaging.sendouts.links import (
+    WAY_OUT,
+    address_compiled,
+    for_redirect,
+    html_compiled,
+    is_web,
+    numbered,
+    problems_in,
+    text_compiled,
+)
+from messaging.sendouts.markup import Kind, pieces
 from messaging.sendouts.models import Content, SendOut
-from messaging.sendouts.plain import text_of_html
+from messaging.sendouts.plain import shows_way_out, text_of_html
 from messaging.sendouts.sms import Length, length_of
-from messaging.sendouts.tags import Tag, TagError, Text, Values, compiled
+from messaging.sendouts.tags import TAG, Tag, TagError, Text, Values, compiled, name_in
 from messaging.tokens import Purpose, token_of
 
 # The values that our own places are filled with: the message's tokens (messaging/tokens.py).
 OPEN_TOKEN, CLICK_TOKEN = "openToken", "clickToken"
-UNSUBSCRIBE: Final = "unsubscribeUrl"
+UNSUBSCRIBE: Final = WAY_OUT
 OPENED, CLICKED, LEAVE = "o", "c", "u"
 NOWHERE: Final = "#"
 # A link of ours in an SMS where there is no message yet.
 LIKE_A_LINK: Final = "{}/u/12345678-0123456789abcdef/"
-# The address of an <a>, in double or single quotes.
-_HREF: Final = re.compile(r"""(<a\b[^<>]*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 # Stands for link number n while tags are read: from the private use area, which no email needs. One that its author
 # wrote would be taken for ours, so it is shown as what it is to everybody else: no sign at all.
 _MARK: Final = re.compile("\ue000(\\d+)\ue001")
 _NO_SIGNS: Final = dict.fromkeys((0xE000, 0xE001), "\ufffd")
 # The pixel's number; there are never so many links.
 _PIXEL: Final = 10**9
-_END_OF_BODY: Final = re.compile(r"</body\s*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,9 @@ def problems(channel: str, *, subject: str, html: str, text: str) -> dict[str, l
             compiled(said)
         except TagError as error:
             found[field] = error.problems
+    for field, wrong in zip(("html", "text"), problems_in(html, text), strict=True):
+        if wrong:
+            found.setdefault(field, []).extend(wrong)
     if channel == Channel.EMAIL:
         if not subject.strip():
             found.setdefault("subject", []).append(_("An email needs a subject."))
@@ -125,12 +134,12 @@ def shown(content: Content, channel: str, values: Values) -> Shown:
     if channel == Channel.SMS:
         said = sms_of(content, _with_a_link(values))
         return Shown("", "", said, length_of(said))
-    text = compiled(content.text)
-    html = compiled(content.html)
+    text = text_compiled(content.text)
+    html = html_compiled(content.html)
     return Shown(
         one_line(compiled(content.subject).fill(values)),
         html.fill(values, html_value),
-        (text if content.text.strip() else compiled(text_of_html(content.html))).fill(values),
+        (text if content.text.strip() else text_compiled(text_of_html(content.html))).fill(values),
     )
 
 
@@ -147,7 +156,7 @@ def sms_of(content: Content, values: Values) -> str:
 
 @lru_cache(maxsize=64)
 def _compiled_sms(text: str) -> Text:
-    return compiled(text.replace("\r\n", "\n"))
+    return text_compiled(text.replace("\r\n", "\n"))
 
 
 def letter_for(send_out: SendOut, content: Content) -> Letter:
@@ -191,7 +200,7 @@ def _letter(of: Letterhead) -> Letter:
         headers |= {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click", "Precedence": "bulk"}
     return letter_of(
         subject=compiled(of.subject),
-        text=compiled(plain),
+        text=text_compiled(plain),
         html=noticed(html, opens=of.tracks_opens, clicks=of.tracks_clicks) if html.strip() else None,
         headers=headers,
         boundary=f"=_{token_hex(16)}",
@@ -208,81 +217,78 @@ def own_headers(to: str, token: str, date: str, values: Values, *, is_transactio
 
 def _with_way_out(html: str, text: str) -> tuple[str, str]:
     """Every email that is not transactional says how to unsubscribe: where its author does not, at the end."""
-    if f"[[{UNSUBSCRIBE.lower()}" not in html.lower().replace(" ", "") and html.strip():
+    if html.strip() and not shows_way_out(html):
         way_out = f'<p><a href="[[{UNSUBSCRIBE}]]">{_("Unsubscribe")}</a></p>'
-        html = _at_end(html, way_out)
-    if f"[[{UNSUBSCRIBE.lower()}" not in text.lower().replace(" ", ""):
+        added = _at_end(html, way_out)
+        # Where the end is hidden, too: at the beginning.
+        html = added if shows_way_out(added) else _at_beginning(html, way_out)
+    if not any(name_in(found) == UNSUBSCRIBE for found in TAG.finditer(text)):
         text = f"{text.rstrip()}\n\n{_('Unsubscribe')}: [[{UNSUBSCRIBE}]]\n"
     return html, text
 
 
 def _at_end(html: str, more: str) -> str:
-    """Within the body, where there is one."""
-    ends = list(_END_OF_BODY.finditer(html))
-    at = ends[-1].start() if ends else len(html)
+    """Within the body, where there is one; and not in what is never closed."""
+    at = len(html)
+    for piece in pieces(html):
+        if piece.is_open:
+            at = min(at, piece.start)
+        elif piece.kind is Kind.END and piece.name in ("body", "html"):
+            at = piece.start if piece.name == "body" or at == len(html) else at
+    return html[:at] + more + html[at:]
+
+
+def _at_beginning(html: str, more: str) -> str:
+    body = next((each for each in pieces(html) if each.kind is Kind.BEGIN and each.name == "body"), None)
+    at = body.end if body else 0
     return html[:at] + more + html[at:]
 
 
 def noticed(html: str, *, opens: bool, clicks: bool) -> Text:
     """The HTML with our links and our pixel in it, compiled. Raises TagError."""
     html = html.translate(_NO_SIGNS)
-    numbers = iter(range(html.count("<")))
+    if clicks:
+        html = _marked(html)
+    filled = list[str | Tag]()
+    for piece in html_compiled(_at_end(html, f"\ue000{_PIXEL}\ue001") if opens else html).pieces:
+        filled += [piece] if isinstance(piece, Tag) else _ours_put_in(piece)
+    return Text.of(filled)
 
-    def marked(found: re.Match[str]) -> str:
-        number, address = next(numbers), found.group(2) or found.group(3) or ""
-        return f'{found.group(1)}"\ue000{number}\ue001"' if is_ours_to_notice(address) else found.group()
 
-    marked_html = _HREF.sub(marked, html) if clicks else html
-    pieces: list[str | Tag] = []
-    for piece in compiled(_at_end(marked_html, f"\ue000{_PIXEL}\ue001") if opens else marked_html).pieces:
-        pieces += [piece] if isinstance(piece, Tag) else _ours_put_in(piece)
-    return Text.of(pieces)
+def _marked(html: str) -> str:
+    """With the number of each link that we notice in place of where it leads."""
+    parts, at = list[str](), 0
+    for number, link in numbered(html):
+        if is_web(link.address):
+            parts += (html[at : link.start - len(link.quote)], f'"\ue000{number}\ue001"')
+            at = link.end + len(link.quote)
+    return "".join([*parts, html[at:]])
 
 
 def _ours_put_in(text: str) -> list[str | Tag]:
-    pieces: list[str | Tag] = []
+    filled = list[str | Tag]()
     for number, piece in enumerate(_MARK.split(text)):
         if number % 2 == 0:
-            pieces.append(piece)
+            filled.append(piece)
         elif int(piece) == _PIXEL:
-            pieces += (f'<img src="{tracking_url()}/{OPENED}/', Tag(OPEN_TOKEN), '.gif" width="1" height="1" alt="">')
+            filled += (f'<img src="{tracking_url()}/{OPENED}/', Tag(OPEN_TOKEN), '.gif" width="1" height="1" alt="">')
         else:
-            pieces += (f"{tracking_url()}/{CLICKED}/", Tag(CLICK_TOKEN), f"/{piece}/")
-    return pieces
+            filled += (f"{tracking_url()}/{CLICKED}/", Tag(CLICK_TOKEN), f"/{piece}/")
+    return filled
 
 
-def is_ours_to_notice(address: str) -> bool:
-    """Web addresses, but for the one to unsubscribe: that one must work at a click, whatever becomes of us."""
-    return address.strip().lower().startswith(("http://", "https://"))
-
-
-def addresses_of_links(html: str) -> dict[int, str]:
+@lru_cache(maxsize=64)
+def addresses_of_links(html: str) -> Mapping[int, str]:
     """Where the links lead that we notice, by their number; tags stand as they were written."""
-    found = ((number, unescape(each.group(2) or each.group(3) or "").strip()) for number, each in _hrefs(html))
-    return {number: address for number, address in found if is_ours_to_notice(address)}
-
-
-def _hrefs(html: str) -> Iterator[tuple[int, re.Match[str]]]:
-    return enumerate(_HREF.finditer(html))
+    return {number: link.address for number, link in numbered(html) if is_web(link.address)}
 
 
 def target(html: str, number: int, values: Values) -> str | None:
     """Where link `number` of this HTML leads for this contact; None where there is no such link."""
-    found = next((each for n, each in _hrefs(html) if n == number), None)
-    if found is None:
-        return None
-    address = unescape(found.group(2) or found.group(3) or "").strip()
-    if not is_ours_to_notice(address):
+    address = addresses_of_links(html).get(number)
+    if address is None:
         return None
     try:
-        filled = compiled(address).fill(values, lambda value: quote(value, safe=""))
+        return for_redirect(address_compiled(address).fill(values)) or None
     except TagError:
         return None
-    return filled if _has_host(filled) else None
-
-
-def _has_host(address: str) -> bool:
-    try:
-        return bool(urlsplit(address).hostname)
-    except ValueError:  # such as http://[::1
-        return False

@@ -8,7 +8,7 @@ mail parses back to exactly what rendering it singly gives.
 import re
 import string
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.header import Header
 from email.quoprimime import body_encode
@@ -20,7 +20,7 @@ from typing import Final
 from django.utils import timezone
 
 from messaging.sendouts.dkim import Key, relaxed_header, relaxed_lines, signed, without_empty_end
-from messaging.sendouts.tags import Tag, Text, Values, html_quoted
+from messaging.sendouts.tags import Quote, Tag, Text, Values, html_quoted
 
 CRLF: Final = b"\r\n"
 SOFT_BREAK: Final = b"=\r\n"
@@ -44,7 +44,6 @@ ROOM_IN_WORD: Final = 52
 # What stands for itself in Q within a phrase (RFC 2047 5 (3)).
 _Q_PLAIN: Final = {sign: sign for sign in string.ascii_letters + string.digits + "!*+-/"} | {" ": "_"}
 
-Quote = Callable[[str], str]
 # What is filled in, and the ways in which it is quoted: each is one place.
 Places = tuple[Tag, tuple[Quote, ...]]
 
@@ -88,7 +87,7 @@ class Letter:
         """
         subject = self.fixed_subject or header("Subject", one_line(self.subject.fill(values)))
         own = [subject, *(header(name, value) for name, value in headers.items())]
-        filled = [each for tag, quotes in self.places for each in _filled(tag.value(values), quotes)]
+        filled = [each for tag, quotes in self.places for each in _filled(tag, values, quotes)]
         parts = [self.headers, *own, self.mime, *self.body.filled(filled)]
         if keys:
             parts.insert(0, self._signed(keys, headers, own, filled, at))
@@ -119,7 +118,7 @@ def letter_of(*, subject: Text, text: Text, html: Text | None, headers: Mapping[
             else:
                 # Whatever the value is, it has a line to itself.
                 add(SOFT_BREAK)
-                places.append((piece, quote))
+                places.append((piece, piece.quote or quote))
                 fixed.append(SOFT_BREAK)
 
     if html is None:
@@ -175,9 +174,10 @@ def html_value(value: str) -> str:
     return html_quoted(one_line(value))
 
 
-def _filled(value: str, quotes: Sequence[Quote]) -> Sequence[bytes]:
+def _filled(tag: Tag, values: Values, quotes: Sequence[Quote]) -> Sequence[bytes]:
     """The value, quoted in each of these ways and encoded."""
-    if _EASY.fullmatch(value):
+    value = tag.value(values)
+    if tag.quote is None and _EASY.fullmatch(value):
         return [value.encode("ascii")] * len(quotes)
     return [_quoted(value, quote) for quote in quotes]
 

@@ -18,18 +18,23 @@ NAMES: Final = (
 )  # fmt: skip
 _BY_LOWER: Final = {name.lower(): name for name in NAMES}
 # Not across lines, so that one forgotten bracket does not swallow the letter.
-_TAG: Final = re.compile(r"\[\[([^\[\]\n]*)\]\]")
+TAG: Final = re.compile(r"\[\[([^\[\]\n]*)\]\]")
 _HALF: Final = re.compile(r"\[\[|\]\]")
 
 Values = Mapping[str, str]
+Quote = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A place to fill in, and what stands there where the contact has nothing for it."""
+    """A place to fill in, and what stands there where the contact has nothing for it.
+
+    `quote`: how it is written where it stands, such as in an address; None: as the text around it is.
+    """
 
     name: str
     otherwise: str = ""
+    quote: Quote | None = None
 
     def value(self, values: Values) -> str:
         return values.get(self.name, "") or self.otherwise
@@ -56,9 +61,11 @@ class Text:
     def tags(self) -> tuple[Tag, ...]:
         return tuple(piece for piece in self.pieces if isinstance(piece, Tag))
 
-    def fill(self, values: Values, quote: Callable[[str], str] = str) -> str:
-        """With the values in their places, each through `quote` (html.escape for HTML)."""
-        return "".join(piece if isinstance(piece, str) else quote(piece.value(values)) for piece in self.pieces)
+    def fill(self, values: Values, quote: Quote = str) -> str:
+        """With the values in their places, each through `quote` (html.escape for HTML) or what its tag has."""
+        return "".join(
+            piece if isinstance(piece, str) else (piece.quote or quote)(piece.value(values)) for piece in self.pieces
+        )
 
 
 class TagError(ValueError):
@@ -69,19 +76,26 @@ class TagError(ValueError):
         super().__init__(" ".join(self.problems))
 
 
-def compiled(text: str) -> Text:
-    """The text, ready to be filled in. Raises TagError, which names everything that is wrong at once."""
+def _made(name: str, otherwise: str, _at: int) -> Tag:
+    return Tag(name, otherwise)
+
+
+def compiled(text: str, made: Callable[[str, str, int], Tag] = _made) -> Text:
+    """The text, ready to be filled in. Raises TagError, which names everything that is wrong at once.
+
+    `made` makes a tag of its name, of what to say for want of a value, and of where it stands.
+    """
     pieces, problems, at = list[str | Tag](), list[str](), 0
-    for found in _TAG.finditer(text):
+    for found in TAG.finditer(text):
         between = text[at : found.start()]
         problems += _halves(between)
         pieces.append(between)
         name, _comma, otherwise = found.group(1).partition(",")
-        known = _BY_LOWER.get(name.strip().lower())
+        known = name_in(found)
         if known is None:
             problems.append(_unknown(found.group(), name.strip()))
         else:
-            pieces.append(Tag(known, otherwise.strip()))
+            pieces.append(made(known, otherwise.strip(), found.start()))
         at = found.end()
     rest = text[at:]
     problems += _halves(rest)
@@ -90,9 +104,14 @@ def compiled(text: str) -> Text:
     return Text.of([*pieces, rest])
 
 
+def name_in(found: re.Match[str]) -> str | None:
+    """Which value a match of TAG asks for; None where there is no such tag."""
+    return _BY_LOWER.get(found.group(1).partition(",")[0].strip().lower())
+
+
 def plainly(text: str) -> str:
     """A text with tags for whoever looks at it without a contact: what stands there for want of a value."""
-    return _TAG.sub(lambda found: found.group(1).partition(",")[2].strip() or "…", text) if "[[" in text else text
+    return TAG.sub(lambda found: found.group(1).partition(",")[2].strip() or "…", text) if "[[" in text else text
 
 
 def _halves(text: str) -> list[str]:

@@ -59,6 +59,7 @@
   document.addEventListener("close", (event) => {
     if (event.target.id !== "dialog") return;
     at("dialog-content").replaceChildren();
+    at("dialog-trouble").textContent = "";
     // Its row may have been renewed meanwhile.
     if (openerId && document.activeElement === document.body) at(openerId)?.focus();
   }, true);
@@ -75,7 +76,7 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const part = event.target;
     if (part.matches(renewed) && (document.hidden || part.querySelector("details[open]"))) event.preventDefault();
-    at("trouble").textContent = "";
+    say("");
   });
 
   // Too much to be counted as somebody fills it in: the server is told of it instead of given it.
@@ -106,8 +107,29 @@
     }
   });
 
+  // A form that came too late (engage/kept.py) stays as it is: the words go on top of it, and its token is good again.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    const elt = requestConfig.elt;
+    if (!xhr.getResponseHeader("X-Keeps-Form")) return;
+    event.preventDefault();
+    document.querySelector(".kept-form")?.remove();
+    const form = elt.closest("form");
+    const words = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector(".kept-form");
+    for (const field of document.getElementsByName("csrfmiddlewaretoken")) field.value = words.dataset.token;
+    (form ?? at("main")).prepend(words);
+    if (form && elt.matches("form, button")) words.focus();
+  });
+
+  // An open dialog lies above everything else, so what is said has to stand in it.
+  function say(words) {
+    for (const place of [at("trouble"), at("dialog-trouble")]) place.textContent = "";
+    (at("dialog").open ? at("dialog-trouble") : at("trouble")).textContent = words;
+  }
+
   const trouble = (name) => (event) => {
-    if (!event.target.matches(renewed)) at("trouble").textContent = at("trouble").dataset[name];
+    if (event.detail.xhr?.getResponseHeader?.("X-Keeps-Form")) return;
+    if (!event.target.matches(renewed)) say(at("trouble").dataset[name]);
   };
   document.addEventListener("htmx:sendError", trouble("offline"));
   document.addEventListener("htmx:timeout", trouble("offline"));

@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from contacts.models import Block, Change, Channel
-from messaging import reports
+from messaging import claims, reports
 from messaging.models import DeliveryEvent, Message, Report, Tally
 from messaging.providers.twilio import signature
 from messaging.statuses import Kind
@@ -139,7 +139,7 @@ def test_a_lost_broker_loses_no_report(sendgrid_private_key: str, settings: Sett
 def test_who_has_more_than_one_batch_calls_another_worker(
     batches: int, calls: int, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    monkeypatch.setattr(reports, "CLAIM_REPORTS", 1)
+    monkeypatch.setattr(claims, "CLAIM_REPORTS", 1)
     message = make_message()
     for number in range(batches):
         kept([fact(message, "delivered", number)])
@@ -320,7 +320,7 @@ def test_a_deleted_contact_leaves_the_block_of_its_address() -> None:
 
 
 def test_the_batch_of_a_claim_is_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "CLAIM_BYTES", 1)
+    monkeypatch.setattr(claims, "CLAIM_BYTES", 1)
     for number in range(3):
         kept([fact(make_message(), "delivered", number)])
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from contacts.sql import SAYS_NO
 from messaging.installation import IS_WHOLE, OPEN
 
 # One batch of a send-out that is sending. One whose worker has been silent for so long is taken up by another, unless
@@ -92,21 +93,24 @@ WITH_EVENT: Final = """
 SELECT message_id FROM messaging_deliveryevent JOIN unnest(%s::bigint[], %s::uuid[]) AS k(message_id, key)
   USING (message_id, key)
 """
-# All that a message needs, and whether it may still be sent: hours may have passed since the rows were made. Times are
+# All that a message needs, and whether it may still be sent: hours may have passed since the rows were made, and the
+# contact may have another address by now. Times are
 # seconds since 1970, as making them into datetimes, which few messages need, takes longer than all else.
-LOAD: Final = """
+LOAD: Final = f"""
 SELECT m.id, m.attempts, extract(epoch FROM m.sent_at)::float8, COALESCE(m.send_out_id, k.send_out_id), m.content_id,
   a.value,
   EXISTS (SELECT FROM contacts_block b
     WHERE b.address_id = a.id AND b.ended_at IS NULL AND b.held_at IS NULL) AS is_blocked,
-  NOT COALESCE(CASE m.channel WHEN 'email' THEN c.accepts_email ELSE c.accepts_sms END, true) AS is_opted_out,
+  NOT COALESCE(CASE m.channel WHEN 'email' THEN c.accepts_email ELSE c.accepts_sms END, true) OR CASE
+    WHEN a.id <> CASE m.channel WHEN 'email' THEN c.email_address_id ELSE c.mobile_address_id END
+    THEN {SAYS_NO.format(address="a.id")} ELSE false END AS is_opted_out,
   c.first_name, c.last_name, c.email, c.mobile_digits, c.country, c.language,
   m.next_attempt_at IS NOT NULL, m.send_out_id IS NULL, m.send_out_id IS NOT NULL AND c.id IS NULL AS is_deleted
 FROM messaging_message m JOIN contacts_address a ON a.id = m.address_id
 JOIN messaging_content k ON k.id = m.content_id
 LEFT JOIN contacts_contact c ON c.id = m.contact_id
 WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
-"""
+"""  # noqa: S608 -- of constants
 # Marked and never heard of: the worker died between the two. Only ever asked of a batch whose worker was silent.
 # What is on the list of what is tried at its time is somebody else's.
 DOUBTFUL: Final = """

@@ -1,6 +1,7 @@
 """What a send-out says: links by way of us, the way out, the text of HTML, and what a contact is shown."""
 
 from email import message_from_bytes
+from email.policy import default
 from quopri import decodestring
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from contacts.models import Contact
 from messaging.sendouts import contents
 from messaging.sendouts.contents import noticed, problems, target, values_of
 from messaging.sendouts.models import Content, SendOut
-from messaging.sendouts.plain import text_of_html
+from messaging.sendouts.plain import shows_way_out, text_of_html
 from messaging.sendouts.tags import compiled
 from messaging.tokens import Purpose, token_of
 
@@ -127,3 +128,90 @@ def test_the_headers_say_what_kind_of_email_it_is(*, is_transactional: bool, exp
 
     assert {name: mail[name] for name in expected} == expected
     assert (mail["List-Unsubscribe-Post"] is None) == is_transactional
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<html><head><title>T</title><body><p>Hello</p></body></html>", "Hello\n"),
+        ('<div style="display:none">Preheader&#847;&zwnj;</div><p>Hello</p>', "Hello\n"),
+        ("<div>Preheader&#847;&zwnj;&nbsp;&#847;&zwnj;&nbsp;</div><p>Hello</p>", "Preheader\n\nHello\n"),
+        ("<p hidden>Preheader<p>Hello", "Hello\n"),
+        ('<div><span style="Display : NONE !important">x</div><p>Hello', "Hello\n"),
+        ('<div style="display:none"><div>x</div>y<br></div><p>Hello</p>', "Hello\n"),
+        ('<table><tr><td style="max-height:0;overflow:hidden">x<td>Hello</table>', "Hello\n"),
+        ("<template><p>x</p></template><script>y</script><p>Hello</p><!-- z -->", "Hello\n"),
+        ("<p>می‌خواهم 👨‍👩‍👧</p>", "می‌خواهم 👨‍👩‍👧\n"),  # one joiner belongs to its word
+        ("<!--[if mso]>x<![endif]--><!--[if !mso]><!--><p>Hello</p><!--<![endif]-->", "Hello\n"),
+    ],
+)
+def test_the_text_part_says_what_is_seen(html: str, text: str) -> None:
+    assert text_of_html(html) == text
+
+
+def written(html: str) -> str:
+    send_out = SendOut(
+        pk=1, channel="email", sender="news@shop.example", sender_name="Shop", tracks_opens=True, tracks_clicks=False
+    )
+    content = Content(send_out=send_out, subject="News", html=html, text="Hi")
+    mail = message_from_bytes(contents.letter_for(send_out, content).mail(values_of(ANNA, 1), {}), policy=default)
+    part = mail.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def test_what_is_said_for_want_of_a_value_is_text_in_html() -> None:
+    assert "<p>Hej vän!" in written("<p>Hej [[country,v&auml;n]]!</p>")
+    assert "<p>&lt;b&gt; &amp; c" in written("<p>[[country,<b> &amp; c]]</p>")
+    assert contents.shown(Content(subject="", html="[[country,v&auml;n]]"), "email", values_of(ANNA)).text == "vän\n"
+
+
+WAY_OUT = '<a href="[[unsubscribeUrl]]">Bye</a>'
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f"<p>Hi</p><!-- {WAY_OUT} -->", f"<!--[if mso]>{WAY_OUT}<![endif]--><p>Hi</p>", f"<style>{WAY_OUT}</style>Hi",
+        f"<script>{WAY_OUT}</script>Hi", f"<template>{WAY_OUT}</template>Hi", f"<div hidden>{WAY_OUT}</div>Hi",
+        f"<div style='display: none'>{WAY_OUT}</div>Hi", '<a href="[[unsubscribeUrl]]"></a>Hi', "Hi<!-- never closed",
+        '<a href="[[unsubscribeUrl]]" style="display:none">Bye</a>', f"<title>{WAY_OUT}</title>Hi", "Hi<style>",
+        '<p data-x="[[unsubscribeUrl]]">Hi</p>', "<div style='display:none'>Hi", "<html><body>Hi", "Hi",
+        '<link href="[[unsubscribeUrl]]">Hi', '<a href="https://x.example/?u=[[unsubscribeUrl]]">Go</a>', "Hi<a href='",
+    ],
+)  # fmt: skip
+def test_a_visible_way_out_is_added_where_nobody_would_see_that_of_its_author(html: str) -> None:
+    assert not shows_way_out(html)
+    assert shows_way_out(
+        written(html).replace(f"{settings.TRACKING_URL}/u/{token_of(1, Purpose.LEAVE)}/", "[[unsubscribeUrl]]")
+    )
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        WAY_OUT, "<p>Go to [[ UnsubscribeURL ]]</p>", "<a href=[[unsubscribeUrl]]><img src=x></a>",
+        f"<div style='font-size:0'><span style='font-size:12px'>{WAY_OUT}</span></div>",
+    ],
+)  # fmt: skip
+def test_a_way_out_that_is_seen_is_left_as_it_is(html: str) -> None:
+    assert shows_way_out(html)
+    assert "Unsubscribe</a>" not in written(html)
+
+
+@pytest.mark.parametrize(
+    ("html", "before"),
+    [
+        ("<body>Hi</body><!-- end of </body> -->", "</body><!--"),
+        ("<body><!-- </body> -->Hi</body ></html>", "</body ></html>"),
+        ("<body><script>'</body>'</script>Hi</BODY>", "</BODY>"),
+        ("<p>Hi</p></html>", "</html>"),
+        ("<p title='</body>'>Hi</p>", ""),
+        ("<p>Hi</p><!-- </body>", "<!-- </body>"),
+    ],
+)
+def test_link_and_pixel_stand_before_the_real_end_of_the_body(html: str, before: str) -> None:
+    pixel = f'/o/{token_of(1, Purpose.OPEN)}.gif" width="1" height="1" alt="">'
+
+    assert f'>Unsubscribe</a></p><img src="{settings.TRACKING_URL}{pixel}{before}' in written(html)
+    assert written(html).count(pixel) == written(html).count(">Unsubscribe</a>") == 1

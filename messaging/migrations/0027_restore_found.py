@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0025_installation")]
+    dependencies = [("messaging", "0026_claims")]
 
     operations = [
         migrations.AddField(

@@ -36,8 +36,8 @@ BEGIN
     RETURN replace(plain, '''', '');
   END IF;
   RETURN replace(plain, '''', '') || (
-    SELECT string_agg(DISTINCT ' zq' || to_hex(ascii(found[1])) || 'q', '')
-    FROM regexp_matches(plain, symbols, 'g') AS found
+    SELECT string_agg(DISTINCT ' zq' || to_hex(ascii(each[1])) || 'q', '')
+    FROM regexp_matches(plain, symbols, 'g') AS each
   );
 END
 $$;

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Event, Thread
 from typing import Final
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -28,6 +29,8 @@ HEARTBEAT_SECONDS: Final = 15
 # After so many missed ones a process is taken for dead.
 SILENT_AFTER_SECONDS: Final = 4 * HEARTBEAT_SECONDS
 LATE_AFTER_SECONDS: Final = 60
+# So long nothing may leave of a send-out that has something to hand over.
+STILL_AFTER_SECONDS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +101,16 @@ def _safely(name: str, check: Callable[[str], Check]) -> Check:
 
 
 def _database(name: str) -> Check:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return Check(name, True, _("Answers."))
+    """It answers, and it takes what is written: a standby does not, nor one that is read-only or out of room."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql.WRITE)
+    except (DatabaseError, InterfaceError) as error:
+        if connection.is_usable():
+            says = _("Answers, but takes nothing that is to be written (%(error)s).")
+            return Check(name, False, says % {"error": type(error.__cause__ or error).__name__})
+        raise
+    return Check(name, True, _("Answers, and takes what is written."))
 
 
 def _broker(name: str) -> Check:
@@ -126,10 +136,32 @@ def _lag(name: str) -> Check:
     return Check(name, lag <= LATE_AFTER_SECONDS, says)
 
 
+def standing_still() -> list[int]:
+    """The send-outs that are sending and have something to hand over, of which nothing has left for
+    STILL_AFTER_SECONDS, though nobody asked us to wait."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.STANDING_STILL, {"after": timedelta(seconds=STILL_AFTER_SECONDS)})
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _send_outs(name: str) -> Check:
+    still = standing_still()
+    if not still:
+        return Check(name, True, _("None stands still."))
+    says = ngettext(
+        "Nothing has left for %(minutes)d minutes of send-out %(which)s.",
+        "Nothing has left for %(minutes)d minutes of send-outs %(which)s.",
+        len(still),
+    )  # fmt: skip
+    which = ", ".join(map(str, still[:5])) + (" …" if len(still) > 5 else "")
+    return Check(name, False, says % {"minutes": STILL_AFTER_SECONDS // 60, "which": which})
+
+
 CHECKS: Final[dict[str, Callable[[str], Check]]] = {
     "database": _database,
     "broker": _broker,
     "worker": _heartbeat(WORKER),
     "beat": _heartbeat(BEAT),
     "lag": _lag,
+    "send_outs": _send_outs,
 }

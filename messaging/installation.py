@@ -126,7 +126,8 @@ def advance() -> int | None:
             row = cursor.fetchone()
         if row is not None:
             mark: int = row[0]
-            keep(Outside(seen.history, mark, seen.last_message))
+            if not connection.in_atomic_block:  # what is kept outside must not be taken back
+                keep(Outside(seen.history, mark, seen.last_message))
             return mark
 
 

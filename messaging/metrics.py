@@ -66,6 +66,11 @@ class _Collector:
             len(outages.undecided()),
         )
         yield _gauge("engage_restored", "1 while nothing leaves after a restore, else 0.", float(restored.is_held()))
+        yield _gauge(
+            "engage_send_outs_standing_still",
+            f"Send-outs of which nothing has left for {health.STILL_AFTER_SECONDS // 60} minutes.",
+            len(health.standing_still()),
+        )
         yield from _heartbeats()
 
 

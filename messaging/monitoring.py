@@ -20,7 +20,8 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """200 if the database, the broker, a worker and the beat are there and no report waits for long; else 503."""
+    """200 if the database takes what is written, the broker, a worker and the beat are there, no report waits for long
+    and no send-out stands still; else 503."""
     found = health.checks()
     told = {check.name: {"ok": check.is_good, "says": check.says} for check in found}
     return JsonResponse(told, status=200 if all(check.is_good for check in found) else 503)

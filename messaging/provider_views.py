@@ -19,6 +19,7 @@ CHECK_NAMES: Final = {
     "worker": gettext_lazy("Worker"),
     "beat": gettext_lazy("Beat"),
     "lag": gettext_lazy("Queue"),
+    "send_outs": gettext_lazy("Send-outs"),
     "bounce_server": gettext_lazy("Bounce server"),
     "bounce_mailbox": gettext_lazy("Mailbox reader"),
 }

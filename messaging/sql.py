@@ -666,3 +666,26 @@ JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.occurred_at > d.star
   AND CASE e.caveat WHEN 'guessed' THEN m.channel = 'sms' AND e.kind = 'subscribed'
     WHEN 'named' THEN e.kind = 'hard_bounce' ELSE true END
 """
+
+# Writes, and changes nothing. It waits no longer than a probe may.
+WRITE: Final = """
+SELECT set_config('statement_timeout', '5s', true);
+UPDATE messaging_installation SET marked_at = marked_at
+"""
+# Sending, with something to hand over, of which nothing has left for a while: no batch was ended or is in somebody's
+# hand, no message of the next few was marked, and nobody asked us to wait.
+STANDING_STILL: Final = """
+SELECT s.id FROM messaging_sendout s
+WHERE s.state = 'sending' AND s.state_at < now() - %(after)s
+  AND NOT EXISTS (SELECT FROM messaging_installation WHERE held_at IS NOT NULL)
+  AND EXISTS (SELECT FROM messaging_batch b WHERE b.send_out_id = s.id AND b.done_at IS NULL)
+  AND NOT EXISTS (SELECT FROM messaging_batch b
+    WHERE b.send_out_id = s.id AND (b.done_at > now() - %(after)s OR b.claimed_at > now() - %(after)s))
+  AND NOT EXISTS (SELECT FROM messaging_slowdown d WHERE d.send_out_id = s.id AND d.until > now())
+  AND NOT EXISTS (
+    SELECT FROM (SELECT first_message, last_message FROM messaging_batch
+      WHERE send_out_id = s.id AND done_at IS NULL ORDER BY id LIMIT 4) AS b
+    JOIN messaging_message m ON m.id BETWEEN b.first_message AND b.last_message
+    WHERE m.send_out_id = s.id AND m.sent_at > now() - %(after)s)
+ORDER BY s.id
+"""

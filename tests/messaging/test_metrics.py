@@ -108,5 +108,5 @@ def test_a_broker_that_is_away_takes_only_the_heartbeats_along(settings: Setting
 
 
 def test_a_scrape_is_a_handful_of_queries(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(8):
         scraped()

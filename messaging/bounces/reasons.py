@@ -79,6 +79,12 @@ _TABLE: Final = (
         _("Cannot receive SMS"), _("%(address)s cannot receive SMS: a landline, or a number without text messages."), _NEW_NUMBER,
     ),
     Reason(
+        "permanent", True,
+        _("Permanent failure"), _("The provider calls this failure permanent; the receiving mail server's own words are not known."),
+        _NEW_ADDRESS,
+        _("Permanent failure"), _("The provider calls this failure permanent, and does not say why."), _NEW_NUMBER,
+    ),
+    Reason(
         "mailbox_disabled", False,
         _("Mailbox disabled"), _("The mailbox %(address)s is suspended or no longer in use."),
         _("Nothing yet: it may come back, and the next send-out tries again. If it stays so, ask for another address."),

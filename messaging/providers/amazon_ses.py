@@ -28,6 +28,8 @@ AMAZON: Final = sns.House(
 )
 # What SES publishes, as plain text, when event publishing is set up.
 GREETING: Final = "Successfully validated SNS topic"
+# What it publishes when notifications are set up: a JSON of its own.
+GREETING_TYPE: Final = "AmazonSnsSubscriptionSucceeded"
 
 # The part of an event that is of its own kind, where its name is not the event's.
 PARTS: Final = {"DeliveryDelay": "deliveryDelay", "Rendering Failure": "failure"}
@@ -61,7 +63,11 @@ def read(raw: Raw) -> Reading:
     envelope = bridge.object_in(raw.body, "Type")
     if envelope["Type"] != sns.NOTIFICATION or str(envelope.get("Message")).startswith(GREETING):
         return Reading()
-    said = bridge.object_in(envelope.get("Message") or "", "mail")
+    said = bridge.object_in(envelope.get("Message") or "")
+    if said.get("notificationType") == GREETING_TYPE:
+        return Reading()
+    if "mail" not in said:
+        raise UnreadableError("No mail: not a report of this provider.")
     if said.get("notificationType") == "Received":
         if "content" not in said:
             raise UnreadableError("The mail itself is not in it: it needs the receipt rule's action SNS, not S3.")

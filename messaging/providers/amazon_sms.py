@@ -21,6 +21,8 @@ from messaging.statuses import Event, Kind
 SLUG: Final = "amazon_sms"
 # Our key in the Context of SendTextMessage, which every event echoes.
 OUR_CONTEXT: Final = "engage"
+# "Event types": of MMS and calls, which Engage does not make.
+NOT_TEXTS: Final = ("MEDIA_", "VOICE_")
 # "Accepted by the carrier", after which nothing more may come.
 HANDED_ON: Final = "TEXT_SUCCESSFUL"
 
@@ -43,6 +45,8 @@ def read(raw: Raw) -> Reading:
         sender, text = text_of(said.get("originationNumber")), text_of(said.get("messageBody"))
         return reading_of_reply(SLUG, sender, text, raw.received_at)
     kind, message = text_of(said.get("eventType")), text_of(said.get("messageId"))
+    if kind.startswith(NOT_TEXTS):
+        return Reading()
     outcome = tables(SLUG)["events"].get(kind)
     if outcome is None or not message:
         raise UnreadableError(f"No messageId, or unknown eventType {kind!r}.")

@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from messaging.bounces.classify import Verdict, classify
 from messaging.providers.base import Raw, Reading, Unlisted, UnreadableError
 from messaging.providers.reading import json_of, seconds_in
-from messaging.statuses import Event, Kind
+from messaging.statuses import READS, Event, Kind
 from messaging.tokens import message_id_of
 
 # The name under which our token travels through a provider and back.
@@ -224,13 +224,19 @@ def told_of(
     """Our event out of anymail's; None where there is no meaning for us in it. What is given here goes before."""
     if meaning is None:
         return None
+    told_at = _aware(occurred_at or found.timestamp)
+    message_id = plain_id(found.message_id if provider_message_id is None else provider_message_id)
+    if meaning.kind in READS and told_at is not None and message_id:
+        # Some give each copy of one click an id of its own; what it is, is who, what and when.
+        reader = [found.user_agent, _ip_of(found)]
+        repeat_id = fingerprint([message_id, found.recipient, found.click_url, told_at.isoformat(), *reader])
     event = Event(
         provider=slug,
         kind=meaning.kind,
-        occurred_at=_aware(occurred_at or found.timestamp) or raw.received_at,
+        occurred_at=told_at or raw.received_at,
         repeat_id=str(repeat_id or found.event_id or fingerprint(found.esp_event)),
         message_id=_message_named_by(found, tokens),
-        provider_message_id=plain_id(found.message_id if provider_message_id is None else provider_message_id),
+        provider_message_id=message_id,
         reason=meaning.reason,
         reply_code=meaning.reply_code,
         status_code=meaning.status_code,
@@ -240,6 +246,11 @@ def told_of(
         is_automatic=is_automatic,
     )
     return Told(event, meaning.unlisted)
+
+
+def _ip_of(found: AnymailTrackingEvent) -> object:
+    item = found.esp_event
+    return item.get("ip") if isinstance(item, dict) else None
 
 
 def _message_named_by(found: AnymailTrackingEvent, tokens: Iterable[object]) -> int | None:

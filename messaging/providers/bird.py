@@ -138,7 +138,8 @@ def _reply_of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
 
 
 def _failure(payload: dict[str, Any], code: str) -> Outcome | None:
-    by_code = tables("gsm")["map"].get(code) if within(payload, "failure", "source", "name") == SMS_PLATFORM else None
+    platform = tables("messagebird")["codes"] | tables("gsm")["map"]
+    by_code = platform.get(code) if within(payload, "failure", "source", "name") == SMS_PLATFORM else None
     details = text_of(payload.get("details")).lower().replace(" ", "_")
     return by_code or tables(SLUG)["channels_details"].get(details)
 

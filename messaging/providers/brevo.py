@@ -35,6 +35,10 @@ FAILURES: Final = {
     "blocked": Row(Says.UNTRIED, "suppressed"),
     "deferred": Row(Says.DEFERRED),
 }
+# "Marketing webhooks" and others: about contacts, lists and mail to us.
+NO_MESSAGE_EVENTS: Final = frozenset(
+    {"contact_deleted", "contact_updated", "list_addition", "listAddition", "inboundEmailProcessed", "reply"}
+)
 # Images loaded by a proxy (Apple Mail's, for one), whether or not anybody reads.
 BY_PROXY: Final = frozenset({"proxy_open", "unique_proxy_open"})
 
@@ -66,6 +70,8 @@ def _mail(item: dict[str, Any]) -> Mail:
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+    if item["event"] in NO_MESSAGE_EVENTS:
+        return None
     custom, at = item.get(CUSTOM), moment_since_1970(item.get(EPOCH))
     # What anymail would stumble over: a header that is no JSON. And it reads milliseconds alone.
     ours = {CUSTOM, EPOCH} if at else {CUSTOM}

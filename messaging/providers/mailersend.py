@@ -22,9 +22,9 @@ from messaging.statuses import Kind
 
 SLUG: Final = "mailersend"
 
-# "Webhooks: available events". A hard bounce there is whatever "is not delivered", so the words decide.
+# "Webhooks: available events". A hard bounce there is whatever "is not delivered", so words decide, if there are any.
 FAILURES: Final = {
-    "hard_bounced": Row(Says.FAILED),
+    "hard_bounced": Row(Says.DEAD, "permanent"),
     "soft_bounced": Row(Says.SOFT),
     "deferred": Row(Says.DEFERRED),
 }

@@ -24,6 +24,15 @@ from messaging.providers.reading import moment_since_1970
 SLUG: Final = "mailgun"
 # Mailgun tries 7 times more, over 8 hours and 5 minutes ("How do webhooks work?").
 OLDEST_SIGNATURE: Final = timedelta(hours=12)
+# "permanent" means only that Mailgun does not try again; together with the type "hard" it means the address.
+PERMANENT: Final = Row(Says.DEAD, "permanent")
+# "Event types": about lists, kept mail and checks of addresses.
+NO_MESSAGE_EVENTS: Final = frozenset(
+    {
+        "stored", "list_member_uploaded", "list_member_upload_error", "list_uploaded", "list_upload_error",
+        "email_validation", "inbox_placement_test",
+    }
+)  # fmt: skip
 
 
 def verify(request: HttpRequest) -> None:
@@ -68,6 +77,8 @@ def _mail(request: HttpRequest) -> Mail:
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     told = item["event-data"]
+    if told["event"] in NO_MESSAGE_EVENTS:
+        return None
     timed = {**item, "event-data": bridge.in_seconds(told, "timestamp")}
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(timed)
     return bridge.told_of(
@@ -93,10 +104,11 @@ def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | Non
     status = told.get("delivery-status") or {}
     code, reason = str(status.get("code") or ""), str(told.get("reason") or "")
     own_codes = bridge.table_of(__file__, "codes")
-    # "permanent" means only that Mailgun does not try again.
     row = own_codes.get(code) or bridge.row_of(__file__, "reasons", reason, Row(Says.FAILED))
     if told.get("severity") == "temporary":
         row = row._replace(says=Says.DEFERRED)
+    elif row.says is Says.FAILED and status.get("bounce-type") == "hard" and code not in own_codes:
+        row = PERMANENT
     return bridge.judged(
         row,
         found.mta_response or found.description,

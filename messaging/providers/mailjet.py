@@ -20,6 +20,10 @@ from messaging.providers.inbound import Mail
 from messaging.providers.reading import json_of
 
 SLUG: Final = "mailjet"
+# A bounce with hard_bounce, "True if the error was permanent", and without an error that would say otherwise.
+PERMANENT: Final = Row(Says.DEAD, "permanent")
+# Of versions before: that Mailjet corrected the address.
+NO_MESSAGE_EVENTS: Final = frozenset({"typofix"})
 
 
 def verify(request: HttpRequest) -> None:
@@ -47,6 +51,8 @@ def _mail(said: dict[str, Any]) -> Mail:
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+    if item["event"] in NO_MESSAGE_EVENTS:
+        return None
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(bridge.in_seconds(item, "time"))
     return bridge.told_of(
         SLUG,
@@ -71,6 +77,8 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
 
 
 def _bounce(error: str, *, is_hard: bool) -> Row:
+    if is_hard and not error:
+        return PERMANENT
     row = bridge.row_of(__file__, "bounces", error, Row(Says.FAILED))
     if is_hard:
         # "True if the error was permanent": then greylisting is not tried again either.

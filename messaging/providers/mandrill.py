@@ -30,13 +30,13 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 # By the bounce's description, as in the page's samples; what is not here leaves it to the words.
 HARD_BOUNCES: Final = {
-    "general": Row(Says.FAILED),
+    "general": Row(Says.DEAD, "permanent"),
     "bad_mailbox": Row(Says.DEAD, "user_unknown"),
     "invalid_domain": Row(Says.DEAD, "domain_unknown"),
 }
 SOFT_BOUNCES: Final = {"general": Row(Says.SOFT), "mailbox_full": Row(Says.SOFT, "mailbox_full")}
 # Changes of Mandrill's own lists.
-NO_MESSAGE_EVENTS: Final = frozenset({"whitelist", "blacklist", "allowlist", "denylist"})
+NO_MESSAGE_EVENTS: Final = frozenset({"whitelist", "blacklist", "allowlist", "denylist", "sync"})
 
 
 def verify(request: HttpRequest) -> None:

@@ -78,7 +78,8 @@ def _reading(state: Outcome, reason: str, event: Event) -> Reading:
     if state.kind is Kind.EXPIRED and reason == NO_REPORT and known:
         return Reading(events_of(known, event))
     code = event.provider_code
-    return reading_of(state, event, "gsm map", code, tables("gsm")["map"].get(code) or known)
+    found = tables(SLUG)["codes"].get(code) or tables("gsm")["map"].get(code)
+    return reading_of(state, event, "gsm map", code, found or known)
 
 
 provider = Provider(

@@ -29,7 +29,7 @@ FAILURES: Final = {
     "email_spam": Row(Says.SOFT, "spam_suspected"),
     "email_blocklisted": Row(Says.UNTRIED, "suppressed"),
 }
-NO_MESSAGE_EVENTS: Final = frozenset({"blocklist_created"})
+NO_MESSAGE_EVENTS: Final = frozenset({"blocklist_created", "unknown_type"})
 
 
 def _authority_of(topic: str) -> str:

@@ -28,6 +28,8 @@ SLUG: Final = "sendgrid"
 OLDEST_SIGNATURE: Final = timedelta(hours=25)
 TIMESTAMP: Final = "X-Twilio-Email-Event-Webhook-Timestamp"
 
+# "Account status change": about the account.
+NO_MESSAGE_EVENTS: Final = frozenset({"account_status_change"})
 # Why SendGrid dropped a message itself. None of them is fresh proof that the address is dead.
 DROPS: Final = {"spam content": "content_rejected", "recipient list over package quota": "rate_limited"}
 
@@ -60,6 +62,8 @@ def _mail(request: HttpRequest) -> Mail:
 
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+    if item.get("event") in NO_MESSAGE_EVENTS:
+        return None
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(bridge.in_seconds(item, "timestamp"))
     return bridge.told_of(
         SLUG,
@@ -79,7 +83,9 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
         return bridge.judged(Row(Says.DEFERRED), found.mta_response, status_code=item.get("status"))
     if found.event_type == "bounced":
         # "blocked" is SendGrid's word for a refusal that says nothing about the address.
-        row = Row(Says.SOFT if item.get("type") == "blocked" else Says.FAILED)
+        row = bridge.row_of(__file__, "bounces", str(item.get("bounce_classification") or ""), Row(Says.FAILED))
+        if item.get("type") == "blocked":
+            row = row._replace(says=Says.SOFT, reason="unknown" if row.says is Says.DEAD else row.reason)
         return bridge.judged(row, found.mta_response, status_code=item.get("status"))
     return bridge.plain(found, item.get("event"))
 

@@ -45,6 +45,8 @@ def sign(url: str) -> Probe:
 
 
 INBOUND: Final = "mo_text"
+# "Webhooks": what others sent us, and reports on MMS, which Engage does not send.
+NO_REPORTS: Final = frozenset({"mo_binary", "mo_media", "delivery_report_mms", "recipient_delivery_report_mms"})
 
 
 def read(raw: Raw) -> Reading:
@@ -58,6 +60,8 @@ def read(raw: Raw) -> Reading:
         return _events(raw, report, report)
     if report.get("type") == PER_BATCH:
         return _events(raw, report, _only_status(report))
+    if report.get("type") in NO_REPORTS:
+        return Reading()
     raise UnreadableError(f"Unknown type {text_of(report.get('type'))!r}: not an SMS delivery report.")
 
 

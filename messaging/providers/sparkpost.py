@@ -26,6 +26,13 @@ UNTRIED: Final = {
     "generation_rejection": Row(Says.UNTRIED, "suppressed"),
     "generation_failure": Row(Says.UNTRIED, "content_rejected"),
 }
+# "Events": about SMS, mail to us, tests and files, none of them about a message of ours.
+NO_MESSAGE_EVENTS: Final = frozenset(
+    {
+        "sms_status", "relay_injection", "relay_rejection", "relay_delivery", "relay_tempfail", "relay_permfail",
+        "ab_test_completed", "ab_test_cancelled", "success", "error",
+    }
+)  # fmt: skip
 # out_of_band: the server accepted the message, and said later that it did not deliver it.
 BOUNCES: Final = frozenset({"bounce", "out_of_band"})
 
@@ -67,7 +74,7 @@ def _mail(said: dict[str, Any]) -> Mail:
 
 def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     event_class, told, whole = _reader().unwrap_event(item)
-    if told is None:
+    if told is None or told.get("type") in NO_MESSAGE_EVENTS:
         return None
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(
         event_class, bridge.in_seconds(told, "timestamp"), whole

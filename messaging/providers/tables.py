@@ -4,6 +4,7 @@ They stand as TOML beside the adapters. A code means something only together wit
 file has a table per code space, and gsm.toml holds the spaces that several providers share.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,8 @@ class Outcome(NamedTuple):
 
 Table = dict[str, Outcome]
 
+# Neither a short code nor a name.
+LONG_NUMBER: Final = re.compile(r"\+?[0-9]{7,}", re.ASCII)
 # What a code that no table knows comes to: never to a hard bounce.
 UNKNOWN: Final = Outcome(Kind.FAILED, "unknown")
 # A code says why, so it is only asked where the state says that it went wrong, and not how.
@@ -40,6 +43,13 @@ def tables(name: str) -> dict[str, Table]:
     """The code spaces of messaging/providers/<name>.toml."""
     spaces = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
     return {space: table_of(rows) for space, rows in spaces.items()}
+
+
+def codes_for(name: str, sender: str) -> Table:
+    """The codes of messaging/providers/<name>.toml for what `sender` sent: from a short code or a name, some are about
+    the route and not about the number."""
+    known = tables(name)["codes"]
+    return known if LONG_NUMBER.fullmatch(sender) else known | tables(name)["codes_of_short_senders"]
 
 
 def table_of(rows: Mapping[str, Sequence[str]]) -> Table:

@@ -17,7 +17,7 @@ from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_named, object_of, text_of, when, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST
-from messaging.providers.tables import coded, tables
+from messaging.providers.tables import coded, codes_for, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "telnyx"
@@ -73,7 +73,7 @@ def _events(raw: Raw, data: dict[str, Any], payload: Any) -> Reading:
         diagnostic=text_of(error.get("detail")) or text_of(error.get("title")),
         said_by=text_of(to.get("phone_number")),
     )
-    return coded(state, event, "codes", tables(SLUG)["codes"])
+    return coded(state, event, "codes", codes_for(SLUG, text_of(within(payload, "from", "phone_number"))))
 
 
 def _first(found: object) -> dict[str, Any]:

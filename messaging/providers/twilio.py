@@ -18,10 +18,12 @@ from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading,
 from messaging.providers.reading import message_of
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import public_url
-from messaging.providers.tables import coded, tables
+from messaging.providers.tables import coded, codes_for, tables
 from messaging.statuses import Event, Kind
 
 SLUG: Final = "twilio"
+# "Message resource: status values": of mail to us, and of a group that is written to at once.
+NO_STATUSES: Final = frozenset({"partially_delivered", "receiving", "received"})
 
 
 def verify(request: HttpRequest) -> None:
@@ -59,6 +61,8 @@ def read(raw: Raw) -> Reading:
     sid, status = form.get("MessageSid") or form.get("SmsSid"), form.get("MessageStatus", "").lower()
     if not status or not sid:
         raise UnreadableError("No MessageStatus or no MessageSid: not a status callback.")
+    if status in NO_STATUSES:
+        return Reading()
     state, code = tables("twilio")["statuses"].get(status), form.get("ErrorCode", "")
     if state is None:
         raise UnreadableError(f"Unknown MessageStatus {status!r}.")
@@ -76,7 +80,7 @@ def read(raw: Raw) -> Reading:
         diagnostic=form.get("ErrorMessage", ""),
         said_by=form.get("To", ""),
     )
-    return coded(state, event, "codes", tables("twilio")["codes"])
+    return coded(state, event, "codes", codes_for(SLUG, form.get("From", "")))
 
 
 provider = Provider("twilio", "Twilio", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, sign=sign)

@@ -31,7 +31,7 @@ from engage.bootstrap import until_parent_dies
 
 # The kernel keeps 108 bytes for a socket's path, macOS 104.
 MAX_SOCKET_PATH = 100
-START_SECONDS = 120  # after a crash PostgreSQL reads its log first
+START_SECONDS = 300  # after a crash PostgreSQL reads its log first; and the machine may be busy
 STOP_SECONDS = 30
 
 POSTGRES_SETTINGS = {

@@ -23,7 +23,10 @@ from engage import bootstrap, embedded, keys
 from engage.bootstrap import BASE_DIR, until_parent_dies
 from engage.embedded import StartError
 
-START_SECONDS = 60
+# A first start on a machine that is busy with other things takes minutes, and comes up.
+START_SECONDS = 300
+# So long the demo is waited for; then it goes on in the background.
+DEMO_SECONDS = 120
 STOP_SECONDS = 15
 # The beginning of an EMAIL_ROUTE to a receiver on this machine (messaging/demo/receiver.py), and of one of SMPP_URLS
 # (messaging/demo/phones.py).
@@ -44,8 +47,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask_to_stop)
     with suppress(Stop), embedded.plain_errors(), ExitStack() as running:
-        services = bring_up(running)
-        watch(services)
+        services, demo = bring_up(running)
+        watch(services, demo)
     say("Engage has stopped.")
 
 
@@ -56,8 +59,11 @@ def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
     raise Stop
 
 
-def bring_up(running: ExitStack) -> list["Service"]:
-    """Everything that is not there yet, in order. What is pushed on `running` is stopped in the opposite order."""
+def bring_up(running: ExitStack) -> tuple[list["Service"], "Demo | None"]:
+    """Everything that is not there yet, in order; and the demo, where it takes long and is not whole yet.
+
+    What is pushed on `running` is stopped in the opposite order.
+    """
     var = embedded.var_dir()
     running.enter_context(claimed(var))
     bootstrap.refuse_taken_port(bootstrap.host(), bootstrap.port())
@@ -68,10 +74,12 @@ def bring_up(running: ExitStack) -> list["Service"]:
     with step("Bringing the database and the static files up to date"):
         manage(var, ["migrate", "--no-input"], *([] if is_static_current(var) else [["collectstatic", "--no-input"]]))
     services = [*servers, *start_services(var, running)]
-    load_demo_once(var, stamp)
+    demo = load_demo_once(var, stamp, running)
     announce(var, stamp)
+    if demo is not None:
+        say("The demo's messages are still being sent: that takes long here, and goes on in the background.")
     running.callback(say, "\nStopping Engage …")
-    return services
+    return services, demo
 
 
 @contextmanager
@@ -335,9 +343,37 @@ def demo_stamp(var: Path) -> Path:
     return var / "demo" / f"state-{keys.fingerprint(url) if url else 'embedded'}"
 
 
-def load_demo_once(var: Path, stamp: Path) -> None:
+@dataclass(slots=True)
+class Demo:
+    """The process that loads the demo data. Whatever becomes of it, Engage stays up."""
+
+    process: subprocess.Popen[bytes]
+    stamp: Path
+
+    def is_over(self, seconds: float = 0) -> bool:
+        """Whether it has ended, waiting for so long; what became of it is said, and kept for the next start."""
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        if code:
+            say("  The demo data could not be loaded, as said above. Engage is up, and the next start tries again.")
+        else:
+            self.stamp.write_text("loaded")
+        return True
+
+    def stop(self) -> None:
+        self.process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_SECONDS)
+        self.process.kill()
+        self.process.wait()
+
+
+def load_demo_once(var: Path, stamp: Path, running: ExitStack) -> Demo | None:
+    """Load it where there is none. Returns it where that is still going on after DEMO_SECONDS."""
     if not wants_demo(stamp):
-        return
+        return None
     password = var / "demo" / "password"
     if os.environ.get("DEMO_PASSWORD"):
         password.unlink(missing_ok=True)
@@ -345,10 +381,10 @@ def load_demo_once(var: Path, stamp: Path) -> None:
         os.environ["DEMO_PASSWORD"] = keys.kept(password, readable_password)
     stamp.write_text("begun")
     say("  Loading the demo data, once:")
-    demo = [*until_parent_dies("TERM"), sys.executable, "manage.py", "demo", "--url", address()]
-    if subprocess.run(demo, cwd=BASE_DIR, start_new_session=True, check=False).returncode:
-        raise StartError("the demo data could not be loaded; the reason is above. The next start tries again.")
-    stamp.write_text("loaded")
+    command = [*until_parent_dies("TERM"), sys.executable, "manage.py", "demo", "--url", address()]
+    demo = Demo(subprocess.Popen(command, cwd=BASE_DIR, start_new_session=True), stamp)
+    running.callback(demo.stop)
+    return None if demo.is_over(DEMO_SECONDS) else demo
 
 
 def wants_demo(stamp: Path) -> bool:
@@ -378,11 +414,13 @@ def announce(var: Path, stamp: Path) -> None:
     say("\n".join(["", rule, *(f"  {line}" for line in lines), rule, ""]))
 
 
-def watch(services: list[Service]) -> None:
+def watch(services: list[Service], demo: Demo | None) -> None:
     """Until one of them ends; asked to stop, Stop comes out of the sleep."""
     while True:
         for service in services:
             service.check()
+        if demo is not None and demo.is_over():
+            demo = None
         time.sleep(0.3)
 
 

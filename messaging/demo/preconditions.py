@@ -15,7 +15,7 @@ from messaging.demo.receivers import mail, phones
 from messaging.demo.waiting import DemoError
 
 # So long what was started together may take to come up.
-START_SECONDS = 20
+START_SECONDS = 120
 # pg_advisory_lock's number for a demo that is being loaded; any will do that nobody else uses.
 LOCK = 0x656E67616765
 

@@ -7,7 +7,7 @@ from typing import Final
 from messaging import tasks
 
 # Without any progress for so long, nobody works.
-PATIENCE_SECONDS: Final = 60
+PATIENCE_SECONDS: Final = 300
 LOOK_SECONDS: Final = 0.05
 # How often workers are reminded of what is to do: the beat would do so every few seconds.
 REMIND_SECONDS: Final = 0.2

@@ -17,6 +17,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from contacts.addresses import normalise_email, normalise_mobile
+from contacts.headings import ANY, COLUMNS, EMAIL, MOBILE, PHONE, plain
 from contacts.lines import Lines, UnreadableListError
 from contacts.models import Channel
 
@@ -31,9 +32,9 @@ DELIMITERS: Final = ",;\t|"
 _EMAIL, _MOBILE, _ANY = "email", "mobile", "address"
 # What the columns are called in the block lists of providers and by people; without blanks, hyphens and underscores.
 HEADERS: Final[dict[str, frozenset[str]]] = {
-    _EMAIL: frozenset({"email", "mail", "emailaddress", "epost", "epostadress", "epostadresse", "courriel", "correo"}),
-    _MOBILE: frozenset({"mobile", "phone", "mobilenumber", "phonenumber", "number", "msisdn", "mobil", "telefon"}),
-    _ANY: frozenset({"address", "recipient", "contact", "adress", "adresse", "value", "to"}),
+    _EMAIL: COLUMNS[EMAIL],
+    _MOBILE: COLUMNS[MOBILE] | COLUMNS[PHONE] | {"number"},
+    _ANY: COLUMNS[ANY],
     "channel": frozenset({"channel", "kanal"}),
     "reason": frozenset({"reason", "type", "category", "bouncetype", "suppressionreason", "grund"}),
     "code": frozenset({"code", "status", "statuscode", "errorcode", "bouncecode", "smtpcode", "replycode"}),
@@ -142,8 +143,8 @@ def _records(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[tup
 def _recognise(layout: Layout, cells: list[str]) -> None:
     """Take the first line as header, or else find the column that has an address in it."""
     for index, cell in enumerate(cells):
-        plain = re.sub(r"[\W_]", "", cell.lower())
-        name = next((name for name, known in HEADERS.items() if plain in known), "")
+        said = plain(cell)
+        name = next((name for name, known in HEADERS.items() if said in known), "")
         if name and name not in layout.columns:
             layout.columns[name] = index
         elif cell:

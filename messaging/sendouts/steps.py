@@ -86,7 +86,7 @@ def audience(request: HtmxRequest, pk: int) -> HttpResponse:
     if "count" in request.POST:
         told = _looked_at(send_out, form)
         return _step(request, send_out, "audience", {"form": form, **told}, is_bad=not form.is_valid())
-    chosen, kept = _chosen(form, request.user.pk) if form.is_valid() else (None, None)
+    chosen, kept = _chosen(form, send_out.channel, request.user.pk) if form.is_valid() else (None, None)
     if chosen is None:
         return _step(request, send_out, "audience", {"form": form}, is_bad=True)
     drafts.save_audience(send_out, chosen, request.user.pk)
@@ -203,13 +203,13 @@ def draft_of(pk: int) -> SendOut:
     return send_out
 
 
-def _chosen(form: AudienceForm, actor_id: int) -> tuple[Audience | None, AddressList | None]:
+def _chosen(form: AudienceForm, channel: str, actor_id: int) -> tuple[Audience | None, AddressList | None]:
     """The audience, and the list if it was kept just now. No audience: the form says why."""
     given = form.new_list()
     if given is None:
         return form.audience(), None
     try:
-        kept = lists.keep(*given, actor_id)
+        kept = lists.keep(*given, actor_id, channel)
     except lists.TooLongError:
         form.add_error(None, _("The list has more than %(n)s lines.") % {"n": intcomma(lists.MOST_LINES)})
     except UnreadableListError as error:
@@ -229,7 +229,7 @@ def _looked_at(send_out: SendOut, form: AudienceForm) -> dict[str, Any]:
         given = form.new_list()
         if given is None:
             return _told(send_out, form.audience())
-        found, addresses = lists.look(*given)
+        found, addresses = lists.look(*given, send_out.channel)
     except lists.TooLongError:
         return {"is_too_long": True}
     except UnreadableListError as error:

@@ -3,12 +3,13 @@
 import io
 
 import pytest
-from django.core.exceptions import ValidationError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from contacts.addresses import normalise_email
+from contacts.headings import column_of
 from contacts.lines import WORKBOOKS
+from contacts.listing import PLAIN_EMAIL, Listing
 from contacts.models import Channel
 from messaging.models import AddressList, ListedAddress
 from messaging.sendouts import lists
@@ -78,20 +79,120 @@ def test_latin_1_as_old_spreadsheets_write_it_is_read() -> None:
     assert kept("Åsa;anna@example.se\n".encode("latin-1")).known == 1
 
 
-@given(st.binary(max_size=300))
+def read(source: str | bytes, channel: str = Channel.EMAIL) -> list[str]:
+    chunks = [source.encode() if isinstance(source, str) else source]
+    return [value for line in Listing(chunks, channel) for _channel, value in line.addresses]
+
+
+def wrong(source: str) -> list[str]:
+    return [problem for line in Listing([source.encode()]) for problem in line.problems]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("701740699,right@x.example", ["right@x.example"]),
+        ("1956-07-12,dup@example.se", ["dup@example.se"]),
+        ("19560712-1234;dup@example.se", ["dup@example.se"]),
+        ("+46701740699;dup@example.se", ["dup@example.se"]),
+        ('dup@example.se,"Kund;VIP"', ["dup@example.se"]),
+        ("dup@example.se,Kund;VIP", ["dup@example.se"]),
+        ('"Kund;VIP, stor";dup@example.se', ["dup@example.se"]),
+        ("jane@x.example, bob@y.example", ["jane@x.example", "bob@y.example"]),
+        ("jane@x.example bob@y.example\tcy@z.example", ["jane@x.example", "bob@y.example", "cy@z.example"]),
+        ("Anna;a@x.example\nBo, jr;jane@x.example, bob@y.example", ["a@x.example", "jane@x.example", "bob@y.example"]),
+        ("Dup One <dup@example.se>", ["dup@example.se"]),
+        ('"One, Dup" <dup@example.se>, Two <two@example.se>', ["dup@example.se", "two@example.se"]),
+        ("mailto:dup@example.se?subject=x", ["dup@example.se"]),
+        ("<a@x.example>;<b@x.example>;", ["a@x.example", "b@x.example"]),
+        ("\ufeffdup@example.se\u200b\u00a0,", ["dup@example.se"]),
+        ("sep=;\r\nNamn;E-post\r\nAnna, Bo;dup@example.se\r\n", ["dup@example.se"]),
+        ('Name;Email\n"Anna\nBerg";dup@example.se\n"Bo ""B"" Ek";bo@example.se', ["dup@example.se", "bo@example.se"]),
+        ('"Anna;dup@example.se\nbo@example.se\n', ["dup@example.se", "bo@example.se"]),
+        ("Name\tE-Mail-Adresse\tVertreter\nAnna\tdup@example.se\tboss@x.example", ["dup@example.se"]),
+        ("Nom;Adresse électronique\nAnna;dup@example.se", ["dup@example.se"]),
+        ("Rapport 2026\n\nKundnr,Email opt-in,Email\n7017406990,yes,dup@example.se", ["dup@example.se"]),
+        ("Säljare;Kundens e-post\nboss@x.example;dup@example.se", ["dup@example.se"]),
+        ("likes @home,dup@example.se", ["dup@example.se"]),
+        ("dup@example.se\rbo@example.se\r", ["dup@example.se", "bo@example.se"]),
+        ("Mobil;E-post\n0701234567;", ["+46701234567"]),
+    ],
+)
+def test_a_line_names_whom_its_author_meant(source: str, found: list[str]) -> None:
+    assert read(source) == found
+    for encoding in ("utf-8-sig", "utf-16"):
+        assert read(source.encode(encoding)) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("+46701740699;dup@example.se", ["+46701740699"]),
+        ("dup@example.se,070-174 06 99", ["+46701740699"]),
+        ("701740699,right@x.example", ["right@x.example"]),
+        ("1956-07-12,dup@example.se", ["dup@example.se"]),
+        ("+46701740699, +46701740698", ["+46701740699", "+46701740698"]),
+        ("Anna;0701740699;08-123 456 78", ["+46701740699"]),
+        ("Kundnr;Telefon;Mobil;E-post\n7017406990;08-12345678;0701740699;dup@example.se", ["+46701740699"]),
+        ("Handynummer;E-Mail\n;dup@example.se", ["dup@example.se"]),
+        ("701740699", ["+46701740699"]),
+        ("tel:+46701740699", ["+46701740699"]),
+    ],
+)
+def test_for_an_sms_a_number_goes_before_an_email_but_not_before_any_digits(source: str, found: list[str]) -> None:
+    assert read(source, Channel.SMS) == found
+
+
+def test_the_separator_belongs_to_the_file_and_not_to_the_line() -> None:
+    assert read("Anna;a@x.example;1,5\nBo;b@x.example;2,5\nCy, jr;c@x.example;3") == [
+        "a@x.example", "b@x.example", "c@x.example",
+    ]  # fmt: skip
+
+
+def test_what_is_no_address_is_told() -> None:
+    assert len(wrong("nonsense\n1956-07-12\nnot@@an.address\njane@x.example, bob@@y.example\n4,67E+10")) == 5
+    assert "shortened" in wrong("4.67E+10")[0]
+
+
+def test_a_line_of_many_addresses_is_read_to_its_end() -> None:
+    many = [f"person{n}@example.se" for n in range(10_000)]
+
+    assert read(", ".join(many)) == many
+
+
+@pytest.mark.django_db
+def test_each_address_of_a_line_is_in_a_count() -> None:
+    make_contact(email="jane@x.example")
+    found = kept(b"jane@x.example, bob@y.example\nDup One <jane@x.example>, bob@@y\n")
+
+    assert (found.lines, found.known, found.unknown, found.bad, found.repeats) == (4, 1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("heading", "column"),
+    [
+        ("E-post", "email"), ("E-Mail-Adresse", "email"), ("Adresse e-mail", "email"), ("Courriel", "email"),
+        ("Mejl", "email"), ("E-postadress (privat)", "email"), ("Email status", ""), ("Mobil", "mobile"),
+        ("Mobilnummer", "mobile"), ("Téléphone portable", "mobile"), ("Handy-Nr.", "mobile"), ("Telefon", "phone"),
+        ("Phone Number", "phone"), ("Kundnummer", ""), ("Namn", ""), ("Sähköposti", "email"), ("Email opt-in", ""),
+    ],
+)  # fmt: skip
+def test_headings_say_which_column_is_which(heading: str, column: str) -> None:
+    assert column_of(heading) == column
+
+
+@given(st.binary(max_size=300), st.sampled_from(Channel.values))
 @settings(deadline=None)
-def test_any_line_is_an_address_or_is_refused(line: bytes) -> None:
+def test_any_line_is_an_address_or_is_refused(line: bytes, channel: str) -> None:
     assume(not line.startswith(WORKBOOKS))
-    for _number, text in lists._numbered([line], AddressList()):
-        try:
-            channel, value = lists.address_in(text)
-        except ValidationError:
-            continue
-        assert value.startswith("+") if channel == Channel.SMS else "@" in value
+    for found in Listing([line], channel):
+        assert found.addresses or found.problems
+        for kind, value in found.addresses:
+            assert value.startswith("+") if kind == Channel.SMS else "@" in value
 
 
 @given(st.emails())
 @settings(deadline=None)
 def test_the_short_way_reads_an_email_as_the_long_one_does(email: str) -> None:
-    if lists.PLAIN_EMAIL.fullmatch(email.lower()):
+    if PLAIN_EMAIL.fullmatch(email.lower()):
         assert normalise_email(email) == email.lower()

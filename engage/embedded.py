@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 import psycopg
 import redis
@@ -60,6 +60,15 @@ THROW_AWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_w
 # What a container may use, where this runs in one (cgroup v2 and v1).
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 MEGABYTE = 1024 * 1024
+
+
+def private_log(path: Path) -> BinaryIO:
+    """A log to go on with, and its folder, which nobody else on the machine may read: errors may name people."""
+    path.parent.mkdir(exist_ok=True)
+    path.parent.chmod(0o700)
+    log = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
+    os.fchmod(log.fileno(), 0o600)
+    return log
 
 
 class StartError(Exception):
@@ -207,8 +216,7 @@ class Server(ABC):
 
     def spawn(self, command: Sequence[str | Path], lock: int) -> None:
         """In a session of its own, so that Ctrl-C in the terminal reaches us first and we stop it in order."""
-        self.log.parent.mkdir(exist_ok=True)
-        with self.log.open("ab") as log:
+        with private_log(self.log) as log:
             self.process = subprocess.Popen(
                 command,
                 cwd="/",

@@ -287,7 +287,7 @@ def start_service(name: str, command: list[str], var: Path) -> Service:
     """In a session of its own: Ctrl-C in the terminal is ours, and what follows from it has an order."""
     path = var / "log" / f"{name}.log"
     path.parent.mkdir(exist_ok=True)
-    with path.open("ab") as log:
+    with embedded.private_log(path) as log:
         process = subprocess.Popen(
             [*until_parent_dies("TERM"), *priority(name), sys.executable, *command],
             cwd=BASE_DIR,

@@ -37,7 +37,7 @@ from messaging.sendouts.audience import (
     read,
 )
 from messaging.sendouts.lists import MOST_LIVE_BYTES
-from messaging.sendouts.mjml_source import MjmlError, html_of, is_mjml
+from messaging.sendouts.mjml_source import LONGEST, MjmlError, html_of, is_mjml
 from messaging.sendouts.models import LARGEST_PERCENTAGE, AddressList, SendOut, State
 from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
 
@@ -304,10 +304,12 @@ class EmailContentForm(forms.Form):
     )  # fmt: skip
     subject = forms.CharField(label=gettext_lazy("Subject"), max_length=250)
     html = forms.CharField(
-        label=gettext_lazy("HTML or MJML"), required=False,
+        label=gettext_lazy("HTML or MJML"), required=False, max_length=LONGEST,
         widget=forms.Textarea(attrs={"rows": 12, "spellcheck": "false"}),
     )  # fmt: skip
-    text = forms.CharField(label=gettext_lazy("Plain text"), required=False, widget=forms.Textarea(attrs={"rows": 8}))
+    text = forms.CharField(
+        label=gettext_lazy("Plain text"), required=False, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 8}),
+    )  # fmt: skip
 
     def clean_sender(self) -> str:
         """An address that a header can hold: its domain has a form in ASCII."""

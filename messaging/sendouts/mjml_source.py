@@ -15,6 +15,15 @@ from django.utils.translation import gettext as _
 BEGINS: Final = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?><!--.*?-->\s*)*<mjml[\s>]", re.DOTALL)
 # Each alternative begins with a character of its own, so it takes time linear in the length.
 ELEMENT: Final = re.compile(r"""<!--.*?(?:-->|\Z)|<(/?)(mj[a-z-]*)((?:[^<>"']|"[^"]*"|'[^']*')*)>""", re.DOTALL)
+# What mrml goes into by recursion: all that is begun and not ended, also what is no MJML.
+TAG: Final = re.compile(r"""<(/?)([A-Za-z][A-Za-z0-9:_-]*)(?>((?:[^<>"']|"[^"]*"|'[^']*')*)>)?""")
+VOID: Final = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+})  # fmt: skip
+# Emails take some thirty; at some thousands the stack of a thread would end, and the process with it.
+DEEPEST: Final = 200
+LONGEST: Final = 1_000_000
+MOST_PROBLEMS: Final = 20
 POSITION: Final = re.compile(r" in root template at position (\d+):\d+")
 
 # https://documentation.mjml.io: where each may stand. None: anywhere that is not wrong.
@@ -59,7 +68,7 @@ def is_mjml(text: str) -> bool:
 
 def html_of(source: str) -> str:
     """The HTML. Raises MjmlError. It brings in no file, and no fonts of strangers."""
-    if problems := problems_in(source):
+    if problems := bounds_passed(source) or problems_in(source):
         raise MjmlError(problems)
     try:
         return mjml.mjml2html(source, fonts={})
@@ -67,13 +76,35 @@ def html_of(source: str) -> str:
         raise MjmlError([_said(str(error), source)]) from error
 
 
+def bounds_passed(source: str) -> list[str]:
+    """What would take the library too long, or too deep."""
+    if len(source) > LONGEST:
+        return [_("The MJML is longer than %(most)d characters. Shorten it.") % {"most": LONGEST}]
+    stack = list[str]()
+    for each in TAG.finditer(source):
+        ends, name, rest = each.group(1), each.group(2).lower(), each.group(3) or ""
+        if not ends and name not in VOID and not rest.endswith("/"):
+            stack.append(name)
+        elif ends and stack and stack[-1] == name:
+            stack.pop()
+        if len(stack) > DEEPEST:
+            line = line_of(source, each.start())
+            said = _("Line %(line)d: more than %(most)d elements lie within each other, or are never closed.")
+            return [said % {"line": line, "most": DEEPEST}]
+    return []
+
+
 def problems_in(source: str) -> list[str]:
+    """The first problems, with their lines; more than a handful nobody reads."""
     found, stack = list[str](), list[Open]()
+    line, counted_to = 1, 0
     for each in ELEMENT.finditer(source):
+        if len(found) >= MOST_PROBLEMS:
+            return found
         ends, name, rest = each.groups()
         if name is None:
             continue  # a comment
-        line = line_of(source, each.start())
+        line, counted_to = line + source.count("\n", counted_to, each.start()), each.start()
         if name == "mj-include":
             found.append(
                 _("Line %(line)d: mj-include does not work here. Put in what it would bring.") % {"line": line}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from messaging import tasks
 
@@ -11,6 +11,8 @@ PATIENCE_SECONDS: Final = 300
 LOOK_SECONDS: Final = 0.05
 # How often workers are reminded of what is to do: the beat would do so every few seconds.
 REMIND_SECONDS: Final = 0.2
+# A reminder that no worker has taken by then is void: on a busy machine they would pile up, and all else behind them.
+VOID_AFTER_SECONDS: Final = 2.0
 # What can be left to do, as the error says it.
 ROWS: Final = "send-outs without all of their messages"
 HAND_OVER: Final = "send-outs to hand over"
@@ -19,14 +21,14 @@ IN_HAND: Final = "messages in hand"
 OVERDUE: Final = "messages to give up on"
 INBOX: Final = "reports to apply"
 UNHEARD: Final = "answers to come"
-# What has a worker do it at once. What a worker has in hand, it ends by itself.
-TASKS: Final[Mapping[str, Callable[[], object]]] = {
-    ROWS: tasks.tend_send_outs.delay,
-    HAND_OVER: tasks.tend_send_outs.delay,
-    RETRIES: tasks.try_again.delay,
-    OVERDUE: tasks.sweep_due.delay,
-    INBOX: tasks.apply_reports.delay,
-    UNHEARD: tasks.apply_reports.delay,
+# What has a worker do it at once (Celery tasks). What a worker has in hand, it ends by itself.
+TASKS: Final[Mapping[str, Any]] = {
+    ROWS: tasks.tend_send_outs,
+    HAND_OVER: tasks.tend_send_outs,
+    RETRIES: tasks.try_again,
+    OVERDUE: tasks.sweep_due,
+    INBOX: tasks.apply_reports,
+    UNHEARD: tasks.apply_reports,
 }
 STUCK: Final = (
     "Nothing has moved for {seconds} seconds, and there is still to do: {left}. No worker seems to be running, or it "
@@ -49,8 +51,8 @@ def wait(left: Callable[[], Mapping[str, int]]) -> None:
             told = ", ".join(f"{count} {what}" for what, count in before.items() if count)
             raise DemoError(STUCK.format(seconds=PATIENCE_SECONDS, left=told))
         if time.monotonic() > remind_at:
-            for nudge in {TASKS[what] for what, count in before.items() if count and what in TASKS}:
-                nudge()
+            for task in {TASKS[what] for what, count in before.items() if count and what in TASKS}:
+                task.apply_async(expires=VOID_AFTER_SECONDS)
             remind_at = time.monotonic() + REMIND_SECONDS
         time.sleep(LOOK_SECONDS)
         now = left()

@@ -13,11 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from contacts.history import save_contact
 from contacts.models import Channel, Contact
 from engage import large_tables
 from messaging import reports
 from messaging.admin import DeliveryEventAdmin
 from messaging.admin_words import NEED_A_LOOK
+from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Report, SendOut, Tally
 from messaging.statuses import Kind
 from messaging.tokens import token_of
@@ -204,6 +206,19 @@ def test_support_finds_a_message(support: Client, typed: str) -> None:
     query = typed.format(pk=message.pk, token=token_of(message.pk), guid=anna.guid)
 
     assert listed(support, "messaging/message", q=query) == [message]
+
+
+@pytest.mark.parametrize("typed", ["anna.old@example.se", "<Anna.Old@example.se>", "mailto:anna.old@example.se"])
+def test_support_finds_what_went_to_an_address_that_the_contact_has_no_more(support: Client, typed: str) -> None:
+    anna = make_contact(email="anna.old@example.se")
+    old = make_message(anna)
+    anna.email = "anna.new@example.se"
+    save_contact(anna, actor_id=None)
+    make_message(anna)
+
+    assert find_messages(typed) == [old.pk]
+    assert len(find_messages("anna.new@example.se")) == 2
+    assert listed(support, "messaging/message", q=typed) == [old]
 
 
 def test_a_token_of_another_installation_finds_nothing(support: Client) -> None:

@@ -36,7 +36,7 @@ from contacts.admin_panels import (
     who,
     why_words,
 )
-from contacts.history import save_contact
+from contacts.history import just_added, save_contact
 from contacts.models import Address, Block, Change, Contact
 from contacts.templatetags.looks import clock
 from engage.large_tables import LargeTableAdmin, Panel, RecordAdmin, Tool, link_to, list_of, or_dash, shortened
@@ -85,6 +85,9 @@ class ContactAdmin(LargeTableAdmin[Contact]):
 
     def save_model(self, request: HttpRequest, obj: Contact, form: "ModelForm[Contact]", change: bool) -> None:
         if change and not set(form.changed_data) - {"why"}:
+            return
+        if not change and (added := just_added(obj, request.user.pk)):
+            obj.__dict__.update(added.__dict__)
             return
         save_contact(obj, actor_id=request.user.pk, why=form.cleaned_data["why"])
 

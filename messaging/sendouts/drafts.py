@@ -1,14 +1,20 @@
 """Making and editing a draft. Once it is scheduled or started it cannot be edited: each save asks that first."""
 
+from datetime import timedelta
 from typing import Any, Final
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from messaging.sendouts.audience import Audience
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Content, SendOut, SendOutChange, State
 
+# A second press within this, by the same person, is the same wish.
+PRESSED_TWICE_WITHIN: Final = timedelta(minutes=1)
+MOST_LOOKED_AT: Final = 20
 SAID: Final = ("subject", "html", "mjml", "text")
 
 
@@ -18,6 +24,19 @@ def create(actor_id: int, **fields: Any) -> SendOut:
         made = SendOut.objects.create(created_by_id=actor_id, **fields)
         SendOutChange.objects.create(send_out=made, kind=SendOutChange.Kind.CREATED, actor_id=actor_id)
     return made
+
+
+def create_once(actor_id: int, **fields: Any) -> SendOut:
+    """As `create`; pressed twice, it is the draft that was made just now, as long as nobody has touched it."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=actor_id)  # at the same time: one after the other
+        just_now = timezone.now() - PRESSED_TWICE_WITHIN
+        for latest in SendOut.objects.order_by("-pk")[:MOST_LOOKED_AT]:
+            is_same = all(getattr(latest, name) == value for name, value in fields.items())
+            is_mine_now = latest.created_by_id == actor_id and latest.created_at > just_now
+            if is_same and is_mine_now and latest.state == State.DRAFT and latest.changes.count() == 1:
+                return latest
+        return create(actor_id, **fields)
 
 
 def copy(of: SendOut, name: str, actor_id: int) -> SendOut:

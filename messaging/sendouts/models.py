@@ -143,6 +143,7 @@ class SendOutChange(models.Model):
         RESUMED = "resumed", _("Resumed")
         CANCELLED = "cancelled", _("Cancelled")
         DONE = "done", _("Done")
+        TESTED = "tested", _("Test sent")
 
     send_out = models.ForeignKey(SendOut, models.CASCADE, related_name="changes", db_index=False)
     at = models.DateTimeField(_("when"), db_default=Now())

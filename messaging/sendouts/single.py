@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -15,11 +16,14 @@ from contacts.models import Address, Block, Channel, Contact
 from messaging.models import Message
 from messaging.sendouts import contents
 from messaging.sendouts.handover import chosen
-from messaging.sendouts.models import Content, SendOut
+from messaging.sendouts.models import Content, SendOut, SendOutChange
 from messaging.statuses import Status
 
 # A second press within this is the same wish.
 PRESSED_TWICE_WITHIN: Final = timedelta(seconds=10)
+# Enough for whoever works on a text, too few to bother anybody with.
+TESTS_PER_HOUR: Final = 20
+LONGEST_DETAIL: Final = 200
 
 
 class RefusedError(Exception):
@@ -46,23 +50,58 @@ def _is_on_its_way(content: Content, contact: Contact) -> bool:
     return same.filter(just_made | Q(status=Status.WAITING)).exists()
 
 
-def send_test(send_out: SendOut, email: str, mobile: str = "") -> Message:
-    """What the draft says now, to whoever writes it, with what tags say for want of a value. Raises RefusedError.
+def send_test(send_out: SendOut, tester: User, mobile: str = "") -> Message:
+    """What the draft says now, to whoever writes it: by email to the address of their log-in, by SMS to `mobile`, as
+    it was typed, which has to be the number of a contact who takes SMS. Raises RefusedError.
 
-    By SMS to `mobile`, as it was typed.
+    A test stands in the send-out's history, one by SMS on the contact's card, too; each person may send
+    TESTS_PER_HOUR. So nobody reaches strangers by it.
     """
     if send_out.content is None:
         raise RefusedError(_("It says nothing yet."))
-    is_email = send_out.channel == Channel.EMAIL
-    if is_email and not email:
+    if send_out.channel == Channel.EMAIL:
+        address, contact = _own_address(tester), None
+    else:
+        address, contact = _of_contact(mobile)
+    _check(send_out.channel, address, contact, is_transactional=False)
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=tester.pk)  # pressed twice at once: one after the other
+        _check_pace(send_out.content, address, tester)
+        SendOutChange.objects.create(
+            send_out=send_out, kind=SendOutChange.Kind.TESTED, actor=tester, detail=address.value[:LONGEST_DETAIL]
+        )
+        return _queued(send_out.channel, address, send_out.content, contact)
+
+
+def _own_address(tester: User) -> Address:
+    if not tester.email:
         raise RefusedError(_("Your log-in has no email address. Whoever looks after Engage can add one."))
     try:
-        value = normalise_email(email) if is_email else normalise_mobile(mobile)
+        return address_of(Channel.EMAIL, normalise_email(tester.email))
     except ValidationError as error:
         raise RefusedError(" ".join(error.messages)) from error
-    address = address_of(Channel(send_out.channel), value)
-    _check(send_out.channel, address, None, is_transactional=True)
-    return _queued(send_out.channel, address, send_out.content, None)
+
+
+def _of_contact(mobile: str) -> tuple[Address, Contact]:
+    try:
+        value = normalise_mobile(mobile)
+    except ValidationError as error:
+        raise RefusedError(" ".join(error.messages)) from error
+    found = Contact.objects.filter(mobile_address__channel=Channel.SMS, mobile_address__value=value)
+    contact = found.select_related("mobile_address").order_by("pk").first()
+    if contact is None or contact.mobile_address is None:
+        raise RefusedError(_("No contact has this number. Tests go to contacts only: have yourself added as one."))
+    return contact.mobile_address, contact
+
+
+def _check_pace(content: Content, address: Address, tester: User) -> None:
+    now = timezone.now()
+    tests = SendOutChange.objects.filter(kind=SendOutChange.Kind.TESTED, actor=tester)
+    if tests.filter(at__gt=now - timedelta(hours=1)).count() >= TESTS_PER_HOUR:
+        raise RefusedError(_("You have sent %(n)d tests within an hour. Wait a while.") % {"n": TESTS_PER_HOUR})
+    same = tests.filter(send_out=content.send_out, detail=address.value[:LONGEST_DETAIL])
+    if same.filter(at__gt=now - PRESSED_TWICE_WITHIN).exists():
+        raise RefusedError(_("It is on its way already."))
 
 
 def _check(channel: str, address: Address | None, contact: Contact | None, *, is_transactional: bool) -> None:

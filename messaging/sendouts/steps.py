@@ -31,7 +31,7 @@ from messaging.sendouts.forms import (
 )
 from messaging.sendouts.handover.chosen import slug_of
 from messaging.sendouts.lifecycle import WrongStateError
-from messaging.sendouts.models import AddressList, SendOut, State, Why
+from messaging.sendouts.models import AddressList, SendOut, SendOutChange, State, Why
 from messaging.statuses import Status
 
 MAKE: Final = ("messaging.view_sendout", "messaging.make_sendout")
@@ -52,7 +52,7 @@ def new(request: HtmxRequest) -> HttpResponse:
     form = NameForm(request.POST or None, initial={"channel": Channel.EMAIL})
     if not form.is_valid():
         return _render(request, "messaging/send_out_new.html", {"form": form}, is_bad=form.is_bound)
-    made = drafts.create(request.user.pk, **form.cleaned_data)
+    made = drafts.create_once(request.user.pk, **form.cleaned_data)
     return redirect("messaging:send_out_audience", made.pk)
 
 
@@ -192,7 +192,8 @@ OUTCOMES: Final[dict[str, Any]] = {
 
 def latest_change(send_out: SendOut) -> str:
     """Names the state in which somebody sees the draft: every edit writes a line of its history."""
-    return str(send_out.changes.order_by("-pk").values_list("pk", flat=True).first() or "")
+    edits = send_out.changes.exclude(kind=SendOutChange.Kind.TESTED)
+    return str(edits.order_by("-pk").values_list("pk", flat=True).first() or "")
 
 
 def draft_of(pk: int) -> SendOut:

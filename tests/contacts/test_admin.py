@@ -273,3 +273,15 @@ def test_who_may_not_be_there_is_told_so() -> None:
 def test_users_and_groups_are_for_superusers(place: str) -> None:
     assert staff().get(f"/admin/{place}/").status_code == 403
     assert superuser().get(f"/admin/{place}/").status_code == 200
+
+
+def test_two_presses_add_one_contact() -> None:
+    client = staff()
+    typed = filled_in(first_name="Bo", email="bo@example.se", mobile="070-123 45 67", country="SE")
+
+    answers = [client.post(ADD, typed) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert Contact.objects.get().changes.count() == 1
+    staff().post(ADD, typed)
+    assert Contact.objects.count() == 2

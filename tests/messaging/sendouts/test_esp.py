@@ -22,6 +22,7 @@ from messaging.sendouts.handover.esps import ESPS
 from messaging.sendouts.handover.routes import Esp, route_of
 from messaging.sendouts.handover.ways import Outcome, Ready
 from messaging.tokens import message_id_of
+from tests.factories import make_user
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.clock import hours_later
 from tests.messaging.sendouts.esp_server import READ, Answer, provider
@@ -176,9 +177,11 @@ def test_once_the_key_is_right_the_send_out_goes_on_where_it_stopped(settings: S
 
 
 def test_a_test_to_oneself_tells_of_a_wrong_key(settings: Settings) -> None:
+    me = make_user()
+    me.email = "me@engage.example"
     with provider("sendgrid", NO_KEY) as found:
         settings.EMAIL_ROUTE = found.route
-        sent = single.send_test(make_send_out(sender="news@engage.example"), "me@engage.example")
+        sent = single.send_test(make_send_out(sender="news@engage.example"), me)
         work.try_again()
 
     sent.refresh_from_db()

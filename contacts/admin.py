@@ -24,6 +24,7 @@ from contacts.admin_panels import (
     blocks_panel,
     card_link,
     changes_panel,
+    consents_panel,
     contacts_meant,
     contacts_panel,
     ended_words,
@@ -103,6 +104,7 @@ class ContactAdmin(LargeTableAdmin[Contact]):
         ids = [pk for pk in (row.email_address_id, row.mobile_address_id) if pk]
         if self.may_view(request, Address):
             yield addresses_panel(row, ids)
+            yield consents_panel(ids)
         if self.may_view(request, Block):
             yield blocks_panel(ids)
         if self.may_view(request, Change):
@@ -155,6 +157,7 @@ class AddressAdmin(RecordAdmin[Address]):
     def panels(self, request: HttpRequest, row: Address) -> Iterable[Panel]:
         if self.may_view(request, Contact):
             yield contacts_panel(row)
+        yield consents_panel([row.pk])
         if self.may_view(request, Block):
             yield blocks_panel([row.pk])
 

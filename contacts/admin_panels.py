@@ -17,7 +17,7 @@ from contacts import search
 from contacts.addresses import display_mobile, normalise_email, normalise_mobile
 from contacts.blocks import open_blocks
 from contacts.keyset import newest_matching
-from contacts.models import Address, Block, Change, Channel, Contact
+from contacts.models import Address, Block, Change, Channel, Consent, Contact
 from contacts.templatetags.looks import clock, icon
 from engage.large_tables import (
     MOST_RELATED,
@@ -123,6 +123,25 @@ def blocks_panel(address_ids: Sequence[int]) -> Panel:
     ]
     heads = [_("Block"), _("Address"), _("Since"), _("Reason"), _("Code"), _("Message"), _("Removed")]
     return Panel(_("Blocks"), heads, rows, _("Never blocked."), _("A block is removed on the contact's card."))
+
+
+def consents_panel(address_ids: Sequence[int]) -> Panel:
+    found = Consent.objects.filter(address__in=address_ids).select_related("address", "actor", "via")
+    rows = [
+        [
+            shown_value(each.address),
+            _("Yes") if each.accepts else _("No"),
+            clock(each.at),
+            each.get_source_display(),
+            shortened(each.wording, 60),
+            or_dash(link_to(MESSAGE, each.message_id) or each.actor),
+            clock(each.recorded_at),
+        ]
+        for each in found.order_by("-at", "accepts", "key")[:MOST_RELATED]
+    ]
+    heads = [_("Address"), _("Accepts"), _("Given"), _("By"), _("Words"), _("Message or person"), _("Recorded")]
+    note = _("Consent belongs to the address. The latest that stands counts, a no before a yes of the same time.")
+    return Panel(_("Consents"), heads, rows, _("Nobody ever said yes or no."), note)
 
 
 def ended_words(block: Block) -> SafeString:

@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from contacts import labels
+from contacts import consent, labels
 from contacts.addresses import display_mobile
 from contacts.blocks import unended_blocks
-from contacts.models import Block, Change, Channel, Contact
+from contacts.models import Block, Channel, Consent, Contact
 from contacts.pages import HtmxRequest, is_partial
+
+# Of an address so many are shown.
+MOST_CONSENTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Line:
     block: Block | None
     is_unsubscribed: bool
     consent_at: datetime | None
-    opt_out: Change | None = None
+    consent: Consent | None = None
     address_id: int | None = None
     # A hard bounce of a suspected outage: it waits for a decision and stops no sending.
     held: Block | None = None
@@ -36,18 +39,18 @@ def find(guid: UUID) -> Contact:
     return get_object_or_404(Contact.objects.annotate(label_rows=labels.ROWS), guid=guid)
 
 
-def lines_of(contact: Contact, blocks: Mapping[int, Block], opt_outs: Mapping[str, Change] | None = None) -> list[Line]:
+def lines_of(contact: Contact, blocks: Mapping[int, Block], told: Mapping[int, Consent] | None = None) -> list[Line]:
     """The contact's addresses as they are shown, email first; an address that it has not got has no value."""
-    told = opt_outs or {}
+    told = told or {}
     email, mobile = blocks.get(contact.email_address_id or 0), blocks.get(contact.mobile_address_id or 0)
     return [
         Line(
             Channel.EMAIL, contact.email, _in_force(email), not contact.accepts_email, contact.email_consent_at,
-            told.get(Channel.EMAIL), contact.email_address_id, _held(email),
+            told.get(contact.email_address_id or 0), contact.email_address_id, _held(email),
         ),
         Line(
             Channel.SMS, display_mobile(contact.mobile_digits), _in_force(mobile), not contact.accepts_sms,
-            contact.sms_consent_at, told.get(Channel.SMS), contact.mobile_address_id, _held(mobile),
+            contact.sms_consent_at, told.get(contact.mobile_address_id or 0), contact.mobile_address_id, _held(mobile),
         ),
     ]  # fmt: skip
 
@@ -61,16 +64,30 @@ def _held(block: Block | None) -> Block | None:
 
 
 def head_lines(contact: Contact) -> list[Line]:
-    """The addresses with their blocks, and why the person opted out: one query, two where they did."""
-    blocks = unended_blocks([contact.email_address_id, contact.mobile_address_id])
-    return lines_of(contact, blocks, latest_opt_outs(contact))
+    """The addresses with their blocks, and by what the person opted out: one query, two where they did."""
+    ids = [contact.email_address_id, contact.mobile_address_id]
+    is_out = not (contact.accepts_email and contact.accepts_sms)
+    return lines_of(contact, unended_blocks(ids), consent.latest(ids) if is_out else {})
 
 
-def latest_opt_outs(contact: Contact) -> dict[str, Change]:
-    if contact.accepts_email and contact.accepts_sms:
-        return {}
-    changes = contact.changes.filter(kind=Change.Kind.OPTED_OUT).select_related("actor")
-    return {change.field: change for change in changes.order_by("field", "-pk").distinct("field")}
+@dataclass(frozen=True, slots=True)
+class Consents:
+    """What was said at one address of a contact, the newest first, and what that comes to."""
+
+    channel: Channel
+    accepts: bool
+    since: datetime | None
+    said: list[Consent]
+
+
+def consents(contact: Contact) -> list[Consents]:
+    """Of both channels: one query."""
+    told = consent.told_of([contact.email_address_id, contact.mobile_address_id])
+    email, mobile = told.get(contact.email_address_id or 0, []), told.get(contact.mobile_address_id or 0, [])
+    return [
+        Consents(Channel.EMAIL, contact.accepts_email, contact.email_consent_at, email[:MOST_CONSENTS]),
+        Consents(Channel.SMS, contact.accepts_sms, contact.sms_consent_at, mobile[:MOST_CONSENTS]),
+    ]
 
 
 def render_tab(

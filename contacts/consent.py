@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 
 from contacts import sql
@@ -74,12 +74,13 @@ def fold(said: Iterable[Said]) -> tuple[bool, datetime | None]:
     The latest that stands counts, a no before a yes of the same time. Neither order nor repeats matter.
     """
     told = list(said)
-    words = [each for each in told if each.source != Source.UNDO and not _is_undone(each, told)]
+    words = [each for each in told if each.source != Source.UNDO and not is_undone(each, told)]
     latest = max(words, key=lambda each: (each.at, not each.accepts), default=None)
     return (True, None) if latest is None else (latest.accepts, latest.at)
 
 
-def _is_undone(one: Said, told: Iterable[Said]) -> bool:
+def is_undone(one: Said, told: Iterable[Said]) -> bool:
+    """Whether it was said by a link, and taken back later by the link of that same message, as `told` has it."""
     return one.source in LINKS and any(
         each.source == Source.UNDO and each.message_id == one.message_id and each.at > one.at for each in told
     )
@@ -134,13 +135,32 @@ def record(words: Sequence[Word], channels: Iterable[Channel]) -> None:
     keep({word.address_id for word in words}, channels)
 
 
-def adopt(address_ids: Iterable[int], channels: Iterable[Channel]) -> None:
+def adopt(address_ids: Iterable[int], channels: Iterable[Channel]) -> int:
     """Record what contacts with these addresses say past the records: a version before this one may still be running
-    beside it, and writes to the contacts alone. Both must be locked."""
-    ids = sql.numbers(sorted(address_ids))
+    beside it, and writes to the contacts alone. Both must be locked. Returns how many there were."""
+    ids, found = sql.numbers(sorted(address_ids)), 0
     with prepared() as cursor:
         for channel in sorted(channels):
             cursor.execute(sql.ADOPT_CONSENTS[channel], [ids])
+            found += cursor.rowcount
+    return found
+
+
+def take_over(chunk: int = 5_000) -> int:
+    """`adopt` for everybody, chunk by chunk, each a transaction of its own. Returns how many there were."""
+    after, found = 0, 0
+    while True:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(sql.TAKEN_OVER, [after, chunk])
+                last, ids = cursor.fetchone()
+            if last is None:
+                return found
+            after = last
+            if ids:
+                lock(ids)
+                found += adopt(ids, Channel)
+                keep(ids, Channel)
 
 
 def keep(address_ids: Iterable[int], channels: Iterable[Channel]) -> None:
@@ -259,28 +279,42 @@ def accepts(contact: Contact, channel: Channel) -> bool:
     return contact.accepts_email if channel == Channel.EMAIL else contact.accepts_sms
 
 
-def latest(address_ids: Iterable[int | None]) -> dict[int, Consent]:
-    """By address, the consent that decides, or the undoing that left a yes; none where nobody ever said. One query."""
+def told_of(address_ids: Iterable[int | None]) -> dict[int, list[Consent]]:
+    """All that was said at these addresses, by address, the newest first. One query."""
     told: dict[int, list[Consent]] = {}
     wanted = [pk for pk in address_ids if pk]
-    for each in Consent.objects.filter(address__in=wanted).select_related("actor", "via") if wanted else ():
+    found = Consent.objects.filter(address__in=wanted).select_related("actor", "via").order_by("-at", "accepts", "key")
+    for each in found if wanted else ():
         told.setdefault(each.address_id, []).append(each)
-    return {pk: decisive for pk, said in told.items() if (decisive := _decisive(said)) is not None}
+    return told
 
 
-def _decisive(said: Sequence[Consent]) -> Consent | None:
+def latest(address_ids: Iterable[int | None]) -> dict[int, Consent]:
+    """By address, the consent that decides, or the undoing that left a yes; none where nobody ever said. One query."""
+    return {pk: found for pk, said in told_of(address_ids).items() if (found := decisive(said)) is not None}
+
+
+def decisive(said: Sequence[Consent]) -> Consent | None:
+    """Of what was said at one address, what decides."""
     is_yes = fold(said)[0]
     those = [
-        each for each in said if each.accepts == is_yes and (each.source == Source.UNDO or not _is_undone(each, said))
+        each for each in said if each.accepts == is_yes and (each.source == Source.UNDO or not is_undone(each, said))
     ]
     return max(those, key=lambda each: (each.at, each.key), default=None)
 
 
 def stands_besides(address_ids: Iterable[int | None], message_id: int) -> Consent | None:
-    """The no that would stand at one of the addresses if the links of this message had said nothing."""
-    wanted = [pk for pk in address_ids if pk]
-    others = Consent.objects.filter(address__in=wanted).exclude(source__in=LINKS, message_id=message_id)
-    told: dict[int, list[Consent]] = {}
-    for each in others:
-        told.setdefault(each.address_id, []).append(each)
-    return next((_decisive(said) for said in told.values() if not fold(said)[0]), None)
+    """The no that would stand at one of the addresses if the links of this message had said nothing. One query."""
+    for said in told_of(address_ids).values():
+        others = [each for each in said if each.source not in LINKS or each.message_id != message_id]
+        found = decisive(others)
+        if found is not None and not found.accepts:
+            return found
+    return None
+
+
+def is_out(address_ids: Iterable[int | None]) -> bool:
+    """Whether each of the addresses said no. One query."""
+    wanted = {pk for pk in address_ids if pk}
+    told = told_of(wanted)
+    return all(pk in told and not fold(told[pk])[0] for pk in wanted)

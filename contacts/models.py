@@ -168,6 +168,13 @@ class Consent(models.Model):
     def __str__(self) -> str:
         return f"{self.address_id} {'yes' if self.accepts else 'no'} {self.source}"
 
+    @property
+    def why(self) -> str:
+        """What histories say of it (sql.KEEP_CONSENTS writes the same): its source, or a colleague's words."""
+        if self.source in (Source.PROVIDER, Source.ANSWER):
+            return "resubscribe" if self.accepts else "unsubscribe"
+        return self.wording if self.source == Source.ADMINISTRATOR else self.source
+
 
 class FormerAddress(models.Model):
     """That a contact had an address before: who answers from there is still that person, as far as anybody knows."""

@@ -263,6 +263,18 @@ WHERE c.{{address}} = ANY(%s::bigint[]) AND CASE
 ORDER BY c.{{address}}, 5 ON CONFLICT (address_id, key) DO NOTHING
 """  # noqa: S608 -- of constants
 
+# The addresses of a chunk of contacts, by number, of which something may be said past the records.
+TAKEN_OVER: Final = """
+WITH chunk AS (SELECT * FROM contacts_contact WHERE id > %s ORDER BY id LIMIT %s)
+SELECT (SELECT max(id) FROM chunk), array_agg(DISTINCT address_id) FROM (
+  SELECT email_address_id FROM chunk
+  WHERE NOT accepts_email OR abs(extract(epoch FROM email_consent_at - created_at)) >= 60
+  UNION ALL
+  SELECT mobile_address_id FROM chunk
+  WHERE NOT accepts_sms OR abs(extract(epoch FROM sms_consent_at - created_at)) >= 60
+) AS a(address_id) WHERE address_id IS NOT NULL
+"""
+
 # The contacts that have these addresses get what is said there, and their histories a line where that is news: by the
 # latest that says so, be it an undoing.
 _KEEP_CONSENTS: Final = f"""
@@ -280,7 +292,7 @@ WITH word AS (
 )
 INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id, actor_id)
 SELECT m.id, CASE WHEN m.accepts THEN 'opted_in' ELSE 'opted_out' END, '{{channel}}', COALESCE(a.value, ''), '',
-  CASE WHEN t.source = 'provider' THEN CASE WHEN m.accepts THEN 'resubscribe' ELSE 'unsubscribe' END
+  CASE WHEN t.source IN ('provider', 'answer') THEN CASE WHEN m.accepts THEN 'resubscribe' ELSE 'unsubscribe' END
     WHEN t.source = 'administrator' THEN t.wording ELSE COALESCE(t.source, '') END, t.message_id, t.actor_id
 FROM moving m LEFT JOIN LATERAL (
   SELECT k.* FROM contacts_consent k

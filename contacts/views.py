@@ -34,7 +34,7 @@ def contact_list(request: HtmxRequest) -> HttpResponse:
 @page("contacts.view_contact")
 def overview(request: HtmxRequest, guid: UUID) -> HttpResponse:
     contact = card.find(guid)
-    return card.render_tab(request, contact, "overview", "contacts/overview.html", {})
+    return card.render_tab(request, contact, "overview", "contacts/overview.html", {"consents": card.consents(contact)})
 
 
 @page("contacts.view_contact")

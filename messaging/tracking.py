@@ -20,6 +20,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from contacts import consent
+from contacts.models import Channel
 from messaging import reports
 from messaging.explain import masked
 from messaging.machines import machine_of
@@ -81,15 +83,32 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
     message = _message(token, Purpose.LEAVE)
     if message is None:
         raise Http404
-    wish = ""
+    wish, stands = "", None
     if request.method == "POST":
-        wish = "subscribe" if request.POST.get("wish") == "subscribe" else "unsubscribe"
+        wish = _wish_in(request)
         if not _is_worth_noting(wish, message):
             return HttpResponse(_("Too often. Try again tomorrow."), status=429, content_type="text/plain")
         _keep({"kind": wish, "message": message.pk})
-    return render(
-        request, "messaging/leave.html", {"address": masked(message.channel, message.address.value), "wish": wish}
-    )
+        stands = consent.stands_besides(_addresses_of(message), message.pk) if wish == "subscribe" else None
+    address = masked(message.channel, message.address.value)
+    return render(request, "messaging/leave.html", {"address": address, "wish": wish, "stands": stands})
+
+
+def _wish_in(request: HttpRequest) -> str:
+    """Subscribing takes back what this link has unsubscribed, and nothing else (contacts/consent.py)."""
+    if request.POST.get("wish") == "subscribe":
+        return "subscribe"
+    # RFC 8058 3.2: just so a mail program asks by itself.
+    return "one_click" if request.POST.get("List-Unsubscribe") == "One-Click" else "unsubscribe"
+
+
+def _addresses_of(message: Message) -> list[int | None]:
+    """The one to which it went, and the one that its contact has now."""
+    contact = message.contact
+    if contact is None:
+        return [message.address_id]
+    is_email = message.channel == Channel.EMAIL
+    return [message.address_id, contact.email_address_id if is_email else contact.mobile_address_id]
 
 
 def _is_worth_noting(wish: str, message: Message) -> bool:
@@ -97,9 +116,7 @@ def _is_worth_noting(wish: str, message: Message) -> bool:
     now = timezone.now()
     if _wishes.is_news(message.pk, now.isoformat(), "", now):
         return True
-    contact = message.contact
-    accepts = contact is not None and (contact.accepts_email if message.channel == "email" else contact.accepts_sms)
-    return accepts and wish == "unsubscribe"
+    return wish != "subscribe" and not consent.is_out(_addresses_of(message))
 
 
 def _message(token: str, purpose: Purpose) -> Message | None:

@@ -65,7 +65,8 @@ WITH word AS (
 )
 INSERT INTO contacts_change (contact_id, kind, field, old, new, why, message_id, actor_id)
 SELECT m.id, CASE WHEN m.accepts THEN 'opted_in' ELSE 'opted_out' END, '{channel}', '', '',
-  CASE WHEN m.source = 'administrator' THEN m.wording ELSE m.source END, m.message_id, m.actor_id
+  CASE WHEN m.source = 'administrator' THEN m.wording WHEN m.source <> 'answer' THEN m.source
+    WHEN m.accepts THEN 'resubscribe' ELSE 'unsubscribe' END, m.message_id, m.actor_id
 FROM moving m WHERE m.accepts <> m.accepted ORDER BY m.id
 """
 CHANGES = """

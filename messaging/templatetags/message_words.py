@@ -5,6 +5,7 @@ from typing import Final
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.addresses import display_mobile
 from contacts.blocklist.filters import OPT_OUTS
-from contacts.models import Block, Cause, Channel
+from contacts.models import Block, Cause, Channel, Consent, Source
 from contacts.templatetags.looks import pill
 from messaging import explain
 from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of
@@ -46,6 +47,27 @@ CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
     ("unsubscribe", Channel.SMS): _("The person answered STOP."),
     ("resubscribe", Channel.EMAIL): _("The person subscribed again."),
     ("resubscribe", Channel.SMS): _("The person answered START."),
+    ("link", Channel.EMAIL): _("The person used the unsubscribe link."),
+    ("link", Channel.SMS): _("The person used the unsubscribe link of an SMS."),
+    ("one_click", Channel.EMAIL): _("The person used the unsubscribe button of their mail program."),
+    ("one_click", Channel.SMS): _("The person used the unsubscribe link of an SMS."),
+} | {
+    (source, channel): words
+    for channel in Channel
+    for source, words in (
+        (Source.UNDO, _("The person took it back: using the unsubscribe link was a mistake.")),
+        (Source.FORM, _("The person filled in a form.")),
+        (Source.IMPORT, _("An import says so.")),
+        (Source.API, _("Another system says so.")),
+        (Source.MIGRATION, _("Known since before Engage wrote down by what.")),
+    )
+}
+# The same, said to the person themselves.
+THEIR_WORDS: Final[dict[str, str | Promise]] = {
+    Source.LINK: _("You unsubscribed by the link of another message on %(day)s."),
+    Source.ONE_CLICK: _("You unsubscribed by the button of your mail program, at another message, on %(day)s."),
+    Source.COMPLAINT: _("You marked a message as spam on %(day)s."),
+    Source.ANSWER: _("You answered STOP on %(day)s."),
 }
 
 # What to bear in mind about an event.
@@ -143,6 +165,19 @@ def imported_says(block: Block, channel: str, address: str) -> str:
 @register.filter
 def consent_words(why: str, channel: str) -> str:
     return str(CONSENT_WORDS.get((why, channel), why))
+
+
+@register.filter
+def says_why(consent: Consent, channel: str) -> str:
+    """Who said it, or by what; a colleague's own words where there are any."""
+    return consent_words(consent.why, channel)
+
+
+@register.filter
+def told_to_them(consent: Consent) -> str:
+    """Why they are unsubscribed, to whoever that is."""
+    words = THEIR_WORDS.get(consent.source, _("You have been unsubscribed since %(day)s."))
+    return str(words) % {"day": date_format(timezone.localtime(consent.at), "j F Y")}
 
 
 @register.filter

@@ -4,17 +4,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts import consent
 from contacts.consent import Word
 from contacts.history import save_contact
-from contacts.models import Change, Channel, Consent, Contact, Source
+from contacts.models import Change, Channel, Consent, Contact, FormerAddress, Source
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 EMAIL = [Channel.EMAIL]
@@ -214,3 +220,95 @@ def test_what_the_version_before_writes_meanwhile_is_not_lost() -> None:
     assert not made().accepts_email
     said(anna, accepts=True, hours=1, source=Source.FORM)
     assert (anna.accepts_email, anna.email_consent_at) == (False, since)
+
+
+@pytest.mark.django_db
+def test_what_old_processes_wrote_is_taken_over_once_the_last_has_stopped() -> None:
+    anna, bert = made(), made("bert@corp.example")
+    Contact.objects.filter(pk=anna.pk).update(accepts_email=False, email_consent_at=START)
+    out = StringIO()
+    call_command("take_over_consents", stdout=out)
+    call_command("take_over_consents", stdout=out)
+
+    assert out.getvalue().splitlines() == ["1 consents taken over.", "0 consents taken over."]
+    record = Consent.objects.get()
+    assert (record.address_id, record.accepts, record.at) == (anna.email_address_id, False, START)
+    bert.refresh_from_db()
+    assert bert.accepts_email
+
+
+def migrate() -> None:
+    module = import_module("contacts.migrations.0012_consents_kept")
+    module.take_over(None, SimpleNamespace(connection=connection))
+    module.remember_former(None, SimpleNamespace(connection=connection))
+
+
+def as_before(contact: Contact, **fields: object) -> None:
+    """As the version before left it."""
+    Contact.objects.filter(pk=contact.pk).update(**fields)
+
+
+@pytest.mark.django_db
+def test_going_over_keeps_each_consent_with_what_the_history_knows_of_it(django_user_model: type) -> None:
+    user = django_user_model.objects.create_user("sofia")
+    link, spam, noted, plain, never = (made(f"{n}@corp.example") for n in range(5))
+    for contact in (link, spam, noted, plain):
+        as_before(contact, accepts_email=False, email_consent_at=START)
+    as_before(never, email_consent_at=F("created_at"))
+    opted_out = {"kind": "opted_out", "field": "email"}
+    Change.objects.create(contact=link, why="unsubscribe", message_id=7, **opted_out)
+    Change.objects.create(contact=spam, why="complaint", message_id=8, **opted_out)
+    Change.objects.create(contact=noted, why="By phone", actor=user, **opted_out)
+    changes = Change.objects.count()
+    migrate()
+    migrate()
+
+    found = {each.address_id: each for each in Consent.objects.all()}
+    assert {pk: (each.source, each.message_id, each.wording) for pk, each in found.items()} == {
+        link.email_address_id: ("link", 7, ""),
+        spam.email_address_id: ("complaint", 8, ""),
+        noted.email_address_id: ("administrator", None, "By phone"),
+        plain.email_address_id: ("migration", None, ""),
+    }
+    assert {each.at for each in found.values()} == {START}
+    assert Change.objects.count() == changes
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("first", "second", "accepts"),
+    [
+        ((False, 1), (True, 2), True),
+        ((False, 2), (True, 1), False),
+        ((False, None), (True, 2), False),
+        ((False, 1), (True, "made"), False),
+    ],
+)
+def test_going_over_where_those_who_share_an_address_disagree(
+    first: tuple[bool, Any], second: tuple[bool, Any], accepts: bool
+) -> None:
+    """The latest counts; a no without a time before all; a yes that was set as the contact was made is no word."""
+    both = [made(), made()]
+    for contact, (yes, hours) in zip(both, (first, second), strict=True):
+        at = F("created_at") if hours == "made" else hours and START + timedelta(hours=hours)
+        as_before(contact, accepts_email=yes, email_consent_at=at)
+    migrate()
+
+    for contact in both:
+        contact.refresh_from_db()
+        assert contact.accepts_email == accepts
+        assert (contact.accepts_email, contact.email_consent_at) == consent.fold(Consent.objects.all())
+
+
+@pytest.mark.django_db
+def test_going_over_remembers_which_addresses_somebody_had() -> None:
+    anna = made(mobile="070-174 06 99")
+    for email, mobile in (("new@corp.example", "070-174 07 00"), ("", "")):
+        anna.email, anna.mobile = email, mobile
+        save_contact(anna, actor_id=None)
+    had = set(FormerAddress.objects.values_list("address__value", "contact"))
+    FormerAddress.objects.all().delete()
+    migrate()
+
+    assert set(FormerAddress.objects.values_list("address__value", "contact")) == had
+    assert {value for value, _ in had} == {"anna@corp.example", "new@corp.example", "+46701740699", "+46701740700"}

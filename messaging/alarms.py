@@ -1,14 +1,15 @@
-"""Alarms about what providers report, or rather do not: one for silence, one for signatures that fail.
+"""Alarms: about what providers report, or rather do not (silence, signatures that fail), and about ways out.
 
-A beat task looks every minute. An alarm starts and ends by one conditional statement each, so however many workers
-look, each start and each end is written to the log once.
+A beat task looks every minute at the reports; that a way out is away, hand-over finds out (handover/absence.py). An
+alarm starts and ends by one conditional statement each, so however many workers look, each start and each end is
+written to the log once.
 """
 
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
@@ -20,8 +21,13 @@ from messaging.providers import providers
 from messaging.tallies import hour_of
 
 log = logging.getLogger(__name__)
+# Of what was said, no more is kept.
+LONGEST: Final = 500
 
 HOUR: Final = timedelta(hours=1)
+# After the second try in vain, and at most, between two looks whether a way out is there again.
+FIRST_WAIT: Final = timedelta(seconds=5)
+LONGEST_WAIT: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,38 @@ def watch(now: datetime | None = None) -> int:
 def current() -> list[Alarm]:
     """The alarms that are on, by provider."""
     return list(Alarm.objects.filter(ended_at=None).order_by("provider", "kind"))
+
+
+def begin_away(slug: str, cause: str, said: str) -> None:
+    """Note that nothing leaves by that way out. `cause`: one of handover/away.py's; `said`: without a secret."""
+    of: Any = [slug, cause, said[:LONGEST], FIRST_WAIT, LONGEST_WAIT]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.AWAY, of)
+        noted = cursor.fetchone()
+    if noted is not None and noted[0] == 1:
+        log.error("Alarm: %s: nothing leaves: %s (%s).", slug, cause, said[:LONGEST])
+
+
+def end_away(slug: str) -> bool:
+    """Whether there was such an alarm, which is over now."""
+    on = Alarm.objects.filter(provider=slug, kind=Alarm.Kind.AWAY, ended_at=None)
+    if not on.update(ended_at=timezone.now()):
+        return False
+    log.warning("Alarm over: %s: messages leave again.", slug)
+    return True
+
+
+def next_try(slug: str) -> float | None:
+    """In how many seconds a way out that is away may be tried, below 0 where it may; None where it is there."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.NEXT_TRY, [slug])
+        found = cursor.fetchone()
+    return None if found is None else float(found[0])
+
+
+def away() -> list[Alarm]:
+    """The ways out that are away, with why."""
+    return [alarm for alarm in current() if alarm.kind == Alarm.Kind.AWAY]
 
 
 def kinds_of(seen: Seen, told_until: datetime, *, is_failing: bool) -> Iterable[Alarm.Kind]:
@@ -93,7 +131,7 @@ def _start(wanted: Iterable[tuple[str, str]], now: datetime) -> None:
 
 def _end(wanted: Iterable[tuple[str, str]], now: datetime) -> None:
     for alarm in current():
-        if (alarm.provider, alarm.kind) in wanted:
+        if alarm.kind == Alarm.Kind.AWAY or (alarm.provider, alarm.kind) in wanted:
             continue
         if Alarm.objects.filter(pk=alarm.pk, ended_at=None).update(ended_at=now):
             log.warning("Alarm over: %s: %s", alarm.provider, SAYS[Alarm.Kind(alarm.kind)])

@@ -16,9 +16,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from contacts.models import Channel
 from messaging import alarms, health, outages, restored, sql
 from messaging.models import Alarm
 from messaging.providers import providers
+from messaging.sendouts.handover import chosen
 
 # No more of the inbox, and of what is overdue, is counted than this.
 MOST_COUNTED: Final = 10_000
@@ -95,8 +97,10 @@ def _alarms() -> Iterator[Metric]:
     gauge = GaugeMetricFamily("engage_alarm", "1 while the alarm is on, else 0.", labels=["provider", "kind"])
     for slug, provider in providers().items():
         if provider.is_set_up():
-            for kind in Alarm.Kind:
+            for kind in (Alarm.Kind.SILENT, Alarm.Kind.REFUSED):
                 gauge.add_metric([slug, kind], float((slug, kind) in on))
+    for slug in filter(None, map(chosen.slug_of, Channel)):
+        gauge.add_metric([slug, Alarm.Kind.AWAY], float((slug, Alarm.Kind.AWAY) in on))
     yield gauge
 
 

@@ -383,16 +383,26 @@ class OldTokens(models.Model):
 
 
 class Alarm(models.Model):
-    """From when until when something was wrong with a provider's reports. Written by messaging/alarms.py alone."""
+    """From when until when something was wrong with a provider's reports, or a way out was away.
+
+    Written by messaging/alarms.py alone.
+    """
 
     class Kind(models.TextChoices):
         SILENT = "silent", _("Silent")
         REFUSED = "refused", _("Signatures fail")
+        AWAY = "away", _("Nothing leaves")
 
     provider = models.CharField(_("provider"), max_length=30)
     kind = models.CharField(_("kind"), max_length=7, choices=Kind)
     started_at = models.DateTimeField(_("start"))
     ended_at = models.DateTimeField(_("end"), null=True, blank=True)
+    # Of a way out that is away: why (handover/away.py), in whose words, how often in a row it was tried in vain, and
+    # when it may be tried next.
+    cause = models.CharField(_("cause"), max_length=11, default="", db_default="", blank=True)
+    detail = models.TextField(_("in their words"), default="", db_default="", blank=True)
+    tries = models.SmallIntegerField(_("tries"), default=0, db_default=0)
+    next_try_at = models.DateTimeField(_("next try"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("alarm")

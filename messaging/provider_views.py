@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from contacts.pages import HtmxRequest, is_partial, page
 from messaging import health, outages, probe
 from messaging.providers import providers
+from messaging.sendouts.slowness import Absence, absences
 from messaging.standing import Standing, standings
 from messaging.statuses import Look
 
@@ -52,15 +53,17 @@ def context_of(request: HtmxRequest) -> dict[str, Any]:
     set_up, others = standings()
     checks = [(CHECK_NAMES[check.name], check) for check in (*health.checks(), *health.carriers())]
     alarms = [(each, alarm) for each in set_up for alarm in each.alarms]
-    waiting = outages.undecided()
+    waiting, gone = outages.undecided(), absences()
+    seen = [*(str(alarm.pk) for _each, alarm in alarms), *(f"o{outage.pk}" for outage in waiting)]
     return {
         "set_up": set_up,
         "others": others,
         "checks": checks,
         "alarms": alarms,
+        "absences": gone,
         "outages": waiting,
-        "seen": ".".join([*(str(alarm.pk) for _each, alarm in alarms), *(f"o{outage.pk}" for outage in waiting)]),
-        "unwell": unwell(set_up, checks),
+        "seen": ".".join([*seen, *(f"a{each.alarm.pk}{each.alarm.cause}" for each in gone)]),
+        "unwell": unwell(set_up, checks, gone),
         # Support staff may follow the figures to the rows behind them.
         "may_see_reports": request.user.is_staff and request.user.has_perm("messaging.view_report"),
         "may_see_codes": request.user.is_staff and request.user.has_perm("messaging.view_unlistedcode"),
@@ -68,9 +71,9 @@ def context_of(request: HtmxRequest) -> dict[str, Any]:
     }
 
 
-def unwell(set_up: list[Standing], checks: list[tuple[Any, health.Check]]) -> str:
+def unwell(set_up: list[Standing], checks: list[tuple[Any, health.Check]], gone: list[Absence]) -> str:
     """What the title of the page begins with where something is wrong."""
-    is_wrong = any(each.alarms for each in set_up) or not all(check.is_good for _name, check in checks)
+    is_wrong = bool(gone) or any(each.alarms for each in set_up) or not all(check.is_good for _name, check in checks)
     return _("Warning") if is_wrong else ""
 
 

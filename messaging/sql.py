@@ -653,6 +653,22 @@ INSERT INTO messaging_alarm (provider, kind, started_at) VALUES (%s, %s, %s)
 ON CONFLICT (provider, kind) WHERE ended_at IS NULL DO NOTHING
 """
 
+# The second try may be at once, as the beat comes by in its own time; from then on the distance doubles. Whoever was on
+# the way when another tried in vain counts as that one try.
+AWAY: Final = """
+INSERT INTO messaging_alarm AS a (provider, kind, started_at, cause, detail, tries, next_try_at)
+VALUES (%s, 'away', now(), %s, %s, 1, now())
+ON CONFLICT (provider, kind) WHERE ended_at IS NULL DO UPDATE SET
+  cause = excluded.cause, detail = excluded.detail, tries = LEAST(a.tries + 1, 10),
+  next_try_at = now() + LEAST(%s * power(2, a.tries - 1), %s)
+WHERE a.next_try_at <= now()
+RETURNING tries
+"""
+NEXT_TRY: Final = """
+SELECT extract(epoch FROM next_try_at - now())::float8 FROM messaging_alarm
+WHERE provider = %s AND kind = 'away' AND ended_at IS NULL
+"""
+
 # What was proven of an address and happened after the proof of its block. Messages are found by their contact: they
 # have no index by address. One whose status is older than the proof, and that nobody read, has no such event.
 EVENTS_SINCE_BLOCK: Final = """

@@ -110,7 +110,7 @@ def standings(now: datetime | None = None) -> tuple[list[Standing], list[Standin
             [hours.get((slug, start)) or Tally(provider=slug, hour=start) for start in starts],
             last.get(slug),
             unlisted.get(slug, 0),
-            [alarm for alarm in on if alarm.provider == slug],
+            [alarm for alarm in on if alarm.provider == slug and alarm.kind != Alarm.Kind.AWAY],
         )
         for slug, provider in sorted(providers().items(), key=lambda item: item[1].label.lower())
     ]

@@ -18,7 +18,10 @@ GOOD_SESSION_SECONDS: Final = 60.0
 
 
 class EndedError(Exception):
-    """The session is over, or never came about. The message says why, and what to do; it holds no secret."""
+    """The session is over, or never came about. The message says why, and what to do; it holds no secret.
+
+    It is raised from what brought it about, where that is an error, too.
+    """
 
 
 class RefusedError(EndedError):

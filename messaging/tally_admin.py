@@ -67,7 +67,7 @@ class UnlistedCodeAdmin(CountAdmin[UnlistedCode]):
 
 class AlarmAdmin(CountAdmin[Alarm]):
     list_display = ("kind_shown", "provider_name", "started", "ended")
-    fields = list_display
+    fields = (*list_display, "cause", "detail")
 
     @admin.display(description=gettext_lazy("kind"))
     def kind_shown(self, alarm: Alarm) -> SafeString:

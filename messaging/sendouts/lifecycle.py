@@ -56,13 +56,22 @@ def start(send_out_id: int, actor_id: int | None = None) -> None:
     transaction.on_commit(lambda: making.nudge(send_out_id))
 
 
-def pause(send_out_id: int, actor_id: int | None, detail: str = "") -> None:
-    """Make no more rows and hand nothing more over, until it is resumed. Without an actor Engage itself does so."""
-    _move(send_out_id, [State.SENDING], State.PAUSED, Kind.PAUSED, actor_id, detail=detail[:200])
+def pause(send_out_id: int, actor_id: int | None, detail: str = "", waits_for: str = "") -> None:
+    """Make no more rows and hand nothing more over, until it is resumed. Without an actor Engage itself does so.
+
+    `waits_for`: the way out for whose sake it does, and at whose return it goes on by itself.
+    """
+    _move(
+        send_out_id, [State.SENDING], State.PAUSED, Kind.PAUSED, actor_id,
+        also=", waits_for = %(waits_for)s", detail=detail[:200], parameters={"waits_for": waits_for},
+    )  # fmt: skip
 
 
-def resume(send_out_id: int, actor_id: int) -> None:
-    """Go on with what was paused. Not while an administrator is still to decide what leaves (restored.py)."""
+def resume(send_out_id: int, actor_id: int | None) -> None:
+    """Go on with what was paused; without an actor Engage itself does.
+
+    Not while an administrator is still to decide what leaves (restored.py).
+    """
     _go_on(send_out_id, actor_id, only=f"{sql.ONLY_STARTED} AND {sql.NOT_HELD}")
 
 
@@ -77,7 +86,7 @@ def reschedule_restored(send_out_id: int, actor_id: int, detail: str) -> None:
     _move(send_out_id, [State.PAUSED], State.SCHEDULED, Kind.SCHEDULED, actor_id, only=only, detail=detail[:200])
 
 
-def _go_on(send_out_id: int, actor_id: int, *, only: str, detail: str = "") -> None:
+def _go_on(send_out_id: int, actor_id: int | None, *, only: str, detail: str = "") -> None:
     _move(
         send_out_id, [State.PAUSED], State.SENDING, Kind.RESUMED, actor_id,
         only=only, then=sql.THEN_FORGET_MARKS, detail=detail[:200],

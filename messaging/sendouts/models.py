@@ -67,6 +67,8 @@ class SendOut(models.Model):
     control_seed = models.BigIntegerField(default=new_seed, db_default=0, editable=False)
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.DRAFT, db_default="draft")
     state_at = models.DateTimeField(_("in this state since"), db_default=Now(), editable=False)
+    # Of one that Engage itself has paused: at the return of which way out it goes on.
+    waits_for = models.CharField(max_length=30, default="", db_default="", blank=True, editable=False)
     scheduled_at = models.DateTimeField(_("starts"), null=True, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now())

@@ -1,6 +1,7 @@
 """What slows a send-out down, or has stopped it, in plain words."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -10,8 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from engage.domains import in_unicode
-from messaging.models import SendOut, SlowDown
+from contacts.models import Channel
+from messaging import alarms
+from messaging.models import Alarm, SendOut, SlowDown
 from messaging.providers import providers
+from messaging.sendouts.handover import chosen
+from messaging.sendouts.handover.away import ADVICE, Cause
+from messaging.sendouts.handover.esps import ESPS
 from messaging.sendouts.models import SendOutChange, State
 
 
@@ -29,6 +35,64 @@ def stopped_by(send_out: SendOut) -> str:
         return ""
     last = send_out.changes.filter(kind=SendOutChange.Kind.PAUSED).order_by("-pk").first()
     return last.detail if last is not None and last.actor_id is None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """That nothing leaves: why, in a sentence for everybody, since when, and for whoever looks after Engage in whose
+    words, and what to do."""
+
+    alarm: Alarm
+    channel: Channel
+    says: str
+    advice: str
+
+    @property
+    def since(self) -> datetime:
+        return self.alarm.started_at
+
+
+def absences() -> list[Absence]:
+    """Of each channel whose way out is away."""
+    on = {alarm.provider: alarm for alarm in alarms.away()}
+    slugs = {channel: chosen.slug_of(channel) for channel in Channel}
+    return [_absence(on[slug], channel) for channel, slug in slugs.items() if slug in on]
+
+
+def absence_of(channel: str) -> Absence | None:
+    return next((each for each in absences() if each.channel == channel), None)
+
+
+def kept_back(send_out: SendOut) -> Absence | None:
+    """What keeps it from leaving, where it would leave if it could."""
+    is_waiting = send_out.state == State.SENDING or (send_out.state == State.PAUSED and send_out.waits_for)
+    return absence_of(send_out.channel) if is_waiting else None
+
+
+def _absence(alarm: Alarm, channel: Channel) -> Absence:
+    cause = Cause(alarm.cause)
+    return Absence(
+        alarm, channel, str(cause.label) % {"who": _who(alarm.provider)},
+        str(ADVICE[cause]) % {"setting": _setting(alarm.provider, channel)},
+    )  # fmt: skip
+
+
+def _who(slug: str) -> str:
+    if slug == "relay":
+        return _("The mail server through which emails leave")
+    if slug == "smpp":
+        return _("The SMS centre of the operator")
+    return _label(slug)
+
+
+def _setting(slug: str, channel: Channel) -> str:
+    """Where whoever looks after Engage finds it."""
+    if slug == "smpp":
+        return "SMPP_URLS"
+    if channel == Channel.SMS:
+        return "SMS_ROUTE"
+    needed = ESPS[slug].needed if slug in ESPS else ()
+    return ", ".join(["EMAIL_ROUTE", *(f"{slug}_{name}".upper() for name in needed)])
 
 
 def _sentences(found: Iterable[SlowDown]) -> Iterable[str]:

@@ -27,7 +27,7 @@ from messaging.sendouts.outcome.reading import in_doubt, label_of
 from messaging.sendouts.outcome.views import outcome_context, why_unknown
 from messaging.sendouts.progress import seconds_to_news, standing_of
 from messaging.sendouts.single import RefusedError
-from messaging.sendouts.slowness import slowed_by, stopped_by
+from messaging.sendouts.slowness import kept_back, slowed_by, stopped_by
 from messaging.sendouts.tags import TagError, Values
 from messaging.sendouts.totals import Totals, totals_of
 from messaging.statuses import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Status
@@ -85,6 +85,7 @@ def standing(found: SendOut) -> dict[str, Any]:
         "at": at,
         "slowed": slowed_by(found),
         "stopped": stopped_by(found),
+        "kept_back": kept_back(found),
         "is_at_work": found.state == State.SENDING,
         "news_in": seconds_to_news(found),
         "look": look_of(found),

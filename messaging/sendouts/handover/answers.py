@@ -10,6 +10,7 @@ from typing import Final
 
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import IN_DOUBT
+from messaging.sendouts.handover.away import Cause
 from messaging.sendouts.handover.ways import repeat_id
 from messaging.statuses import Caveat, Event, Kind
 
@@ -24,11 +25,14 @@ SMS_SCHEDULE: Final = (
     timedelta(seconds=10), timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5),
     timedelta(minutes=10), timedelta(minutes=30),
 )  # fmt: skip
+# Why nobody answered.
+NETWORK: Final = "network"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The last word about one mail. `reply` 0: nobody answered, and `text` says why; `said_by` is the server's name."""
+    """The last word about one mail. `reply` 0: nobody answered, and `text`, which is ours, says why; `said_by` is the
+    server's name."""
 
     reply: int
     text: str
@@ -46,6 +50,10 @@ class Answer:
     is_untried: bool = False
     # We are refused, whomever we write to: a wrong key, an unverified sender. Somebody has to look.
     refuses_us: bool = False
+    # Nobody was asked about the recipient, as this was in the way: it says nothing about the address.
+    cause: Cause | None = None
+    # The server refused the sender, before anybody was named.
+    is_about_sender: bool = False
     # For how long they want to be left alone, seconds, where they said so.
     wait: float = 0
 
@@ -64,14 +72,19 @@ def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: d
     if 200 <= answer.reply < 300:
         kind = Kind.DELIVERED if answer.is_final else accepted
         return Event(provider, kind, at, named, message_id, said_by=answer.said_by)
-    verdict = classify(answer.text, reply_code=str(answer.reply) if answer.reply else "", said_by=answer.said_by)
-    if answer.reply < 500 and not (answer.reply == 0 and verdict.is_hard):
-        kind = Kind.DEFERRED
-    else:
-        kind = Kind.HARD_BOUNCE if verdict.is_hard else Kind.SOFT_BOUNCE
+    if answer.reply == 0:
+        # Our own words are not judged as if they were a server's.
+        return Event(
+            provider, Kind.DEFERRED, at, named, message_id,
+            reason=NETWORK, diagnostic=answer.text, said_by=answer.said_by,
+        )  # fmt: skip
+    verdict = classify(answer.text, reply_code=str(answer.reply), said_by=answer.said_by)
+    is_hard = verdict.is_hard and not answer.is_about_sender
+    kind = Kind.DEFERRED if answer.reply < 500 else Kind.HARD_BOUNCE if is_hard else Kind.SOFT_BOUNCE
+    reason = "sender_rejected" if verdict.is_hard and answer.is_about_sender else verdict.reason
     return Event(
         provider, kind, at, named, message_id,
-        reason=verdict.reason, reply_code=verdict.reply_code, status_code=verdict.status_code,
+        reason=reason, reply_code=verdict.reply_code, status_code=verdict.status_code,
         diagnostic=answer.text, said_by=answer.said_by,
     )  # fmt: skip
 

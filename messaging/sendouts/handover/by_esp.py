@@ -7,10 +7,12 @@ from django.utils import timezone
 
 from contacts.models import Channel
 from messaging.sendouts.handover.answers import SCHEDULE, event_of
+from messaging.sendouts.handover.away import Away, Cause
 from messaging.sendouts.handover.by_smtp import written
 from messaging.sendouts.handover.esp import EspPost
 from messaging.sendouts.handover.routes import Esp
 from messaging.sendouts.handover.ways import Held, Outcome, Ready
+from messaging.statuses import Kind
 
 
 class ByEsp:
@@ -38,8 +40,13 @@ class ByEsp:
         by_id = {each.id: each for each in messages}
         mails, unwritten = written(messages, self.slug)
         yield from unwritten
-        for mail, answer in self._post.send_all(mails):
-            if answer.is_untried:
+        told = list(self._post.send_all(mails))
+        is_any_taken = any(answer.kind == Kind.ACCEPTED for _mail, answer in told)
+        for mail, answer in told:
+            # That it fails with one email while it takes others is that one's own.
+            if answer.cause and not (is_any_taken and answer.cause == Cause.UNWILLING):
+                yield Held(by_id[mail.message_id], away=Away(answer.cause, f"{answer.said_by}: {answer.text}"))
+            elif answer.is_untried:
                 said_by = f"{answer.said_by}: " if answer.said_by else ""
                 yield Held(by_id[mail.message_id], refusal=f"{said_by}{answer.text}" if answer.refuses_us else "")
             else:

@@ -1,6 +1,7 @@
 """SMS by the HTTP API of a gateway (gateways.py): several requests at once, over connections that are used again."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -20,10 +21,12 @@ from messaging.providers.tables import UNKNOWN, wishes_of
 from messaging.providers.tables import Outcome as Verdict
 from messaging.sendouts.handover import described
 from messaging.sendouts.handover.answers import SMS_SCHEDULE
+from messaging.sendouts.handover.away import Away, Cause
+from messaging.sendouts.handover.esp_words import unheard
 from messaging.sendouts.handover.gateway import NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
 from messaging.sendouts.handover.gateways import GATEWAYS
 from messaging.sendouts.handover.sms_routes import Http
-from messaging.sendouts.handover.ways import Outcome, Ready
+from messaging.sendouts.handover.ways import Held, Outcome, Ready
 from messaging.smpp.window import Pace
 from messaging.statuses import Caveat, Event, Kind
 
@@ -32,20 +35,25 @@ ANSWER_SECONDS: Final = 30.0
 # No more is read of an answer.
 LONGEST_ANSWER: Final = 1_000_000
 LONGEST_CODE, LONGEST_WORDS = 40, 2_000
-# A wrong password, an empty account, too many at once: whoever runs Engage mends it, and what waits goes out then.
-HOLDS_ALL: Final = {401: NOT_NOW, 402: NOT_NOW, 403: NOT_NOW, 429: TOO_FAST, 503: NOT_NOW}
+# A wrong password, an empty account, a gateway that is out of order: what waits goes out once that is mended.
+AWAY: Final = {401: Cause.LOGIN, 402: Cause.ACCOUNT, 403: Cause.LOGIN, 503: Cause.UNWILLING}
+TOO_MANY: Final = 429
 # The gateway's own basic auth for its callbacks: its webhook takes a user and a password (docs/providers/).
 KNOCKS_WITH_PASSWORD: Final = frozenset({"elks", "infobip"})
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came back: 0 where nothing did. `has_left` False: the request never reached anybody."""
+    """What came back: 0 where nothing did. `cause`: why the request never reached anybody; or it was not tried."""
 
     status: int
     body: bytes = b""
     trouble: str = ""
-    has_left: bool = True
+    cause: Cause | None = None
+    is_tried: bool = True
+
+
+UNTRIED: Final = Heard(0, is_tried=False)
 
 
 class ByGateway:
@@ -73,16 +81,23 @@ class ByGateway:
     def parts_of(self, message: Ready) -> int:
         return self._gateway.count_of(message.sms)
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+        """Once the gateway is away, the others are not tried."""
+        is_over = threading.Event()
         with ThreadPoolExecutor(self._route.at_once) as threads:
             asked: dict[Future[Heard], Ready] = {}
             for each in messages:
+                if is_over.is_set():
+                    yield Held(each)
+                    continue
                 request = self._gateway.ask(self._sms(each), self._route)
                 time.sleep(self._pace.wait(time.monotonic()))
                 self._pace.spend(1, time.monotonic())
-                asked[threads.submit(self._heard, request)] = each
-            for done in as_completed(asked):
-                yield outcome_of(self._gateway, asked[done], done.result())
+                asked[threads.submit(self._heard, request, is_over)] = each
+            heard = [(asked[done], done.result()) for done in as_completed(asked)]
+        is_any_taken = any(200 <= answer.status < 300 for _message, answer in heard)
+        for message, answer in heard:
+            yield outcome_of(self._gateway, message, answer, is_any_taken=is_any_taken)
 
     def _sms(self, message: Ready) -> Sms:
         return Sms(
@@ -91,8 +106,16 @@ class ByGateway:
             is_promotional=not message.send_out.is_transactional,
         )  # fmt: skip
 
-    def _heard(self, asked: Asked) -> Heard:
+    def _heard(self, asked: Asked, is_over: threading.Event) -> Heard:
         """In a thread of its own: without a database."""
+        if is_over.is_set():
+            return UNTRIED
+        heard = self._asked(asked)
+        if heard.cause or heard.status in AWAY:
+            is_over.set()
+        return heard
+
+    def _asked(self, asked: Asked) -> Heard:
         try:
             answer = self._pool.request(
                 "POST", self._route.base + asked.path, body=asked.body, headers=asked.headers, redirect=False,
@@ -104,9 +127,9 @@ class ByGateway:
                 answer.release_conn()
             return Heard(answer.status, body)
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            return Heard(0, trouble=type(error).__name__, has_left=False)
+            return Heard(0, trouble=str(error), cause=unheard({type(error).__name__}, ""))
         except urllib3.exceptions.SSLError as error:
-            return Heard(0, trouble=f"TLS: {error}", has_left=False)
+            return Heard(0, trouble=f"TLS: {error}", cause=unheard({"SSLError"}, str(error)))
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return Heard(0, trouble=type(error).__name__)
 
@@ -124,13 +147,20 @@ def callback_of(slug: str, token: str) -> str:
     return f"{parts.scheme}://{knock}{parts.netloc}{parts.path}/webhooks/{slug}/?{urlencode({OUR_PARAMETER: token})}"
 
 
-def outcome_of(gateway: Gateway, message: Ready, heard: Heard) -> Outcome:
-    """What an answer comes to. Where nobody knows whether it was taken, it is in doubt, and never sent again."""
-    if not heard.has_left:
-        return Outcome(_event(gateway, message, NOT_NOW, words=_("The gateway could not be reached.")))
-    if heard.status in HOLDS_ALL:
+def outcome_of(gateway: Gateway, message: Ready, heard: Heard, *, is_any_taken: bool = False) -> Outcome | Held:
+    """What an answer comes to. Where nobody knows whether it was taken, it is in doubt, and never sent again.
+
+    `is_any_taken`: of others, meanwhile; so that it was out of order is this message's own.
+    """
+    if not heard.is_tried:
+        return Held(message)
+    cause = heard.cause or AWAY.get(heard.status)
+    if cause and not (is_any_taken and cause == Cause.UNWILLING):
+        return Held(message, away=Away(cause, _told(gateway, heard)))
+    if heard.status in (TOO_MANY, *AWAY):
         code, words = gateway.error(_json_of(heard.body))
-        return Outcome(_event(gateway, message, HOLDS_ALL[heard.status], code or str(heard.status), words))
+        verdict = TOO_FAST if heard.status == TOO_MANY else NOT_NOW
+        return Outcome(_event(gateway, message, verdict, code or str(heard.status), words))
     if heard.status == 0 or heard.status >= 500:
         return Outcome(_in_doubt(gateway, message, heard))
     answer = _json_of(heard.body)
@@ -138,6 +168,12 @@ def outcome_of(gateway: Gateway, message: Ready, heard: Heard) -> Outcome:
         return _of_answer(gateway, message, heard, gateway.read(answer))
     code, words = gateway.error(answer)
     return _refused(gateway, message, Told(code=code, words=words, is_refused=True), code or str(heard.status))
+
+
+def _told(gateway: Gateway, heard: Heard) -> str:
+    code, words = gateway.error(_json_of(heard.body)) if heard.status else ("", heard.trouble)
+    said = f"HTTP {heard.status}" if heard.status else ""
+    return f"{gateway.slug}: {' '.join(filter(None, [said, code, words]))}"
 
 
 def _of_answer(gateway: Gateway, message: Ready, heard: Heard, told: Told) -> Outcome:

@@ -15,11 +15,13 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel
 from engage.domains import in_ascii
 from messaging.apply import OURSELVES
+from messaging.bounces.classify import classify
 from messaging.incoming import addresses
 from messaging.sendouts import contents
 from messaging.sendouts.dkim import Key, keys_for
-from messaging.sendouts.handover.answers import SCHEDULE, event_of
-from messaging.sendouts.handover.routes import Route
+from messaging.sendouts.handover.answers import SCHEDULE, Answer, event_of
+from messaging.sendouts.handover.away import WANTS_LOGIN, Away, Cause
+from messaging.sendouts.handover.routes import Relay, Route
 from messaging.sendouts.handover.smtp import Outgoing, Post
 from messaging.sendouts.handover.ways import Held, Outcome, Ready
 from messaging.sendouts.letter import Letter
@@ -37,6 +39,11 @@ LEAST_SECONDS: Final = 0.5
 MOST_SECONDS: Final = 2.0
 # By slug, what this process has found out.
 _SLICES: Final[dict[str, int]] = {}
+# Where of so many domains, all written to for the first time, not one can be looked up or reached, it is our own
+# network or resolver that is at fault; not so where this process has reached somebody within this time, seconds.
+ENOUGH_DOMAINS: Final = 3
+LATELY_SECONDS: Final = 300.0
+_REACHED_AT: Final[dict[str, float]] = {}
 
 
 class BySmtp:
@@ -48,6 +55,7 @@ class BySmtp:
     def __init__(self, route: Route, our_name: str) -> None:
         self._post = Post(route, our_name, connections=settings.EMAIL_CONNECTIONS)
         self.slug = self._post.slug
+        self._is_relay = isinstance(route, Relay)
 
     @property
     def slice(self) -> int:
@@ -67,10 +75,74 @@ class BySmtp:
         start = monotonic()
         mails, unwritten = written(messages, self.slug)
         yield from unwritten
-        for mail, answer in self._post.send_all(mails):
-            yield Outcome(event_of(answer, mail.message_id, mail.attempt, self.slug, timezone.now()))
+        by_id = {each.id: each for each in messages}
+        told = [(by_id[mail.message_id], answer) for mail, answer in self._post.send_all(mails)]
+        judged = by_relay if self._is_relay else by_strangers
+        for message, answer, held in judged(told):
+            yield held or Outcome(event_of(answer, message.id, message.attempt, self.slug, timezone.now()))
         if len(messages) >= self.slice:
             _SLICES[self.slug] = next_slice(self.slice, monotonic() - start)
+
+
+Told = tuple[Ready, Answer]
+
+
+def by_relay(told: Sequence[Told]) -> Iterator[tuple[Ready, Answer, Held | None]]:
+    """Of each answer of our only way, whether its message is held, as the relay is away or refuses us.
+
+    What goes wrong with one message while others are taken is that one message's own.
+    """
+    is_any_taken = any(200 <= answer.reply < 300 for _message, answer in told)
+    for message, answer in told:
+        yield message, answer, _held_by_relay(message, answer, is_any_taken=is_any_taken)
+
+
+def _held_by_relay(message: Ready, answer: Answer, *, is_any_taken: bool) -> Held | None:
+    if answer.cause is not None and not (is_any_taken and answer.cause == Cause.BROKEN_OFF):
+        return Held(message, away=Away(answer.cause, answer.text))
+    if answer.is_untried:
+        return Held(message)
+    wants_login = answer.reply in WANTS_LOGIN or (answer.reply >= 500 and is_relaying_denied(answer))
+    if wants_login and not is_any_taken:
+        return Held(message, away=Away(Cause.LOGIN, _without(message.address, f"{answer.said_by}: {answer.text}")))
+    if answer.is_about_sender:
+        said = f"{answer.said_by}: {answer.text}"
+        return Held(message, refusal=said) if answer.reply >= 500 else Held(message, away=Away(Cause.UNWILLING, said))
+    return None
+
+
+def is_relaying_denied(answer: Answer) -> bool:
+    return classify(answer.text, reply_code=str(answer.reply), said_by=answer.said_by).reason == "relaying_denied"
+
+
+def _without(address: str, said: str) -> str:
+    return said.replace(address, "…")
+
+
+def by_strangers(told: Sequence[Told]) -> Iterator[tuple[Ready, Answer, Held | None]]:
+    """Of each answer of the receiving domains' servers, whether its message is held, as we have no way to anybody."""
+    away = _no_way(told)
+    for message, answer in told:
+        yield message, answer, Held(message, away=away) if away and _is_ours(answer) else None
+
+
+def _no_way(told: Sequence[Told]) -> Away | None:
+    ours = [(message, answer) for message, answer in told if _is_ours(answer)]
+    if len(ours) < len(told):
+        _REACHED_AT["mx"] = monotonic()
+    lost = next((answer for _message, answer in ours if answer.cause == Cause.NOBODY), None)
+    if lost is not None:
+        return Away(Cause.NOBODY, lost.text)
+    domains = {message.address.rpartition("@")[2] for message, _answer in ours if message.attempt == 1}
+    was_reached = monotonic() - _REACHED_AT.get("mx", -LATELY_SECONDS) < LATELY_SECONDS
+    if len(domains) < ENOUGH_DOMAINS or was_reached:
+        return None
+    return Away(Cause.NOBODY, next(answer.text for message, answer in ours if message.attempt == 1))
+
+
+def _is_ours(answer: Answer) -> bool:
+    """Whether no server has said it: our resolver has, or our socket."""
+    return answer.cause not in (None, Cause.UNWILLING)
 
 
 def next_slice(size: int, seconds: float) -> int:

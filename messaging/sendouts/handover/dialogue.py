@@ -34,10 +34,11 @@ class Outgoing:
 
 
 class Reply(NamedTuple):
-    """`code` 553 also where the server need not be asked."""
+    """`code` 553 also where the server need not be asked. `is_about_sender`: it answers MAIL FROM."""
 
     code: int
     text: str
+    is_about_sender: bool = False
 
 
 class Lost(NamedTuple):
@@ -166,7 +167,7 @@ class Dialogue:
             self._needs_reset = True
             return True
         if step is not _Step.RSET and code not in (250, 251):
-            talk.refusal = talk.refusal or _reply(code, said)
+            talk.refusal = talk.refusal or _reply(code, said, is_about_sender=step is _Step.MAIL)
             return self._is_given_up(talk)
         return False
 
@@ -235,8 +236,8 @@ class Dialogue:
                 return
 
 
-def _reply(code: int, said: bytes) -> Reply:
-    return Reply(code, f"{code} {said.strip().decode('utf-8', 'replace')}")
+def _reply(code: int, said: bytes, *, is_about_sender: bool = False) -> Reply:
+    return Reply(code, f"{code} {said.strip().decode('utf-8', 'replace')}", is_about_sender)
 
 
 def _is_ascii(mail: Outgoing) -> bool:

@@ -1,13 +1,13 @@
 """What it means when a provider does not take an email: who is at fault, and what follows. Pure.
 
-429 and "too many": it wants to be left alone. 5xx, and nobody there: put off. Cut off after the request left, or a
-gateway that gave up waiting: in doubt. 401 to 404, and words about our key, sender or account: we are refused, and
-whoever looks after Engage has to know. The rest is about this one email.
+429 and "too many": it wants to be left alone. 5xx, nobody there, and 401 and words about our key or account: it is away
+for us (away.py). Cut off after the request left, or a gateway that gave up waiting: in doubt. 403, 404, and words about
+our sender: we are refused, and whoever looks after Engage has to know. The rest is about this one email.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -17,6 +17,7 @@ from anymail.exceptions import AnymailError, AnymailInvalidAddress, AnymailRecip
 
 from messaging.bounces.classify import classify
 from messaging.sendouts.handover.answers import Answer
+from messaging.sendouts.handover.away import Cause
 from messaging.statuses import Kind
 
 UNKNOWN: Final = "unknown"
@@ -34,6 +35,13 @@ OURS: Final = re.compile(
     r"|configuration.?set|sandbox|domain not found",
     re.IGNORECASE,
 )
+# Of those, what is about our key or account, and so about every sender.
+OF_ALL: Final = re.compile(
+    r"api.?key|credential|authenticat|authori[sz]ation|access.?denied|permission|not enough.credit|suspend"
+    r"|unrecognizedclient|security token",
+    re.IGNORECASE,
+)
+OF_SENDER: Final = re.compile(r"sender|\bfrom\b|verif|domain", re.IGNORECASE)
 THROTTLING: Final = re.compile(
     r"throttl|too.?many.?requests|rate.?limit|limit.?exceeded|maximum sending rate", re.IGNORECASE
 )
@@ -57,8 +65,16 @@ def ends_the_turn(answer: Answer) -> bool:
     return answer.refuses_us or is_away
 
 
-def refusing_us(text: str, said_by: str) -> Answer:
-    return Answer(0, text, said_by, is_untried=True, refuses_us=True)
+def refusing_us(text: str, said_by: str, code: int = 0) -> Answer:
+    return Answer(0, text, said_by, is_untried=True, refuses_us=True, cause=_cause_of_refusal(text, code))
+
+
+def _cause_of_refusal(text: str, code: int) -> Cause | None:
+    """None where another sender, or another send-out, may not be refused."""
+    if code == 402:
+        return Cause.ACCOUNT
+    is_of_all = code == 401 or (OF_ALL.search(text) and not OF_SENDER.search(text))
+    return Cause.LOGIN if is_of_all else None
 
 
 def answer_of(error: AnymailError, message: Any, recipient: str, said_by: str) -> Answer:
@@ -89,9 +105,11 @@ def _http(code: int, words: str, wait: float, recipient: str, said_by: str) -> A
     if code in IN_DOUBT:
         return Answer(0, text, said_by, is_in_doubt=True)
     if code >= 500:
-        return Answer(0, text, said_by, kind=Kind.DEFERRED, reason="server_error", wait=wait)
+        return Answer(
+            0, text, said_by, kind=Kind.DEFERRED, reason="server_error", wait=wait, cause=Cause.UNWILLING
+        )  # fmt: skip
     if code in REFUSING_US or OURS.search(about):
-        return refusing_us(text, said_by)
+        return refusing_us(text, said_by, code)
     reason = _reason(about) if THEIRS.search(about) else UNKNOWN
     return Answer(0, text, said_by, kind=Kind.SOFT_BOUNCE, reason=reason)
 
@@ -117,10 +135,20 @@ def _not_heard(error: AnymailError, said_by: str) -> Answer:
     names = {type(each).__name__ for each in _causes(error)}
     is_wrong = names & {"NoCredentialsError", "PartialCredentialsError", "NoRegionError"}
     if is_wrong:
-        return refusing_us(_cut(error), said_by)
+        return Answer(0, _cut(error), said_by, is_untried=True, refuses_us=True, cause=Cause.LOGIN)
     if names & NEVER_LEFT and not any(isinstance(each, requests.ReadTimeout) for each in _causes(error)):
-        return Answer(0, _cut(error), said_by, kind=Kind.DEFERRED, reason="network")
+        cause = unheard(names, str(error))
+        return Answer(0, _cut(error), said_by, kind=Kind.DEFERRED, reason="network", cause=cause)
     return Answer(0, _cut(error), said_by, is_in_doubt=True)
+
+
+def unheard(names: Collection[str], said: str) -> Cause:
+    """Why no connection came about: by the names of the errors' classes, and their words."""
+    if "NameResolutionError" in names or "gaierror" in names:
+        return Cause.UNRESOLVED
+    if "SSLError" in names:
+        return Cause.UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in said else Cause.NO_TLS
+    return Cause.UNREACHABLE
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -15,6 +15,7 @@ from contacts.sql import array, columns
 from messaging.models import SendOut
 from messaging.sendouts import lifecycle
 from messaging.sendouts.handover import sql
+from messaging.sendouts.handover.away import PAUSES
 from messaging.sendouts.handover.ways import Held, Outcome, Way
 from messaging.sendouts.models import State
 from messaging.sql import LOCK_MESSAGES
@@ -40,8 +41,11 @@ def refused_singles(held: Sequence[Held], way: Way) -> list[Outcome]:
     ]  # fmt: skip
 
 
-def take_back(held: Sequence[Held]) -> None:
-    """Let them wait, each until its time, and pause the send-outs of those that were refused for our sake."""
+def take_back(held: Sequence[Held], way: Way) -> None:
+    """Let them wait, each until its time, and pause the send-outs of those that were refused for our sake.
+
+    Where it was the way out that refused us, they go on once it does so no more (absence.py).
+    """
     waiting = [each for each in held if not (each.refusal and each.message.is_single)]
     if not waiting:
         return
@@ -50,8 +54,16 @@ def take_back(held: Sequence[Held]) -> None:
         cursor.execute(
             sql.TAKE_BACK, columns((each.message.id, each.message.attempt, _until(each)) for each in waiting)
         )
-    for send_out_id, refusal in {each.message.send_out.id: each.refusal for each in waiting if each.refusal}.items():
-        _pause(send_out_id, refusal)
+    refused = {each.message.send_out.id: each for each in waiting if _why_paused(each)}
+    for send_out_id, each in refused.items():
+        _pause(send_out_id, _why_paused(each), way.slug if each.away else "")
+
+
+def _why_paused(held: Held) -> str:
+    """Empty where its send-out is not; a single message's is only that of its content."""
+    if held.message.is_single:
+        return ""
+    return held.away.said if held.away and held.away.cause in PAUSES else held.refusal
 
 
 def _until(held: Held) -> datetime | None:
@@ -61,10 +73,10 @@ def _until(held: Held) -> datetime | None:
     return held.until
 
 
-def _pause(send_out_id: int, refusal: str) -> None:
+def _pause(send_out_id: int, refusal: str, waits_for: str) -> None:
     log.error("Nothing leaves any more: %s Send-out %d is paused.", refusal, send_out_id)
     if SendOut.objects.filter(pk=send_out_id, state=State.SENDING).exists():
         try:
-            lifecycle.pause(send_out_id, None, detail=_("Nothing can leave: %s") % refusal)
+            lifecycle.pause(send_out_id, None, detail=_("Nothing can leave: %s") % refusal, waits_for=waits_for)
         except lifecycle.WrongStateError:  # somebody was faster
             return

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Final, cast
 
 from messaging.sendouts.handover.answers import Answer
+from messaging.sendouts.handover.away import Cause, cause_of, has_no_network
 from messaging.sendouts.handover.routes import Direct, Relay, Route
 
 CONNECT_SECONDS: Final = 20
@@ -33,6 +34,10 @@ class NotOpenedError(Exception):
         self.answer = answer
 
 
+class NoTlsError(smtplib.SMTPException):
+    """There is no TLS, and must be."""
+
+
 def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -> Opened:
     """Blocks until the server is ready for mail. Raises NotOpenedError.
 
@@ -45,7 +50,8 @@ def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -
         said = error.smtp_error
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         # A refusal of us, before anybody was named, says nothing about the address.
-        raise NotOpenedError(Answer(421, f"{error.smtp_code} {text}", host, is_final=is_final)) from error
+        text = _without_secret(f"{error.smtp_code} {text}", route)
+        raise NotOpenedError(Answer(421, text, host, is_final=is_final, cause=cause_of(error))) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise NotOpenedError(unreachable(error, host, is_final=is_final)) from error
     sock = cast("socket.socket", server.sock)
@@ -58,12 +64,21 @@ def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -
 
 
 def unreachable(error: Exception, host: str, *, is_final: bool) -> Answer:
-    return Answer(0, f"connect to {host}: {error or type(error).__name__}", host, is_final=is_final)
+    """What our own error comes to. Nobody else said it."""
+    cause = Cause.NO_TLS if isinstance(error, NoTlsError) else cause_of(error)
+    if is_final and has_no_network(error):
+        cause = Cause.NOBODY
+    return Answer(0, f"connect to {host}: {error or type(error).__name__}", host, is_final=is_final, cause=cause)
+
+
+def _without_secret(said: str, route: Route) -> str:
+    """A server may repeat what it was told."""
+    return said.replace(route.password, "…") if isinstance(route, Relay) and route.password else said
 
 
 def _connected(route: Route, host: str, our_name: str, *, is_proven: bool) -> smtplib.SMTP:
     if isinstance(route, Relay) and route.is_tls:
-        context = ssl.create_default_context()
+        context = ssl.create_default_context(cafile=route.ca or None)
         over_tls = smtplib.SMTP_SSL(host, route.port, our_name, timeout=CONNECT_SECONDS, context=context)
         return _logged_in(over_tls, route, host)
     server = smtplib.SMTP(host, route.port, our_name, timeout=CONNECT_SECONDS)
@@ -72,7 +87,7 @@ def _connected(route: Route, host: str, our_name: str, *, is_proven: bool) -> sm
         if server.has_extn("starttls"):
             server = _encrypted(server, route, host, our_name, must_be=is_proven or isinstance(route, Relay))
         elif is_proven:
-            raise smtplib.SMTPException("TLS required by the domain's MTA-STS policy, and not offered")
+            raise NoTlsError("TLS required by the domain's MTA-STS policy, and not offered")
         return _logged_in(server, route, host) if isinstance(route, Relay) else server
     except BaseException:
         server.close()
@@ -81,16 +96,18 @@ def _connected(route: Route, host: str, our_name: str, *, is_proven: bool) -> sm
 
 def _encrypted(server: smtplib.SMTP, route: Route, host: str, our_name: str, *, must_be: bool) -> smtplib.SMTP:
     """`must_be`: with a valid certificate, or not at all."""
-    context = ssl.create_default_context()
+    context = ssl.create_default_context(cafile=(route.ca or None) if isinstance(route, Relay) else None)
     if not must_be:
         # To a stranger's server encryption is better than none, whoever signed its certificate (RFC 7435).
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         code, text = server.starttls(context=context)
         if code != 220 and must_be:
-            raise smtplib.SMTPResponseException(code, text)
-    except (OSError, smtplib.SMTPException):
+            raise _without_tls(code, text)
+    except (OSError, smtplib.SMTPException) as error:
         _bye(server)
+        if isinstance(error, smtplib.SMTPResponseException) and must_be:
+            raise _without_tls(error.smtp_code, error.smtp_error) from error
         if must_be:
             raise
         server = smtplib.SMTP(host, route.port, our_name, timeout=CONNECT_SECONDS)
@@ -98,12 +115,17 @@ def _encrypted(server: smtplib.SMTP, route: Route, host: str, our_name: str, *, 
     return server
 
 
+def _without_tls(code: int, said: bytes | str) -> NoTlsError:
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    return NoTlsError(f"it does not begin with TLS: {code} {text}")
+
+
 def _logged_in(server: smtplib.SMTP, route: Relay, host: str) -> smtplib.SMTP:
     """Raises what the library raises; also where the password would go in the clear over a network."""
     server.ehlo_or_helo_if_needed()
     if route.user:
         if not (isinstance(server.sock, ssl.SSLSocket) or _is_here(host)):
-            raise smtplib.SMTPException("the relay does not offer STARTTLS, and a password goes over TLS alone")
+            raise NoTlsError("the relay does not offer STARTTLS, and a password goes over TLS alone")
         server.login(route.user, route.password)
     return server
 

@@ -1,6 +1,7 @@
 """By which way emails leave, out of EMAIL_ROUTE. Pure: settings.py reads this.
 
-smtp://user:password@host:587   a relay, which reports by mail or webhook what became of them; smtps:// for TLS at once
+smtp://user:password@host:587   a relay, which reports by mail or webhook what became of them; smtps:// for TLS at once;
+                                with ?ca=/path/to/ca.pem this authority is trusted, and no other
 mx:                             directly to the server of the receiving domain
 mx://127.0.0.1:2525             the same, but all domains' mail goes to this one server: to try things out
 anymail:sendgrid                by a provider's HTTP API (esps.py), whose reports say what became of them;
@@ -10,8 +11,9 @@ anymail:sendgrid                by a provider's HTTP API (esps.py), whose report
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -22,13 +24,17 @@ PORTS: Final = {"smtp": 25, "smtps": 465}
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """A server that takes all our mail. Its "250" says that it will try, no more."""
+    """A server that takes all our mail. Its "250" says that it will try, no more.
+
+    `ca`: the file with the certificates to trust; the system's where it is empty.
+    """
 
     host: str
     port: int
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     is_tls: bool = False
+    ca: str = ""
 
     @property
     def slug(self) -> str:
@@ -78,14 +84,18 @@ def route_of(url: str, environment: Mapping[str, str] = os.environ) -> Route | E
     try:
         parts = urlsplit(text)
         port, host = parts.port, parts.hostname or ""
+        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
         raise _wrong() from None
     if parts.scheme == "mx" and host and not (parts.path or parts.query or parts.fragment or parts.username):
         return Direct(host, port or 25)
-    if parts.scheme not in PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
+    if parts.scheme not in PORTS or not host or parts.path.strip("/") or options.keys() - {"ca"} or parts.fragment:
         raise _wrong()
+    ca = options.get("ca", "")
+    if "ca" in options and not Path(ca).is_file():
+        raise ImproperlyConfigured(f"EMAIL_ROUTE: there is no file {ca!r} with the certificates to trust.")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Relay(host, port or PORTS[parts.scheme], user, password, parts.scheme == "smtps")
+    return Relay(host, port or PORTS[parts.scheme], user, password, parts.scheme == "smtps", ca)
 
 
 def to_strangers(route: Route | Esp | None) -> bool:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from selectors import EVENT_READ, DefaultSelector
@@ -16,12 +16,14 @@ from time import monotonic
 from typing import Final
 
 from messaging.sendouts.handover.answers import Answer
+from messaging.sendouts.handover.away import Cause
 from messaging.sendouts.handover.dialogue import CLOSING, Outgoing, Reply
 from messaging.sendouts.handover.mta_sts import Policy, heeding, policies
 from messaging.sendouts.handover.mx import NoServerError, servers_of
-from messaging.sendouts.handover.opening import NotOpenedError, Opened, opened, unreachable
+from messaging.sendouts.handover.opening import NotOpenedError, Opened, opened
 from messaging.sendouts.handover.routes import Direct, Route
 from messaging.sendouts.handover.wire import Wire, closed_politely
+from messaging.statuses import Kind
 
 __all__ = ["NoServerError", "Outgoing", "Post"]
 
@@ -152,7 +154,7 @@ class Post:
         try:
             hosts = tuple(self._resolve(domain)[:MOST_HOSTS])
         except NoServerError as error:
-            answer = Answer(error.reply, str(error), is_final=True)
+            answer = Answer(error.reply, str(error), is_final=True, cause=Cause.UNRESOLVED)
             return lambda: self._answers.extend((mail, answer) for mail in mails)
         policy = self._policy_of(domain)
         allowed = heeding(policy, hosts, domain)
@@ -264,7 +266,7 @@ class Post:
             if refusal is None:
                 dialogue.take(mail)
             else:
-                self._answers.append((mail, self._answer(refusal, wire.host)))
+                self._answers.append((mail, Answer(0, refusal.text, kind=Kind.SOFT_BOUNCE, reason="protocol_error")))
         if dialogue.unwritten:
             wire.write()
             if dialogue.fault:
@@ -300,7 +302,8 @@ class Post:
         self._selector.unregister(wire.sock)
         refused, lost = wire.lost()
         self._answers += ((mail, self._answer(reply, wire.host)) for mail, reply in refused)
-        trouble = unreachable(ConnectionError(wire.dialogue.fault), wire.host, is_final=self._is_final)
+        text = f"connect to {wire.host}: {wire.dialogue.fault}"
+        trouble = passed = Answer(0, text, wire.host, is_final=self._is_final, cause=Cause.BROKEN_OFF)
         for mail, is_in_doubt in reversed(lost):
             if is_in_doubt:
                 text = f"no answer after the mail was sent: {wire.dialogue.fault}"
@@ -313,9 +316,11 @@ class Post:
                 lane.waiting.appendleft(mail)
         if wire.dialogue.fault.startswith(str(CLOSING)):
             lane.closings += 1
-            trouble = self._answer(Reply(CLOSING, wire.dialogue.fault), wire.host)
+            passed = self._answer(Reply(CLOSING, wire.dialogue.fault), wire.host)
+        elif not self._is_final:
+            passed = replace(trouble, is_untried=True)
         if not lane.wires and (not wire.carried or lane.closings >= MOST_CLOSINGS):
-            self._pass_over(wire.host, lane, trouble)
+            self._pass_over(wire.host, lane, passed)
 
     def _drop(self, wire: Wire) -> None:
         self._selector.unregister(wire.sock)
@@ -331,13 +336,16 @@ class Post:
                 wire.dialogue.fault = "timed out"
                 self._lose(wire, lane)
         if until < now:
-            late = Answer(0, "connect: the server was too slow for so many mails", is_final=self._is_final)
+            text = "connect: the server was too slow for so many mails"
+            late = Answer(0, text, is_final=self._is_final, is_untried=not self._is_final)
             for lane in self._lanes.values():
                 self._answers += ((mail, late) for mail in lane.waiting)
                 lane.waiting.clear()
 
     def _answer(self, reply: Reply, host: str) -> Answer:
-        return Answer(reply.code, reply.text, host, is_final=self._is_final)
+        return Answer(
+            reply.code, reply.text, host, is_final=self._is_final, is_about_sender=reply.is_about_sender
+        )  # fmt: skip
 
     # What blocks.
 

@@ -15,6 +15,8 @@ UPDATE messaging_batch SET claimed_at = now(), claimed_by = %(turn)s WHERE {OPEN
   ORDER BY b.id LIMIT 1 FOR NO KEY UPDATE OF b SKIP LOCKED
 ) RETURNING id, first_message, last_message
 """  # noqa: S608 -- of constants
+# The same of one that Engage itself has paused while a way out is away: one of its messages asks whether it is back.
+CLAIM_PAUSED: Final = CLAIM_BATCH.replace("s.state = 'sending'", "s.state = 'paused' AND s.waits_for = %(slug)s")
 # Says that the worker is alive, and asks whether to go on: nothing comes back where somebody paused or cancelled, where
 # another worker has taken it up, or where nothing may leave.
 HOLD_BATCH: Final = f"""

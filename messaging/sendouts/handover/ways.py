@@ -12,6 +12,7 @@ from contacts.models import Channel
 from messaging.models import Content, SendOut
 from messaging.sendouts import contents
 from messaging.sendouts.contents import Person
+from messaging.sendouts.handover.away import Away
 from messaging.statuses import GIVES_UP_AFTER, Event
 from messaging.tokens import token_of
 
@@ -79,12 +80,13 @@ class Held:
     """A message that did not leave after all: it goes on waiting, and no attempt is counted.
 
     `until`: when it is tried; None as soon as its batch is taken up again. `refusal`: we are refused, whomever we write
-    to, in these words; its send-out is paused.
+    to, in these words; its send-out is paused. `away`: so is the way out itself; all that is to leave by it waits.
     """
 
     message: Ready
     until: datetime | None = None
     refusal: str = ""
+    away: Away | None = None
 
 
 class Way(Protocol):

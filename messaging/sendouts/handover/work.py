@@ -25,7 +25,8 @@ from messaging.apply import OURSELVES, Said, apply
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.models import Batch, Content, SendOut
 from messaging.sendouts.contents import Person
-from messaging.sendouts.handover import chosen, holding, sql
+from messaging.sendouts.handover import absence, chosen, holding, sql
+from messaging.sendouts.handover.absence import Watched
 from messaging.sendouts.handover.answers import next_attempt
 from messaging.sendouts.handover.heart import SILENT_AFTER, beating
 from messaging.sendouts.handover.patience import insist
@@ -102,7 +103,17 @@ def _uncollected() -> Iterator[None]:
 def hand_over_by(
     way: Way, send_out_id: int, seconds: float = TURN_SECONDS, goes_on: Callable[[], bool] = lambda: True
 ) -> bool:
-    """The same by a way that is open already, and that is one for the channel of the send-out; while `goes_on`."""
+    """The same by a way that is open already, and that is one for the channel of the send-out; while `goes_on`.
+
+    Where the way out is away, what is left waits for the beat (try_again).
+    """
+    watched = Watched(way)
+    return watched.may_try and _hand_over_while(watched, send_out_id, seconds, goes_on)
+
+
+def _hand_over_while(
+    way: Watched, send_out_id: int, seconds: float, goes_on: Callable[[], bool] = lambda: True
+) -> bool:
     until = time.monotonic() + seconds
 
     def is_over() -> bool:
@@ -111,13 +122,17 @@ def hand_over_by(
     mark = installation.advance()
     if mark is None:
         return False
-    turn = {"turn": uuid4(), "mark": mark, "silent": SILENT_AFTER}
+    turn = _turn(mark)
     while _hand_over_batch(send_out_id, way, turn, is_over):
         if is_over():
             installation.advance()
             return True
     installation.advance()
     return False
+
+
+def _turn(mark: int) -> dict[str, Any]:
+    return {"turn": uuid4(), "mark": mark, "silent": SILENT_AFTER}
 
 
 def waiting(channel: str | None = None) -> list[int]:
@@ -128,11 +143,15 @@ def waiting(channel: str | None = None) -> list[int]:
 
 
 def try_again(limit: int = AT_ONCE) -> int:
-    """Try what was put off and is due, and single messages. Returns how many were tried."""
+    """Try what was put off and is due, single messages, and what waits for a way out that was away.
+
+    Returns how many were tried.
+    """
     done = 0
     for way in filter(None, map(chosen.way_of, Channel)):
         with way:
             done += try_again_by(way, limit)
+    absence.end_needless()
     return done
 
 
@@ -140,6 +159,9 @@ def try_again_by(way: Way, limit: int = AT_ONCE, goes_on: Callable[[], bool] = l
     """The same by a way that is open already, while `goes_on`."""
     mark = installation.advance()
     if mark is None:
+        return 0
+    watched = Watched(way)
+    if watched.was_away and not _is_back(watched, mark):
         return 0
     _execute(sql.FORGET, [])
     done = 0
@@ -152,11 +174,47 @@ def try_again_by(way: Way, limit: int = AT_ONCE, goes_on: Callable[[], bool] = l
         if sure := sorted(marked.keys() - doubtful):
             of: Any = {"ids": numbers(sure), "silent": SILENT_AFTER}
             attempts = {pk: marked[pk][0] + 1 for pk in sure}
-            _send(attempts, way, partial(_execute, sql.BEAT_AGAIN, of), timezone.now())
+            _send(attempts, watched, partial(_execute, sql.BEAT_AGAIN, of), timezone.now())
+            watched.learn()
         done += len(marked)
-        if not goes_on():
+        if watched.is_away or not goes_on():
             break
     return done
+
+
+def _is_back(way: Watched, mark: int) -> bool:
+    """Whether a way out that was away may be used: found out by what waits for it, a slice or one message at most."""
+    if not way.may_try:
+        return False
+    for send_out_id in waiting(way.channel):
+        if way.was_away and not way.is_away:
+            _hand_over_while(way, send_out_id, 0)
+    for send_out_id in absence.paused_for(way.slug):
+        if way.was_away and not way.is_away:
+            _try_one(way, send_out_id, _turn(mark))
+    return not way.is_away
+
+
+def _try_one(way: Watched, send_out_id: int, turn: Mapping[str, Any]) -> None:
+    """Whether we are still refused: one message of a send-out asks, which Engage itself has paused for that."""
+    claimed = _claimed(sql.CLAIM_PAUSED, {**turn, "send_out": send_out_id, "slug": way.slug})
+    if claimed is None:
+        # Somebody else is asking; or what is left of it is on the list of what is tried again.
+        if not Batch.objects.filter(send_out=send_out_id, done_at=None).exists():
+            way.come_back()
+        return
+    batch_id, first, last = claimed
+    _settle_doubtful(send_out_id, first, last)
+    batch = {**turn, "batch": batch_id}
+    of = {**turn, "send_out": send_out_id, "first": first, "last": last, "provider": way.slug, "limit": 1}
+    try:
+        if marked := _mark(of, batch):
+            _send(dict.fromkeys(marked, 1), way, partial(_execute, sql.BEAT_BATCH, batch))
+            way.learn()
+        else:
+            _execute(sql.END_BATCH, batch)
+    finally:
+        insist(lambda: _execute(sql.RELEASE_BATCH, batch))
 
 
 def _mark_again(way: Way, mark: int) -> dict[int, tuple[int, str]]:
@@ -183,11 +241,9 @@ def _without_outcome(marked: Mapping[int, tuple[int, str]]) -> set[int]:
         return {pk for pk, _key in told} - {pk for (pk,) in cursor.fetchall()}
 
 
-def _hand_over_batch(send_out_id: int, way: Way, turn: Mapping[str, Any], is_over: Callable[[], bool]) -> bool:
-    """Whether there was one. It is handed over to its end, or let go once `is_over`."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.CLAIM_BATCH, {**turn, "send_out": send_out_id})
-        claimed = cursor.fetchone()
+def _hand_over_batch(send_out_id: int, way: Watched, turn: Mapping[str, Any], is_over: Callable[[], bool]) -> bool:
+    """Whether to go on with the next. It is handed over to its end, or let go once `is_over` or the way out is away."""
+    claimed = _claimed(sql.CLAIM_BATCH, {**turn, "send_out": send_out_id})
     if claimed is None:
         return False
     batch_id, first, last = claimed
@@ -201,6 +257,9 @@ def _hand_over_batch(send_out_id: int, way: Way, turn: Mapping[str, Any], is_ove
                 _execute(sql.END_BATCH, batch)
                 return True
             _send(dict.fromkeys(marked, 1), way, partial(_execute, sql.BEAT_BATCH, batch))
+            way.learn()
+            if way.is_away:
+                return False
             if is_over():
                 break
         else:
@@ -209,6 +268,14 @@ def _hand_over_batch(send_out_id: int, way: Way, turn: Mapping[str, Any], is_ove
         # Once it is there again; nothing of it is in hand.
         insist(lambda: _execute(sql.RELEASE_BATCH, batch))
     return True
+
+
+def _claimed(statement: str, parameters: Any) -> tuple[int, int, int] | None:
+    """A batch, and its first and last message."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        found: tuple[int, int, int] | None = cursor.fetchone()
+    return found
 
 
 def _mark(of: Mapping[str, Any], batch: Mapping[str, Any]) -> list[int]:
@@ -244,7 +311,7 @@ def _send(
         outcomes += holding.refused_singles(held, way)
     # What has left is told, however long it takes: else it would be in doubt for ever.
     insist(lambda: _record(outcomes, loaded, way))
-    insist(lambda: holding.take_back(held))
+    insist(lambda: holding.take_back(held, way))
 
 
 def _prepared(marked: Sequence[int], way: Way) -> tuple[dict[int, Loaded], list[Outcome], list[Ready]]:

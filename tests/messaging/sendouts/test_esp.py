@@ -176,17 +176,34 @@ def test_once_the_key_is_right_the_send_out_goes_on_where_it_stopped(settings: S
         assert {each.status for each in handed_over(send_out).values()} == {"unknown"}
 
 
-def test_a_test_to_oneself_tells_of_a_wrong_key(settings: Settings) -> None:
+def test_a_test_to_oneself_tells_of_a_sender_that_is_refused(settings: Settings) -> None:
+    not_verified: Answer = (403, {}, {"errors": [{"message": "The from address does not match a verified Sender."}]})
     me = make_user()
     me.email = "me@engage.example"
-    with provider("sendgrid", NO_KEY) as found:
+    with provider("sendgrid", not_verified) as found:
         settings.EMAIL_ROUTE = found.route
         sent = single.send_test(make_send_out(sender="news@engage.example"), me)
         work.try_again()
 
     sent.refresh_from_db()
     assert (sent.status, sent.reason) == ("soft_bounce", "sender_rejected")
-    assert "authorization grant is invalid" in sent.diagnostic
+    assert "does not match a verified Sender" in sent.diagnostic
+
+
+def test_a_test_to_oneself_waits_while_the_key_is_refused(settings: Settings) -> None:
+    me = make_user()
+    me.email = "me@engage.example"
+    with provider("sendgrid", NO_KEY) as found:
+        settings.EMAIL_ROUTE = found.route
+        sent = single.send_test(make_send_out(sender="news@engage.example"), me)
+        work.try_again()
+        sent.refresh_from_db()
+        assert (sent.status, sent.attempts, sent.events.count()) == ("waiting", 0, 0)
+
+        found.answers.clear()
+        work.try_again()
+    sent.refresh_from_db()
+    assert sent.status == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """The try-out receivers, where the settings of the ways out lead: on this machine, and nowhere else."""
 
 import asyncio
+import errno
 import ipaddress
-from collections.abc import AsyncIterator
+import logging
+from asyncio import Server
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -15,6 +18,8 @@ from messaging.demo.receiver import Receiver
 from messaging.sendouts.handover.routes import Direct
 from messaging.sendouts.handover.sms_routes import Smpp
 from messaging.smpp.connections import Connection
+
+log = logging.getLogger(__name__)
 
 
 def mail() -> Direct | None:
@@ -41,15 +46,24 @@ def _is_loopback(host: str) -> bool:
 
 @asynccontextmanager
 async def listening() -> AsyncIterator[None]:
-    """All of them listen within the block. Raises OSError where somebody else does."""
+    """All of them listen within the block. Where somebody else does already, that one gets it, and the log says so."""
     loop, calendar = asyncio.get_running_loop(), Calendar()
     async with AsyncExitStack() as open_ones:
         open_ones.push_async_callback(calendar.close)
-        if (route := mail()) is not None:
+        if (route := mail()) is not None and settings.BOUNCE_LISTENERS:
             receiver = Receiver(settings.BOUNCE_LISTENERS[0], calendar)
             say = partial(SMTP, receiver, hostname="tryout.localhost", enable_SMTPUTF8=True)
-            await open_ones.enter_async_context(await loop.create_server(say, route.host, route.port))
+            await _open(open_ones, loop.create_server(say, route.host, route.port), f"EMAIL_ROUTE, port {route.port}")
         for each in phones():
-            server = await loop.create_server(partial(Session, calendar), each.host, each.port)
-            await open_ones.enter_async_context(server)
+            server = loop.create_server(partial(Session, calendar), each.host, each.port)
+            await _open(open_ones, server, f"SMPP_URLS, port {each.port}")
         yield
+
+
+async def _open(open_ones: AsyncExitStack, server: Awaitable[Server], where: str) -> None:
+    try:
+        await open_ones.enter_async_context(await server)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        log.warning("%s: somebody else listens there, and gets what is sent. No try-out receiver was started.", where)

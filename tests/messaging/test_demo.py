@@ -1,6 +1,7 @@
 """The demo: its story is sound, its reports are genuine, and played against the product it ends as it is told."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -522,3 +523,19 @@ def test_it_says_that_the_web_server_has_other_keys(
 
     with pytest.raises(CommandError, match=r"answered 403 instead of 204.* other keys or another PUBLIC_URL"):
         run(live_server.url)
+
+
+def test_where_somebody_else_listens_the_receivers_leave_it_to_them(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def listen() -> None:
+        async with receivers.listening():
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        settings.EMAIL_ROUTE = Direct("127.0.0.1", theirs.getsockname()[1])
+        settings.BOUNCE_LISTENERS = listeners_of(["smtp://127.0.0.1:2525"])
+        settings.SMS_ROUTE = None
+        asyncio.run(listen())
+
+    assert "somebody else listens there" in caplog.text

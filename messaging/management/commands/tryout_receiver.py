@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import logging
 import signal
 from typing import Any
 
@@ -11,6 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from messaging.demo.receivers import listening, mail, phones
+
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -26,7 +29,7 @@ class Command(BaseCommand):
                 "mx://127.0.0.1:2525, or SMPP_URLS to smpp://tryout:tryout@127.0.0.1:2775/tryout and SMS_ROUTE to smpp:"
             )
         if mail() is not None and not settings.BOUNCE_LISTENERS:
-            raise CommandError("Set BOUNCE_DOMAIN and BOUNCE_LISTEN, to where its bounces go.")
+            log.warning("No mail is taken: set BOUNCE_DOMAIN and BOUNCE_LISTEN, to where its bounces would go.")
         asyncio.run(serve())
 
 

@@ -191,7 +191,11 @@ def _mail_of(message: Ready, letter: Letter) -> Outgoing:
     headers = contents.own_headers(recipient, token, _date(now), values, is_transactional=send_out.is_transactional)
     keys = _keys(send_out.sender) if settings.DKIM_KEYS else ()
     sender = addresses.return_path(message.id) if settings.BOUNCE_DOMAIN else in_ascii(send_out.sender)
-    return Outgoing(message.id, message.attempt, sender, recipient, letter.mail(values, headers, keys, now))
+    # Reports come to the return path; to a sender's own mailbox nobody wants one for each mail.
+    envelope_id = token if settings.BOUNCE_DOMAIN else ""
+    return Outgoing(
+        message.id, message.attempt, sender, recipient, letter.mail(values, headers, keys, now), envelope_id
+    )
 
 
 def _keys(sender: str) -> tuple[Key, ...]:

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 
 # What would end the address within a command, or begin another command.
 _UNSAYABLE: Final = re.compile(r"[\x00-\x20\x7f<>]")
+# What RFC 3461 4 lets stand in an xtext as it is: printable ASCII but for what it means something in.
+_NOT_XTEXT: Final = re.compile(r"[^!-*,-<>-~]")
 # No server has so much to say; who goes on does it to exhaust us.
 LONGEST_REPLY: Final = 64 * 1024
 CLOSING: Final = 421
@@ -20,13 +22,17 @@ CLOSING: Final = 421
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One mail, ready. `recipient` is the envelope's, in ASCII but for its local part; lines end in CRLF."""
+    """One mail, ready. `recipient` is the envelope's, in ASCII but for its local part; lines end in CRLF.
+
+    `envelope_id`: a server that offers reports (DSN, RFC 3461) is asked for them, and to name the mail so.
+    """
 
     message_id: int
     attempt: int
     sender: str
     recipient: str
     mail: bytes
+    envelope_id: str = ""
 
     @property
     def domain(self) -> str:
@@ -34,11 +40,14 @@ class Outgoing:
 
 
 class Reply(NamedTuple):
-    """`code` 553 also where the server need not be asked. `is_about_sender`: it answers MAIL FROM."""
+    """`code` 553 also where the server need not be asked."""
 
     code: int
     text: str
-    is_about_sender: bool = False
+
+
+class AboutSender(Reply):
+    """An answer to MAIL FROM: nobody had been named yet."""
 
 
 class Lost(NamedTuple):
@@ -167,7 +176,7 @@ class Dialogue:
             self._needs_reset = True
             return True
         if step is not _Step.RSET and code not in (250, 251):
-            talk.refusal = talk.refusal or _reply(code, said, is_about_sender=step is _Step.MAIL)
+            talk.refusal = talk.refusal or (AboutSender if step is _Step.MAIL else Reply)(*_reply(code, said))
             return self._is_given_up(talk)
         return False
 
@@ -207,14 +216,26 @@ class Dialogue:
         if step is _Step.MAIL:
             return f"MAIL FROM:<{mail.sender}>{self._parameters(mail)}\r\n"
         if step is _Step.RCPT:
-            return f"RCPT TO:<{mail.recipient}>\r\n"
+            return f"RCPT TO:<{mail.recipient}>{self._reports(mail)}\r\n"
         return "DATA\r\n" if step is _Step.DATA else "RSET\r\n"
 
     def _parameters(self, mail: Outgoing) -> str:
         said = f" SIZE={len(mail.mail)}" if "size" in self._extensions else ""
         if "8bitmime" in self._extensions and not mail.mail.isascii():
             said += " BODY=8BITMIME"
+        if self._asks_for_reports(mail):
+            said += f" RET=HDRS ENVID={xtext(mail.envelope_id)}"
         return said if _is_ascii(mail) else f"{said} SMTPUTF8"
+
+    def _asks_for_reports(self, mail: Outgoing) -> bool:
+        return bool(mail.envelope_id) and "dsn" in self._extensions
+
+    def _reports(self, mail: Outgoing) -> str:
+        """RFC 3461 4.1, 4.2. Of an address beyond ASCII the original is left out: RFC 6533 writes it otherwise."""
+        if not self._asks_for_reports(mail):
+            return ""
+        original = f" ORCPT=rfc822;{xtext(mail.recipient)}" if mail.recipient.isascii() else ""
+        return f" NOTIFY=SUCCESS,FAILURE,DELAY{original}"
 
     def _replies(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Those that are whole (RFC 5321 4.2), each with its lines but for the codes."""
@@ -236,8 +257,13 @@ class Dialogue:
                 return
 
 
-def _reply(code: int, said: bytes, *, is_about_sender: bool = False) -> Reply:
-    return Reply(code, f"{code} {said.strip().decode('utf-8', 'replace')}", is_about_sender)
+def xtext(text: str) -> str:
+    """RFC 3461 4, of ASCII."""
+    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
+
+
+def _reply(code: int, said: bytes) -> Reply:
+    return Reply(code, f"{code} {said.strip().decode('utf-8', 'replace')}")
 
 
 def _is_ascii(mail: Outgoing) -> bool:

@@ -60,7 +60,8 @@ def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -
     # The library's reader has nothing left: a server says no more than it was asked.
     if server.file is not None:
         server.file.close()
-    return Opened(sock, frozenset(server.esmtp_features))
+    # Who takes a mail for its own mailboxes says so at once; nobody need report it, too.
+    return Opened(sock, frozenset(server.esmtp_features) - ({"dsn"} if is_final else set()))
 
 
 def unreachable(error: Exception, host: str, *, is_final: bool) -> Answer:

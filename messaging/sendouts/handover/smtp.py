@@ -17,7 +17,7 @@ from typing import Final
 
 from messaging.sendouts.handover.answers import Answer
 from messaging.sendouts.handover.away import Cause
-from messaging.sendouts.handover.dialogue import CLOSING, Outgoing, Reply
+from messaging.sendouts.handover.dialogue import CLOSING, AboutSender, Outgoing, Reply
 from messaging.sendouts.handover.mta_sts import Policy, heeding, policies
 from messaging.sendouts.handover.mx import NoServerError, servers_of
 from messaging.sendouts.handover.opening import NotOpenedError, Opened, opened
@@ -54,6 +54,8 @@ class Lane:
     openings: int = 0
     most: int = CONNECTIONS
     closings: int = 0
+    # The first of them has refused a connection while others were being opened: what they come to is waited for.
+    is_refusing: bool = False
     # Their servers must show by a valid certificate that they are who the DNS says (mta_sts.py).
     is_proven: bool = False
 
@@ -182,6 +184,8 @@ class Post:
                 self._drop(wire)
             else:
                 self._employ(wire, lane)
+        if lane.is_refusing:
+            return
         worth = min(-(-len(lane.waiting) // MAILS_A_CONNECTION), lane.most) - len(lane.wires) - lane.openings
         for _ in range(min(worth, MOST_OPEN - len(self._lane_of) - self._under_way)):
             lane.openings += 1
@@ -200,9 +204,11 @@ class Post:
 
     def _was_spared(self, lane: Lane) -> None:
         lane.openings -= 1
+        lane.is_refusing = lane.is_refusing and bool(lane.openings)
 
     def _was_opened(self, host: str, lane: Lane, ready: Opened) -> None:
         lane.openings -= 1
+        lane.is_refusing = False
         wire = Wire(host, ready, is_proven=lane.is_proven)
         self._selector.register(wire.sock, EVENT_READ, wire)
         wire.watched = EVENT_READ
@@ -218,7 +224,10 @@ class Post:
 
     def _pass_over(self, host: str, lane: Lane, answer: Answer) -> None:
         """On to the next server (RFC 5321 5.1); after the last one all that wait for it are answered."""
-        if lane.hosts[0] != host or lane.openings:
+        if lane.hosts[0] != host:
+            return
+        lane.is_refusing = bool(lane.openings)
+        if lane.is_refusing:
             return
         if len(lane.hosts) > 1:
             del lane.hosts[0]
@@ -344,7 +353,7 @@ class Post:
 
     def _answer(self, reply: Reply, host: str) -> Answer:
         return Answer(
-            reply.code, reply.text, host, is_final=self._is_final, is_about_sender=reply.is_about_sender
+            reply.code, reply.text, host, is_final=self._is_final, is_about_sender=isinstance(reply, AboutSender)
         )  # fmt: skip
 
     # What blocks.

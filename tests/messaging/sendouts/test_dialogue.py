@@ -149,3 +149,30 @@ def test_only_a_server_that_takes_them_gets_addresses_beyond_ascii_and_eight_bit
     )
     assert (refusal := unable.why_not(mail)) is not None
     assert "SMTPUTF8" in refusal.text
+
+
+def said_about(recipient: str, extensions: frozenset[str], envelope_id: str = "a+b=c") -> list[str]:
+    dialogue = Dialogue(extensions)
+    dialogue.take(Outgoing(1, 1, "a@engage.example", recipient, b"Subject: x\r\n\r\nx\r\n", envelope_id))
+    return dialogue.unwritten.decode().split("\r\n")[:2]
+
+
+def test_who_offers_it_is_asked_to_report_what_becomes_of_a_mail() -> None:
+    """RFC 3461 4; what has a meaning in an xtext is written in hexadecimal."""
+    assert said_about("o'neil+x=y@there.example", EXTENSIONS | {"dsn"}) == [
+        "MAIL FROM:<a@engage.example> SIZE=17 RET=HDRS ENVID=a+2Bb+3Dc",
+        "RCPT TO:<o'neil+x=y@there.example> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;o'neil+2Bx+3Dy@there.example",
+    ]
+
+
+def test_an_address_beyond_ascii_is_reported_without_the_original() -> None:
+    assert said_about("åsa@there.example", EXTENSIONS | {"dsn"})[1] == (
+        "RCPT TO:<åsa@there.example> NOTIFY=SUCCESS,FAILURE,DELAY"
+    )
+
+
+@pytest.mark.parametrize(("extensions", "envelope_id"), [(EXTENSIONS, "x"), (EXTENSIONS | {"dsn"}, "")])
+def test_nobody_else_is_asked(extensions: frozenset[str], envelope_id: str) -> None:
+    assert said_about("anna@there.example", extensions, envelope_id) == [
+        "MAIL FROM:<a@engage.example> SIZE=17", "RCPT TO:<anna@there.example>",
+    ]  # fmt: skip

@@ -201,3 +201,35 @@ def test_what_is_taken_and_then_comes_back_shows_on_the_card(
     assert message.contact is not None
     card = log_in("Marketers").get(f"{message.contact.get_absolute_url()}messages/")
     assert "Hard bounce" in card.content.decode()
+
+
+@pytest.mark.usefixtures("groups")
+def test_what_a_relay_that_offers_dsn_has_delivered_shows_delivered(
+    server: Postfix, settings: Settings, bounce_port: int, database_url: str, tmp_path: Path
+) -> None:
+    """RFC 3461: its report comes to the return path, and names the mail."""
+    settings.EMAIL_ROUTE = Relay("127.0.0.1", server.port)
+    with bounce_server(bounce_port, database_url, tmp_path / "log"):
+        message = sent_to("anna@there.example")["anna"]
+        assert message.status == "unknown"
+        wait_for(Report.objects.exists)
+    reports.apply_pending()
+
+    message.refresh_from_db()
+    assert message.status == "delivered"
+    assert b"Original-Envelope-Id: " in bytes(Report.objects.get().body)
+
+
+@pytest.mark.usefixtures("groups")
+def test_that_a_relay_passed_it_on_to_who_reports_nothing_is_no_delivery(
+    server: Postfix, settings: Settings, bounce_port: int, database_url: str, tmp_path: Path
+) -> None:
+    settings.EMAIL_ROUTE = Relay("127.0.0.1", server.port)
+    with bounce_server(bounce_port, database_url, tmp_path / "log"):
+        message = sent_to("fine@later.example")["fine"]
+        wait_for(Report.objects.exists)
+    reports.apply_pending()
+
+    message.refresh_from_db()
+    assert message.status == "unknown"
+    assert b"Action: relayed" in bytes(Report.objects.get().body)

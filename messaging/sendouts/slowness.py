@@ -10,8 +10,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from engage.domains import in_unicode
 from contacts.models import Channel
+from engage.domains import in_unicode
 from messaging import alarms
 from messaging.models import Alarm, SendOut, SlowDown
 from messaging.providers import providers

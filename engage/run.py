@@ -260,7 +260,7 @@ def web() -> list[str]:
     host = bootstrap.host()
     bind = f"{f'[{host}]' if ':' in host else host}:{bootstrap.port()}"
     memory = ["--worker-tmp-dir", "/dev/shm"] if os.access("/dev/shm", os.W_OK) else []  # noqa: S108
-    threads = ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+    threads = ["--worker-class", "engage.web.PatientWorker", "--workers", "2", "--threads", "4"]
     # The application is loaded once and shared. The control socket would lie in the home folder.
     sparing = ["--preload", "--no-control-socket", "--graceful-timeout", "10", "--log-level", "warning"]
     return ["-m", "gunicorn", "engage.wsgi:application", "--bind", bind, *threads, *sparing, *memory]

@@ -19,11 +19,52 @@ AT_ONCE: Final = "at_once"
 
 # Nobody reads, decides and clicks within these after the mail was handed over.
 TOO_SOON: Final = timedelta(seconds=10)
-_PROGRAMS: Final = re.compile(
-    r"bot\b|crawl|spider|headless|barracuda|mimecast|proofpoint|symantec|bitdefender|trendmicro|sophos|fortinet|"
-    r"python|curl/|wget/|go-http-client|java/|okhttp|axios|libwww|scan",
-    re.IGNORECASE,
-)
+# What programs call themselves, in lower case and as regular expressions, after the documentation of who runs them.
+AGENTS: Final[dict[str, tuple[str, ...]]] = {
+    # RFC 9309 2.2.1 and Google, "Overview of Google crawlers": what ends in "bot", or names the address of its owner.
+    "crawlers": (
+        r"(?<!cu)(?<!ro)bot\b", r"\+https?://", r"crawler", r"\bspider\b|spider/", r"baiduspider", r"slurp", r"adsbot",
+        r"mediapartners-google", r"apis-google", r"feedfetcher", r"googleother", r"google-\w+", r"ia_archiver",
+        r"scrapy",
+        r"archive\.org", r"chatgpt-user", r"claude-user", r"perplexity-user", r"uptimerobot", r"pingdom", r"statuscake",
+    ),
+    # Microsoft, "Which crawlers does Bing use?"; Meta, "Meta Web Crawlers"; WhatsApp, Slack and others show what a link
+    # leads to before anybody follows it.
+    "previews": (
+        r"bingpreview", r"facebookexternalhit", r"facebookcatalog", r"meta-external", r"facebot", r"^whatsapp/",
+        r"slack-imgproxy", r"slackbot", r"skypeuripreview", r"url ?preview", r"link ?preview", r"embedly", r"iframely",
+        r"vkshare", r"^pinterest/", r"quora link", r"^mastodon/", r"\bviber/\S+ \(.*preview", r"yahoo link preview",
+        r"outbrain", r"nuzzel", r"bitlybot", r"tumblr/", r"^iframe", r"linkexpanding",
+    ),
+    # Their default User-Agent, as each library documents it.
+    "libraries": (
+        r"python", r"aiohttp", r"\bhttpx\b", r"curl/", r"\bpycurl", r"wget", r"go-http-client", r"fasthttp",
+        r"go-resty",
+        r"\bjava/", r"httpclient", r"http-client", r"http_client", r"okhttp", r"\baxios", r"node-fetch", r"\bundici",
+        r"^node", r"\bgot[ /(]", r"superagent", r"libwww", r"\blwp\b|lwp::|lwp-", r"guzzle", r"^php", r"faraday",
+        r"\bruby\b",
+        r"rest-client", r"restsharp", r"unirest", r"httpie", r"postmanruntime", r"insomnia/", r"\bdart[/:]", r"reqwest",
+        r"^hyper/", r"^ureq/", r"^deno/", r"^bun/", r"winhttp", r"winhttprequest", r"^\.net", r"^powershell",
+        r"windowspowershell",
+        r"mechanize", r"^jersey", r"asynchttp", r"^akka-http", r"^vert\.x", r"^ktor", r"^urlgrabber", r"^typhoeus",
+        r"^jakarta", r"^cpp-httplib", r"^elixir", r"^hackney", r"^mint/", r"^colly", r"^httrack",
+    ),
+    # Chrome's own, and those of what drives browsers.
+    "browsers without a screen": (
+        r"headless", r"phantomjs", r"puppeteer", r"playwright", r"selenium", r"webdriver", r"slimerjs", r"htmlunit",
+        r"\bjsdom/", r"chrome-lighthouse", r"pagespeed", r"gtmetrix", r"cypress/",
+    ),
+    # Mail gateways and web filters that follow links before, or instead of, their reader.
+    "scanners": (
+        r"barracuda", r"mimecast", r"proofpoint", r"urldefense", r"symantec", r"messagelabs", r"bitdefender",
+        r"trend ?micro", r"sophos", r"forti(?:net|guard|gate|sandbox|mail)", r"cloudmark", r"forcepoint", r"websense",
+        r"bluecoat|blue coat", r"palo ?alto", r"ironport", r"cyren", r"vadesecure", r"hornetsecurity", r"retarus",
+        r"trustwave", r"checkpoint|check point", r"safelinks", r"virustotal", r"urlscan", r"netcraft", r"phishtank",
+        r"checkphish", r"spamassassin", r"rspamd", r"mailscanner", r"linkscan", r"url ?scan", r"\bscanner/", r"censys",
+        r"zgrab", r"masscan", r"\bnmap\b", r"nuclei", r"nikto", r"expanse", r"siteguard", r"webroot", r"kaspersky lab",
+    ),
+}  # fmt: skip
+_PROGRAMS: Final = re.compile("|".join(each for words in AGENTS.values() for each in words))
 _PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 
 
@@ -39,7 +80,7 @@ def machine_of(headers: Mapping[str, str], age: timedelta | None) -> str:
         return PREFETCH
     if agent == "Mozilla/5.0":
         return APPLE
-    if not agent or _PROGRAMS.search(agent):
+    if not agent or _PROGRAMS.search(agent.lower()):
         return SCANNER
     if age is not None and age < TOO_SOON:
         return GOOGLE if "GoogleImageProxy" in agent else AT_ONCE

@@ -30,7 +30,7 @@ from messaging.sendouts.links import (
 from messaging.sendouts.markup import Kind, pieces
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import shows_way_out, text_of_html
-from messaging.sendouts.sms import Length, length_of
+from messaging.sendouts.sms import Length, composed, length_of
 from messaging.sendouts.tags import TAG, Tag, TagError, Text, Values, compiled, name_in
 from messaging.tokens import Purpose, token_of
 
@@ -151,7 +151,7 @@ def _with_a_link(values: Values) -> Values:
 
 def sms_of(content: Content, values: Values) -> str:
     """The text of an SMS. A line break is one sign, as browsers send two. Raises TagError."""
-    return _compiled_sms(content.text).fill(values, one_line)
+    return composed(_compiled_sms(content.text).fill(values, one_line))
 
 
 @lru_cache(maxsize=64)

@@ -244,3 +244,43 @@ def test_a_mistake_is_undone(message: Message) -> None:
 )
 def test_programs_are_told_by_evidence(headers: dict[str, str], seconds: int, machine: str) -> None:
     assert machine_of(headers, timedelta(seconds=seconds)) == machine
+
+
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 12; {}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36"
+)
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Mozilla/5.0 (Windows NT 6.1) AppleWebKit/534.34 (KHTML, like Gecko) BingPreview/1.0b", "facebookexternalhit/1.1",
+        "Apache-HttpClient/4.5.13 (Java/11.0.16)", "WhatsApp/2.23.20.0", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com)",
+        "TelegramBot (like TwitterBot)", "LinkedInBot/1.0", "SkypeUriPreview Preview/0.5", "node-fetch/1.0", "undici",
+        "axios/1.6.2", "Go-http-client/2.0", "okhttp/4.12.0", "GuzzleHttp/7", "curl/8.5.0", "Wget/1.21", "PostmanRuntime/7.36",
+        "Python/3.11 aiohttp/3.9.1", "Java/17.0.2", "Jakarta Commons-HttpClient/3.1", "libwww-perl/6.72", "Ruby",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0.0.0 Safari/537.36",
+        "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)", "Mozilla/5.0 (compatible; bingbot/2.0)",
+        "Barracuda Sentinel (EE)", "Mimecast-Url-Scanner/1.0", "GoogleOther", "Mozilla/5.0 (compatible; UptimeRobot/2.0)",
+    ],
+)  # fmt: skip
+def test_a_program_is_known_by_what_it_calls_itself(agent: str) -> None:
+    assert machine_of({"User-Agent": agent}, timedelta(hours=1)) == SCANNER
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        ANDROID.format("CUBOT KINGKONG 7"), ANDROID.format("CUBOT_NOTE_S"), ANDROID.format("Cubot"), FIREFOX, GMAIL,
+        ANDROID.format("SM-G991B") + " iRobot/5.1", ANDROID.format("Pixel 8") + " QRScan2Go/3.0",
+        ANDROID.format("LM-Spider3") + " RobotVacuum/2.0",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 [FBAN/FBIOS;FBAV/440.0.0;FBBV/1]",
+        "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; Microsoft Outlook 16.0.17126; ms-office; MSOffice 16)",
+        "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html", "Dalvik/2.1.0 (Linux; U; Android 13)",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:115.0) Gecko/20100101 Thunderbird/115.5.0",
+        "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/116.0.0.0 Safari/537.36 Avast/116.0.22388.188",
+    ],
+)  # fmt: skip
+def test_a_person_is_no_program_for_the_name_of_a_phone_or_an_app(agent: str) -> None:
+    assert machine_of({"User-Agent": agent}, timedelta(hours=1)) == ""

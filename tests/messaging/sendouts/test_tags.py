@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messaging.sendouts import contents
+from messaging.sendouts.models import Content
 from messaging.sendouts.sms import GSM_7, UCS_2, in_septets, length_of, parts_of
 from messaging.sendouts.tags import NAMES, Tag, TagError, compiled, html_quoted, plainly
 
@@ -99,3 +101,32 @@ def test_the_parts_of_an_sms_are_its_text_and_each_fits(text: str) -> None:
         octets = in_septets(part) if length.alphabet == GSM_7 else part.encode("utf-16-be")
         assert len(octets) <= room
         assert octets[-1:] != b"\x1b"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Kom\u00a0nu", "no-break space (U+00A0), after “Kom”"),
+        ("Vi har 10\u202f% rabatt", "narrow no-break space (U+202F), after “10”"),
+        ("\u200bHej", "zero width space (U+200B)"),
+        ("Hej\tdu", "tab (U+0009), after “Hej”"),
+        ("“Hej", "“ (curly quote, U+201C)"),
+        ("Hej – du", "– (en dash, U+2013)"),
+        ("ﬁn", "ﬁ (latin small ligature fi, U+FB01)"),
+        ("Hej 🎄", "🎄 (christmas tree, U+1F384)"),
+        ("Łódź", "Ł"),
+    ],
+)
+def test_a_sign_that_makes_an_sms_longer_is_named(text: str, named: str) -> None:
+    assert length_of(text).named[0] == named
+
+
+def test_letter_and_accent_are_one_sign_and_one_sms() -> None:
+    text = "Jose\u0301 " + "x" * 150
+    said = contents.shown(Content(text=text), "sms", {})
+
+    assert said.text == "José " + "x" * 150
+    assert said.length is not None
+    assert (said.length.alphabet, said.length.parts) == ("GSM-7", 1)
+    named = contents.sms_of(Content(text="Hej [[firstName]]"), {"firstName": "Jose\u0301"})
+    assert named == "Hej José"

@@ -10,7 +10,8 @@ from messaging.sendouts.handover import turns, work
 from messaging.sendouts.outcome import keeping
 
 
-@shared_task
+# What holds the processor outside of Python hears no other limit (budget.py).
+@shared_task(time_limit=600)
 def apply_reports() -> int:
     return reports.apply_pending()
 

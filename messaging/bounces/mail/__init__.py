@@ -29,6 +29,8 @@ STATUS: Final = re.compile(r"[45]\.\d{1,3}\.\d")
 # So many enclosed mails are looked at for one that is a bounce: a forwarded bounce has one.
 MOST_ENCLOSED: Final = 5
 LONGEST_DIAGNOSTIC: Final = 1_000
+# Mails of ours have one recipient, who may pass them on to some; each that is named costs reading the words about it.
+MOST_RECIPIENTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,13 @@ class Finding:
 
 
 def read_mail(raw: bytes) -> list[Finding]:
-    """A finding for each recipient, in the order in which the mail names them; empty where it is no bounce.
+    """A finding for each of the first MOST_RECIPIENTS, as the mail names them; empty where it is no bounce.
 
     Never raises. LF, CRLF and CR line ends give the same answer.
     """
     outer = parsed(raw)
     mail, reports = _reports(outer)
+    del reports[MOST_RECIPIENTS:]
     if not reports:
         return []
     prose = Prose(mail, [report.recipient for report in reports])

@@ -176,6 +176,58 @@ def test_the_same_mailbox_under_another_domain_of_theirs_is_ours(message: Messag
     assert status_of(message) == "hard_bounce"
 
 
+@pytest.mark.parametrize(
+    ("ours", "named"),
+    [
+        ("anna@example.org", "anna+news@example.org"),
+        ("anna+news@example.org", "anna@example.org"),
+        ("anna@example.org", "ANNA@EXAMPLE.ORG"),
+        ("anna@example.org", "anna@mx1.mail.example.org"),
+        ("anna@mail.example.org", "anna@example.org"),
+        ("anna@bücher.example", "anna@xn--bcher-kva.example"),
+        ("anna@faß.example", "anna@xn--fa-hia.example"),
+    ],
+)
+def test_a_bounce_of_our_recipient_is_hard_however_a_server_writes_it(ours: str, named: str) -> None:
+    message = make_message(contact=make_contact(email=ours))
+
+    arrive(letter("postfix_user_unknown", recipient=named), return_path(message.pk))
+
+    assert status_of(message) == "hard_bounce"
+    assert Block.objects.get().address == message.address
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "anna@example.net",
+        "anna@notexample.org",
+        "anna@example.org.evil.example",
+        "annika@example.org",
+        "anna=example.org@relay.example",
+        "SRS0=ab=cd=example.org=anna@forwarder.example",
+        "anna_example.org#EXT#@tenant.example",
+        "anna%example.org@gateway.example",
+    ],
+)
+def test_a_bounce_of_any_other_address_is_passed_on_whoever_has_the_token(named: str) -> None:
+    message = make_message(contact=make_contact(email="anna@example.org"))
+
+    arrive(letter("postfix_user_unknown", recipient=named), return_path(message.pk))
+
+    event = DeliveryEvent.objects.get()
+    assert (event.kind, event.caveat, status_of(message)) == ("soft_bounce", "passed_on", "soft_bounce")
+    assert not Block.objects.exists()
+
+
+def test_a_bounce_that_names_nobody_is_about_the_message_whose_return_path_it_came_to(message: Message) -> None:
+    mail = about(message).replace(message.address.value.encode(), b"")
+
+    arrive(mail, return_path(message.pk))
+
+    assert status_of(message) == "hard_bounce"
+
+
 def test_an_automatic_reply_shows_and_changes_nothing(message: Message) -> None:
     reply = about(message, "vacation", returned=our_message_id(message).replace("Message-ID", "In-Reply-To"))
 

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Block, Channel, Contact
-from messaging import reports
 from messaging.apply import Said, apply
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
 from messaging.models import DeliveryEvent, Message, Report
-from messaging.providers.mail import MOST_GUESSED
+from messaging.providers.base import Raw
+from messaging.providers.mail import MOST_GUESSED, provider
 from messaging.reports import Kept
 from messaging.statuses import Event, Kind
 from messaging.tokens import Purpose, token_of
@@ -92,9 +92,9 @@ def arriving(messages: list[Message], said: tuple[object, ...]) -> Kept:
 
 
 def applied(kept: list[Kept]) -> None:
-    reports.keep_all(kept)
-    while reports.apply_batch():
-        pass
+    """Read and applied as the inbox does it, within the transaction of the example."""
+    read = [Raw(each.body, each.content_type, each.path, timezone.now(), each.headers) for each in kept]
+    apply([Said(event) for raw in read for event in provider.read(raw).events])
 
 
 @given(st.lists(mail_of_a_stranger, min_size=1, max_size=8))

@@ -18,8 +18,9 @@ from contacts.keyset import LARGEST, number_in
 from contacts.lines import UnreadableListError
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page
-from messaging.sendouts import drafts, judging, lifecycle, lists
+from messaging.sendouts import contents, drafts, judging, lifecycle, lists
 from messaging.sendouts.audience import Audience, Having, Listed, Members, read
+from messaging.sendouts.concerns import concerns
 from messaging.sendouts.forms import (
     AudienceForm,
     EmailContentForm,
@@ -152,7 +153,7 @@ def final(request: HtmxRequest, pk: int) -> HttpResponse:
     form = StartForm(request.POST or None)
     if form.is_bound and request.POST.get("seen", latest := latest_change(send_out)) != latest:
         form.add_error(None, _("It was changed since you opened this page. Look at it once more, then start it."))
-    if send_out.content_id is None or not form.is_valid():
+    if send_out.content_id is None or faults_of(send_out) or not form.is_valid():
         return _ask_start(request, send_out, form)
     if form.cleaned_data["when"] == "later":
         lifecycle.schedule(pk, form.cleaned_data["at"], request.user.pk)
@@ -261,9 +262,18 @@ def _ask_start(request: HtmxRequest, send_out: SendOut, form: StartForm) -> Http
     context = {
         "form": form, "counts": found, "reasons": reasons_of(found), "is_empty": not found.get_it,
         "seen": latest_change(send_out), "audience_says": describe(send_out),
-        "can_leave": bool(slug_of(send_out.channel)),
+        "can_leave": bool(slug_of(send_out.channel)), "faults": faults_of(send_out),
     }  # fmt: skip
     return _step(request, send_out, "final", context, is_bad=form.is_bound)
+
+
+def faults_of(send_out: SendOut) -> list[str]:
+    """What keeps its content from being sent; drafts of before were saved by other rules."""
+    said = send_out.content
+    if said is None:
+        return []
+    found = contents.problems(send_out.channel, subject=said.subject, html=said.html, text=said.text)
+    return [each for wrong in found.values() for each in wrong]
 
 
 def describe(send_out: SendOut) -> str:
@@ -279,6 +289,8 @@ def _step(
     request: HtmxRequest, send_out: SendOut, step: str, context: dict[str, Any], *, is_bad: bool = False
 ) -> HttpResponse:
     everything = {"send_out": send_out, "step": step, "steps": STEPS, **context}
+    if step in ("content", "final") and send_out.content:
+        everything["concerns"] = concerns(send_out.content, send_out.channel)
     return _render(request, f"messaging/send_out_{step}.html", everything, is_bad=is_bad)
 
 

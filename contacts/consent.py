@@ -117,7 +117,7 @@ def _moved_meanwhile(wishes: Sequence[Wish], held: Collection[int]) -> dict[tupl
     """The addresses of those who got another one between the look at them and the locking, which are locked late: so
     late that two workers may wait for each other in a circle. Then PostgreSQL takes one back, and it is tried again."""
     known = set(held)
-    strays = {wish.contact_id for wish in wishes if wish.present_id and wish.contact_id not in known}
+    strays = {wish.contact_id for wish in wishes if wish.contact_id and wish.present_id} - known
     if not strays:
         return {}
     found = list(Contact.objects.filter(pk__in=strays).order_by("pk"))
@@ -186,7 +186,8 @@ def hold(contact_id: int | None, typed: Mapping[Channel, str]) -> Contact | None
 
     Call it in a transaction, and before anything else in there locks the contact.
     """
-    found = Contact.objects.filter(pk=contact_id).values_list("email_address_id", "mobile_address_id").first()
+    mine = Contact.objects.filter(pk=contact_id) if contact_id else Contact.objects.none()
+    found = mine.values_list("email_address_id", "mobile_address_id").first()
     has = {pk for pk in found or () if pk}
     wanted = Q(pk__in=has)
     for channel, value in typed.items():
@@ -195,7 +196,7 @@ def hold(contact_id: int | None, typed: Mapping[Channel, str]) -> Contact | None
     lock(meant)
     if meant - has:
         adopt(meant - has, Channel)
-    return Contact.objects.select_for_update(no_key=True).filter(pk=contact_id).first() if contact_id else None
+    return mine.select_for_update(no_key=True).first() if contact_id else None
 
 
 def as_before(before: Contact | None, after: Contact, wanted: Mapping[Channel, bool], at: datetime) -> list[Channel]:

@@ -48,11 +48,12 @@ def make_contact(first_name: str = "Anna", last_name: str = "Lindqvist", **field
 
 
 def make_message(contact: Contact, *said: Event, channel: Channel = Channel.EMAIL, **fields: Any) -> Message:
-    """A message sent an hour ago (or at `sent_at`), about which `said` was reported in that order, each by itself."""
+    """A message sent an hour ago, or as the first happened that is said of it (or at `sent_at`), about which `said` was
+    reported in that order, each by itself."""
     address = contact.email_address if channel == Channel.EMAIL else contact.mobile_address
     fields.setdefault("address", address or address_of(channel, "nobody@example.se"))
     fields.setdefault("provider", PROVIDERS[channel])
-    fields.setdefault("sent_at", ago(hours=1))
+    fields.setdefault("sent_at", min([ago(hours=1), *(event.occurred_at for event in said)]))
     fields.setdefault("subject", f"Letter {next(NUMBERS)}")
     message = Message.objects.create(contact=contact, channel=channel, **fields)
     for event in said:

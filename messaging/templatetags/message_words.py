@@ -51,16 +51,14 @@ CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
     ("link", Channel.SMS): _("The person used the unsubscribe link of an SMS."),
     ("one_click", Channel.EMAIL): _("The person used the unsubscribe button of their mail program."),
     ("one_click", Channel.SMS): _("The person used the unsubscribe link of an SMS."),
-} | {
-    (source, channel): words
-    for channel in Channel
-    for source, words in (
-        (Source.UNDO, _("The person took it back: using the unsubscribe link was a mistake.")),
-        (Source.FORM, _("The person filled in a form.")),
-        (Source.IMPORT, _("An import says so.")),
-        (Source.API, _("Another system says so.")),
-        (Source.MIGRATION, _("Known since before Engage wrote down by what.")),
-    )
+}
+# Words that are the same for both channels.
+OTHER_CONSENT_WORDS: Final[dict[str, str | Promise]] = {
+    Source.UNDO: _("The person took it back: using the unsubscribe link was a mistake."),
+    Source.FORM: _("The person filled in a form."),
+    Source.IMPORT: _("An import says so."),
+    Source.API: _("Another system says so."),
+    Source.MIGRATION: _("Known since before Engage wrote down by what."),
 }
 # The same, said to the person themselves.
 THEIR_WORDS: Final[dict[str, str | Promise]] = {
@@ -164,7 +162,7 @@ def imported_says(block: Block, channel: str, address: str) -> str:
 
 @register.filter
 def consent_words(why: str, channel: str) -> str:
-    return str(CONSENT_WORDS.get((why, channel), why))
+    return str(CONSENT_WORDS.get((why, channel)) or OTHER_CONSENT_WORDS.get(why, why))
 
 
 @register.filter

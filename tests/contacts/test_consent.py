@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import F
@@ -148,10 +149,8 @@ def test_making_a_contact_says_nothing_and_saving_it_again_neither() -> None:
 
 
 @pytest.mark.django_db
-def test_what_a_colleague_notes_is_a_record_with_who_and_why_and_covers_who_shares_the_address(
-    django_user_model: type,
-) -> None:
-    user = django_user_model.objects.create_user("sofia")
+def test_what_a_colleague_notes_is_a_record_with_who_and_why_and_covers_who_shares_the_address() -> None:
+    user = User.objects.create_user("sofia")
     anna, bert = made(), made()
     anna.accepts_email = False
     save_contact(anna, actor_id=user.pk, why="By phone")
@@ -249,8 +248,8 @@ def as_before(contact: Contact, **fields: object) -> None:
 
 
 @pytest.mark.django_db
-def test_going_over_keeps_each_consent_with_what_the_history_knows_of_it(django_user_model: type) -> None:
-    user = django_user_model.objects.create_user("sofia")
+def test_going_over_keeps_each_consent_with_what_the_history_knows_of_it() -> None:
+    user = User.objects.create_user("sofia")
     link, spam, noted, plain, never = (made(f"{n}@corp.example") for n in range(5))
     for contact in (link, spam, noted, plain):
         as_before(contact, accepts_email=False, email_consent_at=START)

@@ -11,8 +11,8 @@ PATIENCE_SECONDS: Final = 300
 LOOK_SECONDS: Final = 0.05
 # How often workers are reminded of what is to do: the beat would do so every few seconds.
 REMIND_SECONDS: Final = 0.2
-# A reminder that no worker has taken by then is void: on a busy machine they would pile up, and all else behind them.
-VOID_AFTER_SECONDS: Final = 2.0
+# Ever less often while nothing moves: on a busy machine reminders would pile up, and all else behind them.
+LONGEST_REMIND_SECONDS: Final = 5.0
 # What can be left to do, as the error says it.
 ROWS: Final = "send-outs without all of their messages"
 HAND_OVER: Final = "send-outs to hand over"
@@ -46,15 +46,17 @@ def wait(left: Callable[[], Mapping[str, int]]) -> None:
     Raises OperationalError (kombu) where the broker is away.
     """
     before, deadline, remind_at = left(), time.monotonic() + PATIENCE_SECONDS, 0.0
+    pause = REMIND_SECONDS
     while any(before.values()):
         if time.monotonic() > deadline:
             told = ", ".join(f"{count} {what}" for what, count in before.items() if count)
             raise DemoError(STUCK.format(seconds=PATIENCE_SECONDS, left=told))
         if time.monotonic() > remind_at:
             for task in {TASKS[what] for what, count in before.items() if count and what in TASKS}:
-                task.apply_async(expires=VOID_AFTER_SECONDS)
-            remind_at = time.monotonic() + REMIND_SECONDS
+                task.delay()
+            remind_at = time.monotonic() + pause
+            pause = min(pause * 2, LONGEST_REMIND_SECONDS)
         time.sleep(LOOK_SECONDS)
         now = left()
         if now != before:
-            before, deadline = now, time.monotonic() + PATIENCE_SECONDS
+            before, deadline, pause = now, time.monotonic() + PATIENCE_SECONDS, REMIND_SECONDS

@@ -21,6 +21,7 @@ from engage.database import go_by_indexes, prepared
 from messaging import outages, soft_runs, speakers, sql
 from messaging.correlation import named
 from messaging.facts import DECISIVE, FAILURES, SIGNS, WAITED_FOR, Facts
+from messaging.machines import bursts_marked
 from messaging.soft_runs import News
 from messaging.statuses import (
     CONSENTS,
@@ -104,7 +105,7 @@ def apply(said: Sequence[Said]) -> list[Said]:
     second call would take locks out of order.
     """
     go_by_indexes()
-    events, message_ids = named([each.event for each in said])
+    events, message_ids = named(bursts_marked([each.event for each in said]))
     facts = Facts(zip(events, message_ids, [each.report_id for each in said], strict=True))
     unknown, fresh = set[int | None]([None]), list[Fresh]()
     if facts.events:

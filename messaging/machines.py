@@ -7,15 +7,20 @@ Security gateways follow every link as the mail arrives (Microsoft, "Safe Links"
 """
 
 import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
+
+from messaging.statuses import Event, Kind
 
 APPLE: Final = "apple_mail_privacy"
 GOOGLE: Final = "google_image_proxy"
 PREFETCH: Final = "prefetch"
 SCANNER: Final = "scanner"
 AT_ONCE: Final = "at_once"
+BURST: Final = "burst"
 
 # Nobody reads, decides and clicks within these after the mail was handed over.
 TOO_SOON: Final = timedelta(seconds=10)
@@ -65,6 +70,11 @@ AGENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 _PROGRAMS: Final = re.compile("|".join(each for words in AGENTS.values() for each in words))
+# Nobody follows so many different links of one message within such a time.
+MANY_LINKS: Final = 3
+ONE_BREATH: Final = timedelta(seconds=1)
+# By whom our own pages are reported (providers/tracking.py).
+OUR_PAGES: Final = "tracking"
 _PURPOSES: Final = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 
 
@@ -85,3 +95,40 @@ def machine_of(headers: Mapping[str, str], age: timedelta | None) -> str:
     if age is not None and age < TOO_SOON:
         return GOOGLE if "GoogleImageProxy" in agent else AT_ONCE
     return ""
+
+
+def bursts_marked(events: Sequence[Event]) -> Sequence[Event]:
+    """The events, those marked as a program's that come in a burst: MANY_LINKS of one message within ONE_BREATH, the
+    first of them too, and the image that was loaded along with them."""
+    clicks = [each for each in events if each.kind is Kind.CLICKED and each.provider == OUR_PAGES]
+    if len(clicks) < MANY_LINKS:
+        return events
+    by_message: dict[int | None, list[Event]] = {}
+    for each in sorted(clicks, key=lambda click: click.occurred_at):
+        by_message.setdefault(each.message_id, []).append(each)
+    spans = {pk: spans for pk, found in by_message.items() if pk is not None and (spans := list(_bursts(found)))}
+    return [_marked(each, spans.get(each.message_id, ())) for each in events] if spans else events
+
+
+def _bursts(clicks: Sequence[Event]) -> Iterator[tuple[datetime, datetime]]:
+    """When the bursts among the clicks of a message began and ended; they come in the order of their time."""
+    window, links = deque[Event](), Counter[str]()
+    for each in clicks:
+        window.append(each)
+        links[each.provider_code] += 1
+        while each.occurred_at - window[0].occurred_at > ONE_BREATH:
+            gone = window.popleft()
+            links[gone.provider_code] -= 1
+            if not links[gone.provider_code]:
+                del links[gone.provider_code]
+        if len(links) >= MANY_LINKS:
+            yield window[0].occurred_at, each.occurred_at
+
+
+def _marked(event: Event, spans: Sequence[tuple[datetime, datetime]]) -> Event:
+    if event.is_automatic or event.provider != OUR_PAGES or event.kind not in (Kind.CLICKED, Kind.OPENED):
+        return event
+    around = ONE_BREATH if event.kind is Kind.OPENED else timedelta()
+    if any(start - around <= event.occurred_at <= end for start, end in spans):
+        return replace(event, is_automatic=True, diagnostic=BURST)
+    return event

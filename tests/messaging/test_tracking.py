@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from contacts.models import Channel
 from messaging import reports, tracking
-from messaging.machines import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, machine_of
+from messaging.machines import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, bursts_marked, machine_of
 from messaging.models import Content, DeliveryEvent, Message, Report, SendOut
 from messaging.repeats import Repeats
+from messaging.statuses import Event, Kind
 from messaging.tokens import Purpose, token_of
 from messaging.tracking import MOST_WISHES
 
@@ -284,3 +285,37 @@ def test_a_program_is_known_by_what_it_calls_itself(agent: str) -> None:
 )  # fmt: skip
 def test_a_person_is_no_program_for_the_name_of_a_phone_or_an_app(agent: str) -> None:
     assert machine_of({"User-Agent": agent}, timedelta(hours=1)) == ""
+
+
+def test_many_links_at_once_are_a_programs_the_first_of_them_too(new_message: Callable[..., Message]) -> None:
+    send_out = SendOut.objects.create(name="Autumn", channel="email")
+    html = "".join(f'<a href="https://shop.example/{n}">{n}</a>' for n in range(5))
+    content = Content.objects.create(send_out=send_out, version=1, subject="Autumn", html=html)
+    program, person = (new_message(send_out=send_out, content=content) for _ in range(2))
+    Message.objects.update(sent_at=timezone.now() - timedelta(minutes=1))
+
+    for number in range(5):
+        visit(f"/c/{token_of(program.pk, Purpose.CLICK)}/{number}/")
+    visit(f"/c/{token_of(person.pk, Purpose.CLICK)}/3/")
+    now = timezone.now()
+    for number, report in enumerate(Report.objects.order_by("pk")):
+        Report.objects.filter(pk=report.pk).update(received_at=now + timedelta(milliseconds=50 * number))
+
+    assert not applied(program).is_opened_by_person
+    assert set(DeliveryEvent.objects.filter(message=program).values_list("is_automatic", flat=True)) == {True}
+    assert applied(person).is_opened_by_person
+
+
+def clicks(*at: float, link: Callable[[int], int] = int) -> list[Event]:
+    start = timezone.now()
+    return [
+        Event("tracking", Kind.CLICKED, start + timedelta(seconds=each), f"{n}", message_id=1, provider_code=f"link {link(n)}")
+        for n, each in enumerate(at)
+    ]  # fmt: skip
+
+
+def test_what_a_person_can_do_is_no_burst() -> None:
+    assert not any(each.is_automatic for each in bursts_marked(clicks(0, 2, 4, 6)))
+    assert not any(each.is_automatic for each in bursts_marked(clicks(0, 0.1, 0.2, link=lambda _n: 1)))
+    assert not any(each.is_automatic for each in bursts_marked(clicks(0, 0.1)))
+    assert [each.is_automatic for each in bursts_marked(clicks(0, 0.1, 0.2, 9))] == [True, True, True, False]

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 import mjml
 from django.utils.translation import gettext as _
 
+from messaging.sendouts.markup import Kind, pieces
+
 # A comment once read is not read another way (?>): with many of them that would take for ever.
 BEGINS: Final = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?><!--.*?-->\s*)*<mjml[\s>]", re.DOTALL)
 # Each alternative begins with a character of its own, so it takes time linear in the length.
@@ -47,6 +49,16 @@ PLACES: Final[dict[str, frozenset[str] | None]] = {
 }  # fmt: skip
 
 
+MOST_TOLD: Final = 10
+# So many elements up an end is looked for.
+DEEPEST_LOOK: Final = 100
+STRAY: Final = re.compile(r"<(?![A-Za-z/!?]).{0,10}")
+# Elements without an end (WHATWG HTML 13.1.2).
+VOID: Final = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
+})  # fmt: skip
+
+
 class MjmlError(Exception):
     """`problems`: what is wrong, each with its line, in words that say what to do."""
 
@@ -73,7 +85,7 @@ def html_of(source: str) -> str:
     try:
         return mjml.mjml2html(source, fonts={})
     except ValueError as error:
-        raise MjmlError([_said(str(error), source)]) from error
+        raise MjmlError(html_problems_in(source) or [_said(str(error), source)]) from error
 
 
 def bounds_passed(source: str) -> list[str]:
@@ -118,6 +130,40 @@ def problems_in(source: str) -> list[str]:
             if not rest.endswith("/"):
                 stack.append(Open(name, line))
     return found + [_never_closed(each) for each in stack]
+
+
+def html_problems_in(source: str) -> list[str]:
+    """What in the HTML within keeps it from being read: MJML is as strict as XML, and the library names no line.
+
+    The first MOST_TOLD of it.
+    """
+    found, stack = list[tuple[int, str]](), list[tuple[str, int]]()
+    for each in pieces(source):
+        if len(found) >= MOST_TOLD:
+            break
+        if each.kind is Kind.TEXT and (sign := STRAY.match(each.source)):
+            found.append(
+                (
+                    each.start,
+                    _("write &lt; in place of a < that begins no tag (“%(said)s”)") % {"said": sign[0].strip()},
+                )
+            )
+        elif each.kind is Kind.BEGIN:
+            bare = next((one for one in each.attributes if one.value and not one.quote), None)
+            if bare:
+                found.append((bare.start, _("put the value of %(name)s in quotes") % {"name": bare.name}))
+            if each.name not in VOID and not each.source.endswith("/>"):
+                stack.append((each.name, each.start))
+        elif each.kind is Kind.END and any(name == each.name for name, _start in stack[-DEEPEST_LOOK:]):
+            while (last := stack.pop())[0] != each.name:
+                found.append((last[1], _("<%(name)s> is never closed") % {"name": last[0]}))
+        elif each.kind is Kind.END and each.name not in VOID:
+            found.append((each.start, _("</%(name)s> ends nothing") % {"name": each.name}))
+    found += [(start, _("<%(name)s> is never closed") % {"name": name}) for name, start in stack[:MOST_TOLD]]
+    return [
+        _("Line %(line)d: %(problem)s.") % {"line": line_of(source, start), "problem": problem}
+        for start, problem in sorted(found)[:MOST_TOLD]
+    ]
 
 
 def _ended(name: str, line: int, stack: list[Open]) -> list[str]:

@@ -100,3 +100,22 @@ def test_wrong_mjml_is_not_saved_and_the_form_says_what_is_wrong() -> None:
     assert answer.status_code == 422
     assert "Line 7: there is no &lt;mj-buton&gt;. Did you mean &lt;mj-button&gt;?" in answer.content.decode()
     assert SendOut.objects.get(pk=draft.pk).content is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("<ul><li>One<li>Two</ul>", ["Line 3: <li> is never closed.", "Line 3: <li> is never closed."]),
+        ("\n5 < 6", ["Line 4: write &lt; in place of a < that begins no tag (“< 6”)."]),
+        ("<p>One\n<p>Two</p>", ["Line 3: <p> is never closed."]),
+        ("<img src=x.png>", ["Line 3: put the value of src in quotes."]),
+    ],
+)
+def test_what_is_not_closed_in_the_html_within_is_told_with_its_line(text: str, problems: list[str]) -> None:
+    source = (
+        f"<mjml><mj-body><mj-section><mj-column>\n<mj-text>\n{text}</mj-text></mj-column></mj-section></mj-body></mjml>"
+    )
+
+    with pytest.raises(MjmlError) as raised:
+        html_of(source)
+    assert raised.value.problems == problems

@@ -31,19 +31,19 @@ class Page(Generic[Row]):
     is_first: bool
 
 
-def page_of(rows: "QuerySet[Any, Row]", before: str, *, is_search: bool = False) -> Page[Row]:
-    """The newest SIZE of `rows` older than the one numbered `before`; anything that is no number: of all.
+def page_of(rows: "QuerySet[Any, Row]", before: str, *, size: int = SIZE, is_search: bool = False) -> Page[Row]:
+    """The newest `size` of `rows` older than the one numbered `before`; anything that is no number: of all.
 
     `is_search`: a text search picks the rows.
     """
     cursor = number_in(before)
     if is_search:
-        found = newest_matching(rows, SIZE + 1, cursor)
+        found = newest_matching(rows, size + 1, cursor)
     else:
         older = rows if cursor is None else rows.filter(pk__lt=cursor)
-        found = list(older.order_by("-pk")[: SIZE + 1])
-    has_more = len(found) > SIZE
-    return Page(found[:SIZE], found[SIZE - 1].pk if has_more else None, cursor is None)
+        found = list(older.order_by("-pk")[: size + 1])
+    has_more = len(found) > size
+    return Page(found[:size], found[size - 1].pk if has_more else None, cursor is None)
 
 
 def number_in(typed: str) -> int | None:

@@ -11,9 +11,14 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import replace_url
 from django_htmx.middleware import HtmxDetails
 
+from contacts.keyset import SIZE, number_in
+
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+# As many rows are shown at once where somebody comes back to a page.
+MOST_ROWS = 1_000
 
 
 class HtmxRequest(HttpRequest):
@@ -37,6 +42,34 @@ def page(*permissions: str, methods: tuple[str, ...] = ("GET", "HEAD")) -> Calla
 def is_partial(request: HtmxRequest) -> bool:
     """HTMX asks for a part. When it restores a page of the browser's history, it wants the whole."""
     return bool(request.htmx) and not request.htmx.history_restore_request
+
+
+def is_more(request: HtmxRequest) -> bool:
+    """HTMX asks for the rows that follow those that are shown."""
+    return is_partial(request) and request.htmx.target == "more"
+
+
+def size_of(request: HtmxRequest) -> int:
+    """How many rows a page is to show: as many as were there when somebody left it, if it is asked for by `rows`."""
+    return SIZE if is_more(request) else rows_in_all(request)
+
+
+def rows_in_all(request: HttpRequest) -> int:
+    """With those that this request adds."""
+    return min(max(number_in(request.GET.get("rows", "")) or SIZE, SIZE), MOST_ROWS)
+
+
+def and_stay(request: HtmxRequest, response: HttpResponse) -> HttpResponse:
+    """The response, with which the address of a page comes to name all the rows that it shows: for Back and Reload."""
+    if is_more(request):
+        asked = request.GET.copy()
+        asked.pop("before", None)
+        first = asked.pop("from", [""])[0]
+        asked["rows"] = str(rows_in_all(request))
+        if first:
+            asked["before"] = first
+        replace_url(response, f"{request.path}?{asked.urlencode()}")
+    return response
 
 
 def render_dialog(request: HtmxRequest, template: str, context: Mapping[str, Any], status: int = 200) -> HttpResponse:

@@ -13,22 +13,22 @@ from contacts import blocks, card, labels, search
 from contacts.forms import LabelsForm, LiftForm
 from contacts.keyset import page_of
 from contacts.models import Address, Block, Channel, Contact, Label
-from contacts.pages import HtmxRequest, is_partial, page, render_dialog
+from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, render_dialog, size_of
 
 
 @page("contacts.view_contact")
 def contact_list(request: HtmxRequest) -> HttpResponse:
     query = request.GET.get("q", "").strip()
     meant, label = labels.labelled(search.find(query), request.GET.get("label", ""))
-    found = page_of(meant, request.GET.get("before", ""), is_search=bool(query))
+    found = page_of(meant, request.GET.get("before", ""), size=size_of(request), is_search=bool(query))
     blocked = blocks.open_blocks([pk for row in found.rows for pk in (row.email_address_id, row.mobile_address_id)])
     rows = [(contact, card.lines_of(contact, blocked)) for contact in found.rows]
     kept = urlencode({name: value for name, value in (("q", query), ("label", label and label.pk)) if value})
     context = {"q": query, "page": found, "rows": rows, "label": label, "kept": kept}
     if not is_partial(request):
         return render(request, "contacts/list.html", {**context, "labels": Label.objects.all()})
-    is_more = request.htmx.target == "more"
-    return render(request, f"contacts/{'rows' if is_more else 'results'}.html", {**context, "is_more": is_more})
+    part = "rows" if is_more(request) else "results"
+    return and_stay(request, render(request, f"contacts/{part}.html", {**context, "is_more": is_more(request)}))
 
 
 @page("contacts.view_contact")
@@ -40,9 +40,11 @@ def overview(request: HtmxRequest, guid: UUID) -> HttpResponse:
 @page("contacts.view_contact")
 def history(request: HtmxRequest, guid: UUID) -> HttpResponse:
     contact = card.find(guid)
-    context = {"page": page_of(contact.changes.select_related("actor"), request.GET.get("before", ""))}
-    if is_partial(request) and request.htmx.target == "more":
-        return render(request, "contacts/changes.html", {**context, "contact": contact, "is_more": True})
+    changes = contact.changes.select_related("actor")
+    context = {"page": page_of(changes, request.GET.get("before", ""), size=size_of(request))}
+    if is_more(request):
+        found = render(request, "contacts/changes.html", {**context, "contact": contact, "is_more": True})
+        return and_stay(request, found)
     return card.render_tab(request, contact, "history", "contacts/history.html", context)
 
 

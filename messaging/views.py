@@ -11,7 +11,7 @@ from django_htmx.http import push_url, trigger_client_event
 from contacts import card
 from contacts.keyset import page_of
 from contacts.models import Block, Channel
-from contacts.pages import HtmxRequest, is_partial, page, render_dialog
+from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, render_dialog, size_of
 from messaging.filters import Filters
 from messaging.models import Message
 from messaging.rows import is_live, listed, messages_of, rows_of, version_of
@@ -24,10 +24,10 @@ CONSENT_LOST: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED})
 @page("contacts.view_contact", "messaging.view_message")
 def messages_tab(request: HtmxRequest, guid: UUID) -> HttpResponse:
     contact, filters = card.find(guid), Filters.of(request.GET)
-    found = page_of(listed(filters.narrow(messages_of(contact))), request.GET.get("before", ""))
+    found = page_of(listed(filters.narrow(messages_of(contact))), request.GET.get("before", ""), size=size_of(request))
     context = {"contact": contact, "filters": filters, "page": found, "rows": rows_of(found.rows)}
-    if is_partial(request) and request.htmx.target == "more":
-        return render(request, "messaging/rows.html", {**context, "is_more": True})
+    if is_more(request):
+        return and_stay(request, render(request, "messaging/rows.html", {**context, "is_more": True}))
     if not found.rows:
         context["has_others"] = bool(filters or not found.is_first) and messages_of(contact).exists()
     response = card.render_tab(request, contact, "messages", "messaging/tab.html", context)

@@ -15,7 +15,7 @@ from contacts.blocklist.filters import BlockFilter, FilterForm
 from contacts.forms import LiftForm
 from contacts.keyset import page_of
 from contacts.models import Block, BulkLift, Contact
-from contacts.pages import HtmxRequest, is_partial, page
+from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
 
 # Beyond this, the list says "more than"; the preview of a removal counts them all.
 MOST_COUNTED: Final = 10_000
@@ -27,10 +27,10 @@ def block_list(request: HtmxRequest) -> HttpResponse:
     is_valid = form.is_valid()
     chosen = form.chosen if is_valid else BlockFilter()
     blocks = chosen.blocks() if is_valid else Block.objects.none()
-    found = page_of(blocks.select_related("address"), request.GET.get("before", ""))
+    found = page_of(blocks.select_related("address"), request.GET.get("before", ""), size=size_of(request))
     context = {"form": form, "chosen": chosen, "page": found, "rows": with_holders(found.rows), **times_of(form)}
-    if is_partial(request) and request.htmx.target == "more":
-        return render(request, "blocks/rows.html", {**context, "is_more": True})
+    if is_more(request):
+        return and_stay(request, render(request, "blocks/rows.html", {**context, "is_more": True}))
     counted = blocks.order_by()[: MOST_COUNTED + 1].count()
     count = {"count": min(counted, MOST_COUNTED), "is_counted": counted <= MOST_COUNTED}
     return render(request, "blocks/list.html", {**context, **count}, status=200 if is_valid else 422)

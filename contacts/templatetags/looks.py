@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from django import template
 from django.db.models import Model
+from django.template import Context
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +17,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, get_language_info, gettext, ngettext
 
 from contacts.addresses import display_mobile
+from contacts.keyset import SIZE
 from contacts.models import Address, Block, Channel, Contact, Life
+from contacts.pages import is_more, rows_in_all
 
 register = template.Library()
 
@@ -111,6 +114,22 @@ def clock(at: datetime | None) -> SafeString:
 def shown(address: Address) -> str:
     """The address as people write it."""
     return display_mobile(address.value) if address.channel == Channel.SMS else address.value
+
+
+@register.inclusion_tag("more.html", takes_context=True)
+def more(context: Context, before: int) -> dict[str, str]:
+    """The button for the rows below number `before`; without JavaScript a link to a page of them."""
+    request = context["request"]
+    asked = request.GET.copy()
+    rows = rows_in_all(request)
+    first = asked.pop("from", [""])[0] or (asked.get("before", "") if not is_more(request) else "")
+    asked.pop("rows", None)
+    asked["before"] = str(before)
+    plainly = f"{request.path}?{asked.urlencode()}"
+    asked["rows"] = str(rows + SIZE)
+    if first:
+        asked["from"] = first
+    return {"plainly": plainly, "adding": f"{request.path}?{asked.urlencode()}"}
 
 
 @register.filter

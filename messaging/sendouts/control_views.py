@@ -11,13 +11,12 @@ from django.utils.translation import gettext as _
 
 from contacts.keyset import LARGEST, number_in
 from contacts.models import Channel, Contact
-from contacts.pages import HtmxRequest, is_partial, page
+from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
 from messaging.models import LeftOut, SendOut
 from messaging.sendouts import sql
 from messaging.sendouts.forms import MasterForm
 from messaging.sendouts.models import MasterControl, Progress, Why, new_seed
 
-PAGE: Final = 50
 # So many messages, in the order of their contacts, are enough to compare by, and are looked at in a blink.
 COMPARED: Final = 200_000
 
@@ -91,17 +90,16 @@ def left_out(request: HtmxRequest, pk: int, why: str) -> HttpResponse:
     found = get_object_or_404(SendOut, pk=pk)
     if why not in Why.values:
         raise Http404
-    before = number_in(request.GET.get("before", "")) or LARGEST
+    before, size = number_in(request.GET.get("before", "")) or LARGEST, size_of(request)
     rows = LeftOut.objects.filter(send_out=found, why=why, contact_id__lt=before).order_by("-contact_id")
-    numbers = list(rows.values_list("contact_id", flat=True)[: PAGE + 1])
-    contacts = Contact.objects.in_bulk(numbers[:PAGE])
+    numbers = list(rows.values_list("contact_id", flat=True)[: size + 1])
+    contacts = Contact.objects.in_bulk(numbers[:size])
     context = {
         "send_out": found,
         "heading": _("Left out: %(why)s") % {"why": Why(why).label},
-        "contacts": [contacts[number] for number in numbers[:PAGE] if number in contacts],
-        "before": numbers[PAGE - 1] if len(numbers) > PAGE else None,
+        "contacts": [contacts[number] for number in numbers[:size] if number in contacts],
+        "before": numbers[size - 1] if len(numbers) > size else None,
         "back": found.get_absolute_url(),
     }
-    is_more = is_partial(request) and request.htmx.target == "more"
-    template = "messaging/send_out_member_rows.html" if is_more else "messaging/send_out_members.html"
-    return render(request, template, {**context, "is_more": is_more})
+    template = "messaging/send_out_member_rows.html" if is_more(request) else "messaging/send_out_members.html"
+    return and_stay(request, render(request, template, {**context, "is_more": is_more(request)}))

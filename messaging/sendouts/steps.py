@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from contacts.keyset import LARGEST, number_in
 from contacts.lines import UnreadableListError
 from contacts.models import Channel, Contact
-from contacts.pages import HtmxRequest, is_partial, page
+from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
 from messaging.sendouts import contents, drafts, judging, lifecycle, lists
 from messaging.sendouts.audience import Audience, Having, Listed, Members, read
 from messaging.sendouts.concerns import concerns
@@ -44,7 +44,6 @@ STEPS: Final = (
     ("final", gettext_lazy("Check and start"), "messaging:send_out_final"),
 )
 SETTINGS: Final = ("control_percentage", "is_transactional", "tracks_opens", "tracks_clicks")
-PAGE: Final = 50
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
@@ -169,19 +168,18 @@ def final(request: HtmxRequest, pk: int) -> HttpResponse:
 def members(request: HtmxRequest, pk: int, outcome: str) -> HttpResponse:
     """The contacts behind a number of the final page."""
     send_out = draft_of(pk)
-    before = number_in(request.GET.get("before", "")) or LARGEST
-    numbers = judging.members(judging.rules_of(send_out), outcome, before, PAGE + 1) if outcome in OUTCOMES else []
-    found = Contact.objects.in_bulk(numbers[:PAGE])
+    before, size = number_in(request.GET.get("before", "")) or LARGEST, size_of(request)
+    numbers = judging.members(judging.rules_of(send_out), outcome, before, size + 1) if outcome in OUTCOMES else []
+    found = Contact.objects.in_bulk(numbers[:size])
     context = {
         "send_out": send_out,
         "heading": OUTCOMES.get(outcome, ""),
-        "contacts": [found[number] for number in numbers[:PAGE] if number in found],
-        "before": numbers[PAGE - 1] if len(numbers) > PAGE else None,
+        "contacts": [found[number] for number in numbers[:size] if number in found],
+        "before": numbers[size - 1] if len(numbers) > size else None,
         "back": reverse("messaging:send_out_final", args=[pk]),
     }
-    is_more = is_partial(request) and request.htmx.target == "more"
-    template = "messaging/send_out_member_rows.html" if is_more else "messaging/send_out_members.html"
-    return render(request, template, {**context, "is_more": is_more})
+    template = "messaging/send_out_member_rows.html" if is_more(request) else "messaging/send_out_members.html"
+    return and_stay(request, render(request, template, {**context, "is_more": is_more(request)}))
 
 
 OUTCOMES: Final[dict[str, Any]] = {

@@ -31,12 +31,12 @@ class Page(Generic[Row]):
     is_first: bool
 
 
-def page_of(rows: "QuerySet[Any, Row]", before: str, *, size: int = SIZE, is_search: bool = False) -> Page[Row]:
-    """The newest `size` of `rows` older than the one numbered `before`; anything that is no number: of all.
+def page_of(rows: "QuerySet[Any, Row]", before: str, *, size: int | None = None, is_search: bool = False) -> Page[Row]:
+    """The newest `size` (SIZE) of `rows` older than the one numbered `before`; anything that is no number: of all.
 
     `is_search`: a text search picks the rows.
     """
-    cursor = number_in(before)
+    cursor, size = number_in(before), size or SIZE
     if is_search:
         found = newest_matching(rows, size + 1, cursor)
     else:

@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import replace_url
 from django_htmx.middleware import HtmxDetails
 
-from contacts.keyset import SIZE, number_in
+from contacts import keyset
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 # As many rows are shown at once where somebody comes back to a page.
@@ -51,12 +51,12 @@ def is_more(request: HtmxRequest) -> bool:
 
 def size_of(request: HtmxRequest) -> int:
     """How many rows a page is to show: as many as were there when somebody left it, if it is asked for by `rows`."""
-    return SIZE if is_more(request) else rows_in_all(request)
+    return keyset.SIZE if is_more(request) else rows_in_all(request)
 
 
 def rows_in_all(request: HttpRequest) -> int:
     """With those that this request adds."""
-    return min(max(number_in(request.GET.get("rows", "")) or SIZE, SIZE), MOST_ROWS)
+    return min(max(keyset.number_in(request.GET.get("rows", "")) or keyset.SIZE, keyset.SIZE), MOST_ROWS)
 
 
 def and_stay(request: HtmxRequest, response: HttpResponse) -> HttpResponse:

@@ -16,8 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, get_language_info, gettext, ngettext
 
+from contacts import keyset
 from contacts.addresses import display_mobile
-from contacts.keyset import SIZE
 from contacts.models import Address, Block, Channel, Contact, Life
 from contacts.pages import is_more, rows_in_all
 
@@ -117,7 +117,7 @@ def shown(address: Address) -> str:
 
 
 @register.inclusion_tag("more.html", takes_context=True)
-def more(context: Context, before: int) -> dict[str, str]:
+def more(context: Context, before: int, path: str = "") -> dict[str, str]:
     """The button for the rows below number `before`; without JavaScript a link to a page of them."""
     request = context["request"]
     asked = request.GET.copy()
@@ -125,11 +125,11 @@ def more(context: Context, before: int) -> dict[str, str]:
     first = asked.pop("from", [""])[0] or (asked.get("before", "") if not is_more(request) else "")
     asked.pop("rows", None)
     asked["before"] = str(before)
-    plainly = f"{request.path}?{asked.urlencode()}"
-    asked["rows"] = str(rows + SIZE)
+    plainly = f"{path}?{asked.urlencode()}"
+    asked["rows"] = str(rows + keyset.SIZE)
     if first:
         asked["from"] = first
-    return {"plainly": plainly, "adding": f"{request.path}?{asked.urlencode()}"}
+    return {"plainly": plainly, "adding": f"{path}?{asked.urlencode()}"}
 
 
 @register.filter

@@ -110,8 +110,11 @@ def test_back_comes_to_the_rows_that_were_loaded_and_to_the_place(open_as: Open,
     rows.nth(80).scroll_into_view_if_needed()
     before = page.evaluate("scrollY")
 
-    page.get_by_role("link", name="Send-outs").click()
-    page.wait_for_url("**/send-outs/")
+    if place == "contacts":
+        rows.nth(80).get_by_role("link").first.click()
+        page.get_by_role("heading", name="About").wait_for()
+    else:
+        page.goto("/contacts/")
     page.go_back()
 
     expect(rows).to_have_count(100)

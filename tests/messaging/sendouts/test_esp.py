@@ -176,6 +176,7 @@ def test_once_the_key_is_right_the_send_out_goes_on_where_it_stopped(settings: S
         assert {each.status for each in handed_over(send_out).values()} == {"unknown"}
 
 
+@pytest.mark.usefixtures("groups")
 def test_a_test_to_oneself_tells_of_a_sender_that_is_refused(settings: Settings) -> None:
     not_verified: Answer = (403, {}, {"errors": [{"message": "The from address does not match a verified Sender."}]})
     me = make_user()
@@ -190,6 +191,7 @@ def test_a_test_to_oneself_tells_of_a_sender_that_is_refused(settings: Settings)
     assert "does not match a verified Sender" in sent.diagnostic
 
 
+@pytest.mark.usefixtures("groups")
 def test_a_test_to_oneself_waits_while_the_key_is_refused(settings: Settings) -> None:
     me = make_user()
     me.email = "me@engage.example"

@@ -107,7 +107,7 @@ def bursts_marked(events: Sequence[Event]) -> Sequence[Event]:
     for each in sorted(clicks, key=lambda click: click.occurred_at):
         by_message.setdefault(each.message_id, []).append(each)
     spans = {pk: spans for pk, found in by_message.items() if pk is not None and (spans := list(_bursts(found)))}
-    return [_marked(each, spans.get(each.message_id, ())) for each in events] if spans else events
+    return [_marked(each, spans.get(each.message_id or 0, ())) for each in events] if spans else events
 
 
 def _bursts(clicks: Sequence[Event]) -> Iterator[tuple[datetime, datetime]]:

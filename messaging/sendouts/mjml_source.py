@@ -53,10 +53,6 @@ MOST_TOLD: Final = 10
 # So many elements up an end is looked for.
 DEEPEST_LOOK: Final = 100
 STRAY: Final = re.compile(r"<(?![A-Za-z/!?]).{0,10}")
-# Elements without an end (WHATWG HTML 13.1.2).
-VOID: Final = frozenset({
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr",
-})  # fmt: skip
 
 
 class MjmlError(Exception):

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from contacts import consent, sql
@@ -25,6 +26,8 @@ RUN_OVER: Final = _(
     "By the rule: so many soft bounces in a row there are no longer. Something arrived, or the rule changed."
 )
 NOT_HARD: Final = _("By a better rule: what the mail server said does not mean that the address is dead.")
+
+ARRIVED: Final = _("A part of the same SMS arrived, so the number exists.")
 
 
 class AlreadyLiftedError(Exception):
@@ -106,7 +109,9 @@ def settle(
     consent.record_wishes(wishes, held)
 
 
-def withdraw(keys: Collection[UUID], address_ids: Collection[int], others: Sequence[Ground]) -> None:
+def withdraw(
+    keys: Collection[UUID], address_ids: Collection[int], others: Sequence[Ground], why: Promise = NOT_HARD
+) -> None:
     """End the blocks of these addresses that one of these events proved, and that is no hard bounce after all.
 
     Not where `others`, the hard bounces that are left, prove it as well. The addresses must be locked.
@@ -114,7 +119,7 @@ def withdraw(keys: Collection[UUID], address_ids: Collection[int], others: Seque
     with connection.cursor() as cursor:
         if others:
             cursor.execute(sql.MOVE_HARD, [*sql.columns(others), sql.array(keys)])
-        asked = {"keys": sql.array(keys), "ids": sql.array(address_ids), "why": str(NOT_HARD)}
+        asked = {"keys": sql.array(keys), "ids": sql.array(address_ids), "why": str(why)}
         cursor.execute(sql.END_UNPROVEN, asked)
 
 

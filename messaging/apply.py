@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import Ground, Sign, causes_of, lock, reword, settle, withdraw
+from contacts.blocks import ARRIVED, Ground, Sign, causes_of, lock, reword, settle, withdraw
 from contacts.consent import Wish
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
@@ -66,12 +66,16 @@ class Target(NamedTuple):
 
 
 class Fresh(NamedTuple):
-    """An event that was new, with its message, its repeat-key in hexadecimal, and what its address is blocked by."""
+    """An event that was new, with its message, its repeat-key in hexadecimal, and what its address is blocked by.
+
+    `has_arrived`: it is a hard bounce of an SMS of which something arrived, so it proves nothing about the number.
+    """
 
     event: Event
     key: str
     target: Target
     cause: str | None
+    has_arrived: bool
 
 
 class Recorded(NamedTuple):
@@ -218,15 +222,16 @@ def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
     messages that are not there."""
     keys, fresh, missing = list(facts.keys), list[Fresh](), set[int]()
     with prepared() as cursor:
-        cursor.execute(sql.RECORD_EVENTS, [*facts.arrays(), SEVERITY_BITS, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY])
-        for number, address_id, channel, cause, occurred_at in cursor.fetchall():
+        ranks = [SEVERITY_BITS, WHOLE_RANK, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY]
+        cursor.execute(sql.RECORD_EVENTS, [*facts.arrays(), *ranks])
+        for number, address_id, channel, cause, occurred_at, has_arrived in cursor.fetchall():
             place = number - 1
             message_id = facts.message_ids[place]
             if address_id is None:
                 missing.add(message_id)
             else:
                 event = not_before(occurred_at, facts.events[place])
-                fresh.append(Fresh(event, keys[place], _target(message_id, channel, address_id), cause))
+                fresh.append(Fresh(event, keys[place], _target(message_id, channel, address_id), cause, has_arrived))
     return fresh, missing
 
 
@@ -235,12 +240,14 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
 
     `answers` by SMS belong to no message that is known, but to a number.
     """
-    hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE]
+    hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE and not each.has_arrived]
     proven = [each for each in hard if each.event.caveat not in UNPROVEN]
     asking = [each for each in fresh if each.event.kind in CONSENTS and _is_of_who_asks(each)]
     wishes = [*wishes_of([Told(each.event, each.key, *each.target) for each in asking]), *answers]
     blocked = {each.target.address_id: each.cause for each in fresh if each.cause is not None}
-    asked = soft_runs.asked([_news(each.target, blocked) for each in fresh if _is_for_soft_rule(each, blocked)])
+    reached = {each.target.id: each.target for each in fresh if _may_clear(each)}
+    news = [each.target for each in fresh if _is_for_soft_rule(each, blocked)]
+    asked = soft_runs.asked([_news(each, blocked) for each in (*news, *reached.values())])
     addresses = {each.target.address_id for each in hard}
     # The sign of life of an address that was not blocked says nothing new.
     signs = [
@@ -255,6 +262,8 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
     wished = {pk for wish in wishes for pk in wish.address_ids}
     addresses.update(wished, (sign.address_id for sign in signs))
     held = lock(addresses.union(*(each.addresses for each in asked)), wished)
+    if reached:
+        _clear(reached)
     rule = outages.thresholds() if hard else outages.DEFAULTS
     grounds = [_ground(each) for each in proven]
     if len(proven) < len(hard):
@@ -266,6 +275,23 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
     settle(grounds, wishes, soft_runs.verdicts(asked), signs, held)
     if grounds:
         outages.look_at(grounds, rule)
+
+
+def _may_clear(each: Fresh) -> bool:
+    """Whether (a part of) an SMS arrived at a number that a hard bounce blocks, perhaps one of the same SMS."""
+    is_arrival = each.event.kind in (Kind.PART_ARRIVED, Kind.DELIVERED)
+    return is_arrival and each.target.channel == Channel.SMS and each.cause == Cause.ONE_HARD_BOUNCE
+
+
+def _clear(reached: Mapping[int, Target]) -> None:
+    """End the blocks that a hard bounce of one of these SMS proves, of which something arrived after all. The addresses
+    must be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.KEYS_OF_HARD, [array(reached)])
+        keys = [key for (key,) in cursor.fetchall()]
+    if keys:
+        addresses = {target.address_id for target in reached.values()}
+        withdraw(keys, addresses, outages.hard_bounces(addresses, reached.keys()), ARRIVED)
 
 
 def _agreed(named: Sequence[Target], known: Sequence[Ground]) -> list[Ground]:

@@ -210,7 +210,8 @@ WHERE m.id = ANY(%s::bigint[])
 # is only ever added, arrived parts are counted. What moved is appended for the totals of the send-outs
 # (sendouts/totals.py), where nobody waits for anybody. Returned are the events whose message is not there (without an
 # address), and of those that are new the ones that matter for their address: by themselves (`weight` 2), or where it
-# is blocked or is now (1). That is asked so that only an index by address can answer: while a table is new to
+# is blocked or is now (1). Of a hard bounce of an SMS it is told whether anything of that SMS arrived: then the number
+# exists, and the message has failed. That is asked so that only an index by address can answer: while a table is new to
 # PostgreSQL it would take any other.
 RECORD_EVENTS: Final = """
 WITH shape AS (
@@ -255,6 +256,8 @@ WITH shape AS (
     send_out_id, was, rank_before, decided_before, opened_before, opened_by_person_before, parts, parts_arrived,
     bool_or(is_read) OVER of_message AS is_opened,
     bool_or(is_read AND NOT is_automatic) OVER of_message AS is_opened_by_person,
+    channel, channel = 'sms' AND bool_or(kind = 'part_arrived' OR kind = 'delivered' AND rank >= %s) OVER of_message
+      AS is_taken,
     count(*) FILTER (WHERE kind = 'part_arrived') OVER of_message AS arrived,
     max(occurred_at) FILTER (WHERE kind = 'part_arrived') OVER of_message AS arrived_at
   FROM told WHERE rank > 0 AND key IN (SELECT key FROM fresh)
@@ -263,6 +266,7 @@ WITH shape AS (
   ORDER BY message_id, rank DESC, key DESC
 ), raising AS (
   SELECT b.*,
+    b.is_taken OR b.channel = 'sms' AND b.parts_arrived > 0 AS has_arrived,
     (b.rank, b.key) > (b.rank_before, b.decided_before) OR b.decided_before IS NULL AS wins,
     b.arrived > 0 AND b.parts_arrived + b.arrived >= b.parts AND greatest(b.rank_before, b.rank) < %s AS is_whole
   FROM best b
@@ -272,10 +276,11 @@ WITH shape AS (
       WHEN r.is_whole THEN 'delivered'
       WHEN m.channel = 'email' AND (m.is_opened OR r.is_opened)
         AND CASE WHEN r.wins THEN r.status ELSE m.status END IN ('delivered', 'opened') THEN 'opened'
+      WHEN r.has_arrived AND CASE WHEN r.wins THEN r.status ELSE m.status END = 'hard_bounce' THEN 'failed'
       WHEN r.wins THEN r.status ELSE m.status END,
     is_opened = m.is_opened OR r.is_opened,
     is_opened_by_person = m.is_opened_by_person OR r.is_opened_by_person,
-    parts_arrived = m.parts_arrived + r.arrived,
+    parts_arrived = greatest(m.parts_arrived + r.arrived, r.is_taken::int),
     parts_arrived_at = greatest(m.parts_arrived_at, r.arrived_at),
     rank = CASE WHEN r.is_whole THEN %s WHEN r.wins THEN r.rank ELSE m.rank END,
     decided_by = CASE WHEN r.is_whole THEN %s WHEN r.wins THEN r.key ELSE m.decided_by END,
@@ -285,22 +290,27 @@ WITH shape AS (
     due_at = CASE
       WHEN r.wins AND r.kind = 'gave_up' THEN NULL
       WHEN r.wins THEN COALESCE(m.due_at, COALESCE(m.sent_at, r.occurred_at) + r.gives_up_after) ELSE m.due_at END,
-    reason = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.reason ELSE m.reason END,
+    reason = CASE
+      WHEN r.is_whole THEN ''
+      WHEN r.has_arrived AND CASE WHEN r.wins THEN r.status ELSE m.status END = 'hard_bounce' THEN 'unknown'
+      WHEN r.wins THEN r.reason ELSE m.reason END,
     code = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.code ELSE m.code END,
     diagnostic = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.diagnostic ELSE m.diagnostic END,
     said_by = CASE WHEN r.is_whole THEN '' WHEN r.wins THEN r.said_by ELSE m.said_by END
   FROM raising r
   WHERE m.id = r.message_id
     AND (r.wins OR r.is_opened AND NOT r.opened_before OR r.is_opened_by_person AND NOT r.opened_by_person_before
-         OR r.arrived > 0)
+         OR r.arrived > 0 OR r.is_taken AND (m.parts_arrived = 0 OR m.status = 'hard_bounce'))
   RETURNING m.send_out_id, r.was, m.status
 ), moved AS (
   INSERT INTO messaging_movement (send_out_id, figure, delta)
   SELECT send_out_id, figure, sum(delta) FROM raised, LATERAL (VALUES (was, -1), (status, 1)) AS d(figure, delta)
   WHERE send_out_id IS NOT NULL AND status <> was GROUP BY send_out_id, figure HAVING sum(delta) <> 0
 )
-SELECT number, address_id, channel, cause, occurred_at FROM (
-  SELECT number, t.address_id, channel, t.occurred_at, weight, (
+SELECT number, address_id, channel, cause, occurred_at, has_arrived FROM (
+  SELECT number, t.address_id, channel, t.occurred_at, weight, CASE WHEN t.kind = 'hard_bounce' AND t.channel = 'sms'
+    THEN t.parts_arrived > 0 OR EXISTS (SELECT FROM best b WHERE b.message_id = t.message_id AND b.is_taken)
+    ELSE false END AS has_arrived, (
     SELECT b.cause FROM contacts_block b
     WHERE b.address_id = t.address_id AND coalesce(b.ended_at, 'infinity') = 'infinity'
   ) AS cause
@@ -309,7 +319,7 @@ SELECT number, address_id, channel, cause, occurred_at FROM (
 ) f
 WHERE weight = 2 OR cause IS NOT NULL OR address_id IN (SELECT address_id FROM told WHERE kind = 'hard_bounce')
 UNION ALL
-SELECT number, NULL, NULL, NULL, NULL FROM said WHERE number NOT IN (SELECT number FROM told)
+SELECT number, NULL, NULL, NULL, NULL, false FROM said WHERE number NOT IN (SELECT number FROM told)
 """
 
 # What fell due, a chunk at a time: those still waited for get their event and their status, and all of them leave the
@@ -416,6 +426,11 @@ WHERE e.ctid >= %(first)s::tid AND e.ctid < %(last)s::tid AND e.kind = ANY(%(kin
   AND (%(since)s::timestamptz IS NULL OR e.recorded_at >= %(since)s)
 """
 
+# The hard bounces of these messages.
+KEYS_OF_HARD: Final = """
+SELECT key FROM messaging_deliveryevent WHERE message_id = ANY(%s::bigint[]) AND kind = 'hard_bounce'
+"""
+
 LOCK_EVENTS: Final = """
 SELECT 1 FROM messaging_deliveryevent e JOIN unnest(%s::bigint[], %s::uuid[]) AS r(message_id, key)
   USING (message_id, key)
@@ -471,6 +486,8 @@ WITH asked AS (
   SELECT own.address_id, own.contact_id FROM messaging_message own WHERE own.id = ANY(%(messages)s::bigint[])
   UNION
   SELECT c.email_address_id, c.id FROM contacts_contact c WHERE c.email_address_id = ANY(%(addresses)s::bigint[])
+  UNION
+  SELECT c.mobile_address_id, c.id FROM contacts_contact c WHERE c.mobile_address_id = ANY(%(addresses)s::bigint[])
 )
 SELECT address_id, occurred_at, key, message_id, 'one_hard_bounce', reason,
   concat_ws(' ', nullif(reply_code, ''), nullif(status_code, ''), nullif(provider_code, '')), diagnostic
@@ -480,6 +497,7 @@ FROM (
   JOIN contacts_address k ON k.id = a.address_id
   JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.kind = 'hard_bounce' AND e.caveat <> 'guessed'
   WHERE m.address_id = ANY(%(addresses)s::bigint[]) AND (k.lifted_at IS NULL OR e.occurred_at > k.lifted_at)
+    AND NOT (m.channel = 'sms' AND m.parts_arrived > 0)
   WINDOW earlier AS (
     PARTITION BY m.address_id ORDER BY e.occurred_at, e.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ) f

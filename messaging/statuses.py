@@ -264,6 +264,12 @@ class Outcome(NamedTuple):
     decided_by: UUID | None
 
 
+def is_arrival(channel: Channel, kind: Kind, rank: int) -> bool:
+    """Whether an event, of this rank, says that an SMS arrived, or a part of it: then the number exists, and whatever
+    else is said of the same SMS, it has failed at most."""
+    return channel == Channel.SMS and (kind == Kind.PART_ARRIVED or (kind == Kind.DELIVERED and rank >= WHOLE_RANK))
+
+
 def fold(channel: Channel, events: Iterable[Event], parts: int = 1, since: datetime = EPOCH) -> Outcome:
     """The status of a message of `parts` parts, handed over or made at `since`, about which `events` were reported, in
     any order and however often.
@@ -271,7 +277,7 @@ def fold(channel: Channel, events: Iterable[Event], parts: int = 1, since: datet
     What messaging/apply.py does in SQL must come to the same; tests/messaging/test_laws.py proves it.
     """
     best: tuple[int, UUID | None, Status] = (0, None, Status.WAITING)
-    is_opened = is_opened_by_person = False
+    is_opened = is_opened_by_person = is_taken = False
     arrived: set[UUID] = set()
     for event in (not_before(since, of_message(event, parts)) for event in events):
         status = status_of(event.kind, channel)
@@ -286,9 +292,12 @@ def fold(channel: Channel, events: Iterable[Event], parts: int = 1, since: datet
             best = (rank, key, status)
         if event.kind == Kind.PART_ARRIVED:
             arrived.add(key)
+        is_taken |= is_arrival(channel, event.kind, rank)
     if arrived and len(arrived) >= parts and best[0] < WHOLE_RANK:
         best = (WHOLE_RANK, WHOLE_KEY, Status.DELIVERED)
     rank, decided_by, status = best
+    if status == Status.HARD_BOUNCE and is_taken:
+        status = Status.FAILED
     if status == Status.DELIVERED and is_opened and channel == Channel.EMAIL:
         status = Status.OPENED
     return Outcome(status, rank, is_opened, is_opened_by_person, decided_by)

@@ -15,7 +15,7 @@ from messaging.block_rules import SoftRule, Told, decisive, run_of
 from messaging.models import BlockRule, Message
 from messaging.statuses import GUESSES, Event, Kind, fold, key_of
 from tests.messaging.conftest import make_contact, make_message
-from tests.messaging.test_laws import START, batches, caveats, proofs_in, rolled_back, with_message
+from tests.messaging.test_laws import START, batches, caveats, of_numbers_in_doubt, proofs_in, rolled_back, with_message
 
 REASONS = ["mailbox_full", "user_unknown", "spam_suspected"]
 kinds = st.sampled_from(
@@ -49,10 +49,10 @@ def stories(draw: st.DrawFn, messages: int, *, with_hard: bool) -> list[tuple[in
 def blocked(rule: SoftRule, told: Iterable[tuple[Message, list[Event]]], lifted_at: datetime | None) -> Blocked | None:
     """The pure fold: what the events of all messages of one address add up to."""
     told = list(told)
+    mine = [(message.pk, event) for message, events in told for event in events]
     hard = proofs_in(
-        (message.pk, event)
-        for message, events in told
-        for event in events
+        (pk, event)
+        for pk, event in of_numbers_in_doubt(rule.channel, mine)
         if lifted_at is None or event.occurred_at > lifted_at
     )
     if hard:

@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from contacts.models import Channel
+from contacts.models import Block, Channel
 from messaging import explain
 from messaging.apply import Said, apply
 from messaging.models import Message, Part, Report
@@ -78,3 +78,28 @@ def test_support_sees_that_the_receipt_of_an_only_part_was_recorded() -> None:
     assert message.status == "delivered"
     assert [each.recorded.kind for each in told if each.recorded] == ["delivered"]
     assert len(told) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+def test_a_number_that_took_a_part_is_not_blocked_in_whatever_order_it_is_told(
+    message: Message, order: tuple[int, ...]
+) -> None:
+    said = [("a1", Kind.PART_ARRIVED), ("a2", Kind.PART_ARRIVED), ("a3", Kind.HARD_BOUNCE)]
+    for place in order:
+        told(message, said[place])
+
+    assert message.status == "failed"
+    assert not Block.objects.filter(address=message.address, ended_at=None).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_delivered_and_undelivered_for_one_id_block_nobody(order: tuple[int, ...]) -> None:
+    message = make_message(Channel.SMS, provider="vonage", provider_message_id="a1")
+    said = [("a1", Kind.PART_ARRIVED), ("a1", Kind.HARD_BOUNCE)]
+    for place in order:
+        told(message, said[place])
+
+    assert message.status == "failed"
+    assert not Block.objects.filter(address=message.address, ended_at=None).exists()

@@ -134,7 +134,7 @@ def _can_exist(number: "PhoneNumber") -> bool:
     kind = phonenumbers.PhoneNumberType.MOBILE
     if phonenumbers.is_possible_number_for_type_with_reason(number, kind) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return False
-    region = phonenumbers.region_code_for_country_code(number.country_code)
+    region = phonenumbers.region_code_for_country_code(number.country_code or 0)
     prefix = phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) or "0"
     return not phonenumbers.national_significant_number(number).startswith(("0", prefix))
 

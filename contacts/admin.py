@@ -87,7 +87,7 @@ class ContactAdmin(LargeTableAdmin[Contact]):
     def save_model(self, request: HttpRequest, obj: Contact, form: "ModelForm[Contact]", change: bool) -> None:
         if change and not set(form.changed_data) - {"why"}:
             return
-        if not change and (added := just_added(obj, request.user.pk)):
+        if not change and (added := just_added(obj, request.user.pk or 0)):
             obj.__dict__.update(added.__dict__)
             return
         save_contact(obj, actor_id=request.user.pk, why=form.cleaned_data["why"])

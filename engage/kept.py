@@ -28,7 +28,9 @@ def too_late(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: A
 class LoginRequired(LoginRequiredMiddleware):
     """Sends who is not logged in to log in; who sent a form gets it back."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+    def handle_no_permission(  # type: ignore[override]  # any response will do
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseBase:
         if request.method == "POST":
             return _kept(request, is_logged_out=True)
         return super().handle_no_permission(request, view_func)

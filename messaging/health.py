@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache import cache
@@ -140,7 +140,8 @@ def standing_still() -> list[int]:
     """The send-outs that are sending and have something to hand over, of which nothing has left for
     STILL_AFTER_SECONDS, though nobody asked us to wait."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.STANDING_STILL, {"after": timedelta(seconds=STILL_AFTER_SECONDS)})
+        after: Any = timedelta(seconds=STILL_AFTER_SECONDS)
+        cursor.execute(sql.STANDING_STILL, {"after": after})
         return [pk for (pk,) in cursor.fetchall()]
 
 

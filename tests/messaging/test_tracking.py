@@ -92,7 +92,7 @@ def test_a_pixel_fetched_thirty_times_is_one_row(message: Message) -> None:
 
 def test_a_link_followed_thirty_times_is_one_row_and_each_link_counts(message: Message) -> None:
     html = '<a href="https://shop.example/a">A</a><a href="https://shop.example/b">B</a>'
-    content = Content.objects.create(send_out_id=message.send_out_id, version=2, subject="Autumn", html=html)
+    content = Content.objects.create(send_out_id=message.send_out_id or 0, version=2, subject="Autumn", html=html)
     Message.objects.update(content=content)
     for number in (0, 1) * 15:
         visit(f"/c/{token_of(message.pk, Purpose.CLICK)}/{number}/")

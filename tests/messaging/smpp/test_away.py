@@ -38,7 +38,7 @@ def test_an_smsc_that_cannot_be_found_or_reached_is_away(
 ) -> None:
     known = Connection("telia", host, port, "engage", "s3cret", is_encrypted=is_encrypted)
     (thread,) = keeper.keep_all_bound([known], stop, lambda _name: True)
-    wait_for(causes)
+    wait_for(lambda: bool(causes()))
     stop.set()
     thread.join(20)
 
@@ -49,7 +49,7 @@ def test_an_smsc_that_cannot_be_found_or_reached_is_away(
 def test_it_ends_with_a_bind_and_one_bound_connection_is_enough(port: int, stop: Event, tmp_path: Path) -> None:
     known = Connection("telia", "127.0.0.1", port, "engage", "s3cret")
     threads = keeper.keep_all_bound([known], stop, lambda _name: True)
-    wait_for(causes)
+    wait_for(lambda: bool(causes()))
     process = Process(tmp_path / "smsc.log", "-m", "tests.messaging.smpp.real_smsc", str(port))
     try:
         wait_for(lambda: not causes())

@@ -76,6 +76,26 @@ class ContactForm(_ModelForm):
         self.instance.refresh_from_db()
         for name in cleaned.keys() - {"why"} - set(self.changed_data):
             cleaned[name] = getattr(self.instance, name)
+        for name in cleaned.keys() & set(self.changed_data) - {"why"}:
+            self._warn_of_a_colleague(name, cleaned[name])
+
+    def _warn_of_a_colleague(self, name: str, typed: Any) -> None:
+        """Where somebody else has changed the same field meanwhile, both values are shown; saving once more decides."""
+        now = getattr(self.instance, name)
+        is_shown = {str(now), display_mobile(self.instance.mobile_digits)} if name == "mobile" else {str(now)}
+        stood = self.data.get(self.add_initial_prefix(name))
+        if stood is None or stood in is_shown or typed == now:
+            return
+        self.data = self.data.copy()  # as it stands now: saving it once more is meant
+        self.data[self.add_initial_prefix(name)] = str(now)
+        self.add_error(
+            name,
+            ValidationError(
+                _("Somebody has changed this meanwhile: it is “%(now)s” now. Yours stands here; saving replaces it."),
+                code="changed",
+                params={"now": now},
+            ),
+        )
 
     @staticmethod
     def _check_mobile(typed: str, country: str) -> None:

@@ -285,3 +285,24 @@ def test_two_presses_add_one_contact() -> None:
     assert Contact.objects.get().changes.count() == 1
     staff().post(ADD, typed)
     assert Contact.objects.count() == 2
+
+
+def test_who_changes_what_a_colleague_changed_meanwhile_is_warned_and_decides() -> None:
+    anna = make_contact(mobile="+46701740611")
+    form = filled_in(anna, first_name="Anne", last_name="Berg")
+    Contact.objects.update(first_name="Annika")
+    client = staff()
+
+    answer = client.post(page_of(anna), form)
+
+    warned = answer.context["adminform"].errors
+    assert list(warned) == ["first_name"]
+    assert "it is “Annika” now" in warned["first_name"][0]
+    anna.refresh_from_db()
+    assert (anna.first_name, anna.last_name) == ("Annika", "Lindqvist")
+    page = answer.content.decode()
+    assert 'value="Anne"' in page
+    assert 'name="initial-first_name" value="Annika"' in page
+    client.post(page_of(anna), form | {"initial-first_name": "Annika"})
+    anna.refresh_from_db()
+    assert (anna.first_name, anna.last_name) == ("Anne", "Berg")

@@ -222,8 +222,10 @@ def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
     messages that are not there."""
     keys, fresh, missing = list(facts.keys), list[Fresh](), set[int]()
     with prepared() as cursor:
-        ranks = [SEVERITY_BITS, WHOLE_RANK, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY]
-        cursor.execute(sql.RECORD_EVENTS, [*facts.arrays(), *ranks])
+        cursor.execute(
+            sql.RECORD_EVENTS,
+            [*facts.arrays(), SEVERITY_BITS, WHOLE_RANK, WHOLE_RANK, WHOLE_RANK, WHOLE_KEY],
+        )
         for number, address_id, channel, cause, occurred_at, has_arrived in cursor.fetchall():
             place = number - 1
             message_id = facts.message_ids[place]

@@ -27,7 +27,7 @@ from messaging.sendouts.outcome.reading import in_doubt, label_of
 from messaging.sendouts.outcome.views import outcome_context, why_unknown
 from messaging.sendouts.progress import seconds_to_news, standing_of
 from messaging.sendouts.single import RefusedError
-from messaging.sendouts.slowness import kept_back, slowed_by, stopped_by
+from messaging.sendouts.slowness import absence_of, kept_back, slowed_by, stopped_by
 from messaging.sendouts.tags import TagError, Values
 from messaging.sendouts.totals import Totals, totals_of
 from messaging.statuses import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Status
@@ -175,7 +175,7 @@ def send_again(request: HtmxRequest, pk: int) -> HttpResponse:
         context = _context_of(message, shown) | {"refusal": str(error)}
         return render_dialog(request, "messaging/send_again.html", context, status=409)
     _try_soon()
-    messages.success(request, _("It is on its way once more."))
+    _tell(request, _("It is on its way once more."), message.channel)
     home = message.contact.get_absolute_url() + "messages/" if message.contact else "/"
     return HttpResponseClientRedirect(home) if is_partial(request) else redirect(home)
 
@@ -190,8 +190,18 @@ def send_test(request: HtmxRequest, pk: int) -> HttpResponse:
         messages.warning(request, str(error))
     else:
         _try_soon()
-        messages.success(request, _("A test is on its way to %(address)s.") % {"address": sent.address.value})
+        on_its_way = _("A test is on its way to %(address)s.") % {"address": sent.address.value}
+        _tell(request, on_its_way, found.channel)
     return redirect("messaging:send_out_preview", pk)
+
+
+def _tell(request: HtmxRequest, on_its_way: str, channel: str) -> None:
+    """That a single message is on its way, or why it waits."""
+    absence = absence_of(channel)
+    if absence is None:
+        messages.success(request, on_its_way)
+    else:
+        messages.warning(request, _("It waits, and leaves by itself later: %(why)s") % {"why": absence.says})
 
 
 def _try_soon() -> None:

@@ -20,7 +20,9 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -667,7 +669,11 @@ def test_a_test_to_oneself_waits_and_whoever_sent_it_reads_why(settings: Setting
     handed_over(send_out)
     draft = make_send_out(sender="news@engage.example")
     client = log_in("Marketers")
-    client.post(f"/send-outs/{draft.pk}/test/", follow=True)
+    get_user_model().objects.update(email="marketer@engage.example")
+    shown = text_of(client.post(reverse("messaging:send_out_test", args=[draft.pk]), follow=True).content.decode())
+    assert (
+        "It waits, and leaves by itself later: The mail server through which emails leave cannot be reached." in shown
+    )
 
     me = make_user()
     me.email = "me@engage.example"

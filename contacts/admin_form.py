@@ -86,8 +86,8 @@ class ContactForm(_ModelForm):
         stood = self.data.get(self.add_initial_prefix(name))
         if stood is None or stood in is_shown or typed == now:
             return
-        self.data = self.data.copy()  # as it stands now: saving it once more is meant
-        self.data[self.add_initial_prefix(name)] = str(now)
+        # As it stands now: saving it once more is meant.
+        self.data = {**self.data, self.add_initial_prefix(name): str(now)}
         self.add_error(
             name,
             ValidationError(

@@ -87,7 +87,7 @@ class ContactForm(_ModelForm):
         if stood is None or stood in is_shown or typed == now:
             return
         # As it stands now: saving it once more is meant.
-        self.data = {**self.data, self.add_initial_prefix(name): str(now)}
+        self.data = {key: self.data[key] for key in self.data} | {self.add_initial_prefix(name): str(now)}
         self.add_error(
             name,
             ValidationError(

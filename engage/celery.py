@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from celery import Celery, Task
@@ -24,6 +25,7 @@ from engage.frames import roomy
 M_TRIM_THRESHOLD: Final = -1
 M_MMAP_THRESHOLD: Final = -3
 GIVE_BACK_BYTES: Final = 128 * 1024
+STARTED: Final = monotonic()
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
 # A nudge need not be put back into a broker that went away, either (see CELERY_BROKER_TRANSPORT_OPTIONS).
@@ -45,10 +47,12 @@ app.autodiscover_tasks()
 @before_task_publish.connect(sender="messaging.tasks.heartbeat")
 def beat_is_here(**_: Any) -> None:
     """Runs in the beat as it sends the heartbeat; Celery has no other hook by which a beat could tell that it lives."""
-    from messaging import health  # noqa: PLC0415 -- Django must be set up first
+    from messaging import alarms, health  # noqa: PLC0415 -- Django must be set up first
 
     with suppress(Exception):  # without a broker the task cannot be sent either, and the beat says so itself
         health.beat_heartbeat()
+    with suppress(Exception):  # a database that is away is found out by those who need it
+        alarms.watch_queue(monotonic() - STARTED)
 
 
 @worker_ready.connect

@@ -1,18 +1,21 @@
-"""Alarms: about what providers report, or rather do not (silence, signatures that fail), and about ways out.
+"""Alarms: about what providers report, or rather do not (silence, signatures that fail), about ways out, and about
+Engage itself, where it is stuck.
 
-A beat task looks every minute at the reports; that a way out is away, hand-over finds out (handover/absence.py). An
-alarm starts and ends by one conditional statement each, so however many workers look, each start and each end is
-written to the log once.
+A beat task looks every minute; that a way out is away, hand-over finds out (handover/absence.py), and that workers take
+up nothing, the beat. An alarm starts and ends by one conditional statement each, so however many workers look, each
+start and each end is written to the log once. While nothing can be written, the broker keeps since when that is so.
 """
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import connection
+from django.core.cache import cache
+from django.db import Error, connection
 from django.utils import timezone
 
 from messaging import health, rhythm, sql
@@ -23,6 +26,7 @@ from messaging.tallies import hour_of
 log = logging.getLogger(__name__)
 # Of what was said, no more is kept.
 LONGEST: Final = 500
+CLOSED: Final = "engage.closed_since"
 
 HOUR: Final = timedelta(hours=1)
 # After the second try in vain, and at most, between two looks whether a way out is there again.
@@ -42,6 +46,8 @@ class Seen:
 def watch(now: datetime | None = None) -> int:
     """Start and end alarms. Returns how many are on."""
     now = now or timezone.now()
+    if not _takes_writes(now):
+        return 1
     # What waits in the inbox is not counted yet. So silence is judged as of when the oldest of it came.
     told_until = now - timedelta(seconds=health.lag_seconds())
     failing = {alarm.provider for alarm in current() if alarm.kind == Alarm.Kind.REFUSED}
@@ -50,7 +56,7 @@ def watch(now: datetime | None = None) -> int:
         for slug, seen in look(now).items()
         if slug in providers() and providers()[slug].is_set_up()
         for kind in kinds_of(seen, told_until, is_failing=slug in failing)
-    }
+    } | {(Alarm.ENGAGE, kind) for kind in stuck()}
     _end(wanted, now)
     _start(wanted, now)
     return len(wanted)
@@ -59,6 +65,47 @@ def watch(now: datetime | None = None) -> int:
 def current() -> list[Alarm]:
     """The alarms that are on, by provider."""
     return list(Alarm.objects.filter(ended_at=None).order_by("provider", "kind"))
+
+
+def stuck() -> Iterable[Alarm.Kind]:
+    """What of Engage itself does not move, as a worker sees it: one that runs this has taken up a task."""
+    if health.standing_still():
+        yield Alarm.Kind.STILL
+    if health.lag_seconds() > health.STUCK_AFTER_SECONDS:
+        yield Alarm.Kind.QUEUE
+
+
+def watch_queue(seconds: float) -> None:
+    """Start an alarm where no worker takes up anything; watch() ends it, which only a worker runs. For the beat, which
+    has been at work for `seconds`: what it was not there to ask for, nobody could take up."""
+    silent = health.silence_of_workers()
+    if silent is not None and min(silent, seconds) > health.STUCK_AFTER_SECONDS:
+        _start([(Alarm.ENGAGE, Alarm.Kind.QUEUE)], timezone.now())
+
+
+def closed_since() -> datetime | None:
+    """Since when nothing can be written; None where it can, or the broker is away."""
+    with suppress(Exception):
+        since = cache.get(CLOSED)
+        return datetime.fromisoformat(since) if since else None
+    return None
+
+
+def _takes_writes(now: datetime) -> bool:
+    try:
+        check = health.database()
+        is_good, says = check.is_good, check.says
+    except Error as error:
+        is_good, says = False, type(error).__name__
+    if not is_good:
+        if cache.add(CLOSED, now.isoformat(), timeout=None):
+            log.error("Alarm: %s: %s %s", Alarm.ENGAGE, SAYS[Alarm.Kind.WRITES], says)
+        return False
+    since = closed_since()
+    if since is not None and cache.delete(CLOSED):
+        Alarm.objects.create(provider=Alarm.ENGAGE, kind=Alarm.Kind.WRITES, started_at=since, ended_at=now)
+        log.warning("Alarm over: %s: %s", Alarm.ENGAGE, SAYS[Alarm.Kind.WRITES])
+    return True
 
 
 def begin_away(slug: str, cause: str, said: str) -> None:
@@ -141,4 +188,7 @@ def _end(wanted: Iterable[tuple[str, str]], now: datetime) -> None:
 SAYS: Final = {
     Alarm.Kind.SILENT: "it normally reports at this time, and has not.",
     Alarm.Kind.REFUSED: "the signatures of its reports fail again and again.",
+    Alarm.Kind.STILL: f"of a send-out nothing has left for {health.STILL_AFTER_SECONDS // 60} minutes.",
+    Alarm.Kind.QUEUE: f"nothing has moved in the queue for {health.STUCK_AFTER_SECONDS // 60} minutes.",
+    Alarm.Kind.WRITES: "the database takes nothing that is to be written.",
 }

@@ -4,6 +4,7 @@ The worker's heartbeat is a task that it runs, the beat's is left by the beat wh
 told which of the two is missing.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +19,9 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from contacts.models import Channel
 from messaging import sql
+from messaging.sendouts.handover import chosen
 
 WORKER: Final = "engage.heartbeat.worker"
 BEAT: Final = "engage.heartbeat.beat"
@@ -31,6 +34,8 @@ SILENT_AFTER_SECONDS: Final = 4 * HEARTBEAT_SECONDS
 LATE_AFTER_SECONDS: Final = 60
 # So long nothing may leave of a send-out that has something to hand over.
 STILL_AFTER_SECONDS: Final = 600
+# So long a report may be due, or no task be taken up by a worker, before the queue counts as one that does not move.
+STUCK_AFTER_SECONDS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,13 @@ def signs_of_life(key: str) -> Iterator[None]:
         thread.join()
 
 
+def silence_of_workers() -> float | None:
+    """For how many seconds no worker has taken up a heartbeat, which waits in the broker as other tasks do; None where
+    that is not known."""
+    last = cache.get(WORKER)
+    return None if last is None else time.time() - float(last)
+
+
 def lag_seconds() -> float:
     """How long the report that has waited longest for a worker has been due; 0 where none has."""
     with connection.cursor() as cursor:
@@ -100,7 +112,7 @@ def _safely(name: str, check: Callable[[str], Check]) -> Check:
         return Check(name, False, _("Cannot be reached (%(error)s).") % {"error": type(error).__name__})
 
 
-def _database(name: str) -> Check:
+def database(name: str = "database") -> Check:
     """It answers, and it takes what is written: a standby does not, nor one that is read-only or out of room."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -138,10 +150,11 @@ def _lag(name: str) -> Check:
 
 def standing_still() -> list[int]:
     """The send-outs that are sending and have something to hand over, of which nothing has left for
-    STILL_AFTER_SECONDS, though nobody asked us to wait."""
+    STILL_AFTER_SECONDS, though nobody asked us to wait and their way out is there."""
+    ways = json.dumps({channel: chosen.slug_of(channel) for channel in Channel})
+    of: Any = {"after": timedelta(seconds=STILL_AFTER_SECONDS), "ways": ways}
     with connection.cursor() as cursor:
-        after: Any = timedelta(seconds=STILL_AFTER_SECONDS)
-        cursor.execute(sql.STANDING_STILL, {"after": after})
+        cursor.execute(sql.STANDING_STILL, of)
         return [pk for (pk,) in cursor.fetchall()]
 
 
@@ -159,7 +172,7 @@ def _send_outs(name: str) -> Check:
 
 
 CHECKS: Final[dict[str, Callable[[str], Check]]] = {
-    "database": _database,
+    "database": database,
     "broker": _broker,
     "worker": _heartbeat(WORKER),
     "beat": _heartbeat(BEAT),

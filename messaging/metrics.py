@@ -101,6 +101,10 @@ def _alarms() -> Iterator[Metric]:
                 gauge.add_metric([slug, kind], float((slug, kind) in on))
     for slug in filter(None, map(chosen.slug_of, Channel)):
         gauge.add_metric([slug, Alarm.Kind.AWAY], float((slug, Alarm.Kind.AWAY) in on))
+    own = {Alarm.Kind.STILL, Alarm.Kind.QUEUE, Alarm.Kind.WRITES}
+    closed = {(Alarm.ENGAGE, Alarm.Kind.WRITES)} if alarms.closed_since() else set()
+    for kind in sorted(own):
+        gauge.add_metric([Alarm.ENGAGE, kind], float((Alarm.ENGAGE, kind) in on | closed))
     yield gauge
 
 

@@ -383,7 +383,7 @@ class OldTokens(models.Model):
 
 
 class Alarm(models.Model):
-    """From when until when something was wrong with a provider's reports, or a way out was away.
+    """From when until when something was wrong with a provider's reports, a way out was away, or Engage was stuck.
 
     Written by messaging/alarms.py alone.
     """
@@ -392,6 +392,12 @@ class Alarm(models.Model):
         SILENT = "silent", _("Silent")
         REFUSED = "refused", _("Signatures fail")
         AWAY = "away", _("Nothing leaves")
+        # Of Engage itself (ENGAGE in the place of a provider).
+        STILL = "still", _("A send-out stands still")
+        QUEUE = "queue", _("The queue does not move")
+        WRITES = "writes", _("Nothing can be written")
+
+    ENGAGE: ClassVar = "engage"
 
     provider = models.CharField(_("provider"), max_length=30)
     kind = models.CharField(_("kind"), max_length=7, choices=Kind)

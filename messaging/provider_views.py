@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.pages import HtmxRequest, is_partial, page
-from messaging import health, outages, probe
+from messaging import health, outages, probe, stuckness
 from messaging.providers import providers
 from messaging.sendouts.slowness import Absence, absences
 from messaging.standing import Standing, standings
@@ -53,17 +53,19 @@ def context_of(request: HtmxRequest) -> dict[str, Any]:
     set_up, others = standings()
     checks = [(CHECK_NAMES[check.name], check) for check in (*health.checks(), *health.carriers())]
     alarms = [(each, alarm) for each in set_up for alarm in each.alarms]
-    waiting, gone = outages.undecided(), absences()
+    waiting, gone, stuck = outages.undecided(), absences(), stuckness.stuck()
     seen = [*(str(alarm.pk) for _each, alarm in alarms), *(f"o{outage.pk}" for outage in waiting)]
+    seen += (each.kind for each in stuck)
     return {
         "set_up": set_up,
         "others": others,
         "checks": checks,
         "alarms": alarms,
         "absences": gone,
+        "stuck": stuck,
         "outages": waiting,
         "seen": ".".join([*seen, *(f"a{each.alarm.pk}{each.alarm.cause}" for each in gone)]),
-        "unwell": unwell(set_up, checks, gone),
+        "unwell": _("Warning") if stuck else unwell(set_up, checks, gone),
         # Support staff may follow the figures to the rows behind them.
         "may_see_reports": request.user.is_staff and request.user.has_perm("messaging.view_report"),
         "may_see_codes": request.user.is_staff and request.user.has_perm("messaging.view_unlistedcode"),

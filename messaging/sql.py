@@ -707,11 +707,13 @@ SELECT set_config('statement_timeout', '5s', true);
 UPDATE messaging_installation SET marked_at = marked_at
 """
 # Sending, with something to hand over, of which nothing has left for a while: no batch was ended or is in somebody's
-# hand, no message of the next few was marked, and nobody asked us to wait.
+# hand, no message of the next few was marked, nobody asked us to wait, and its way out is there.
 STANDING_STILL: Final = """
 SELECT s.id FROM messaging_sendout s
 WHERE s.state = 'sending' AND s.state_at < now() - %(after)s
   AND NOT EXISTS (SELECT FROM messaging_installation WHERE held_at IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM messaging_alarm a
+    WHERE a.kind = 'away' AND a.ended_at IS NULL AND a.provider = (%(ways)s::jsonb) ->> s.channel)
   AND EXISTS (SELECT FROM messaging_batch b WHERE b.send_out_id = s.id AND b.done_at IS NULL)
   AND NOT EXISTS (SELECT FROM messaging_batch b
     WHERE b.send_out_id = s.id AND (b.done_at > now() - %(after)s OR b.claimed_at > now() - %(after)s))

@@ -4,11 +4,19 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from messaging import alarms, health
-from messaging.models import Alarm, Tally
+from messaging.models import Alarm, Report, SendOut, Tally
+from messaging.sendouts.handover.routes import Direct
 from messaging.tasks import watch_providers
+from tests.factories import log_in
+from tests.messaging.conftest import make_contact
+from tests.messaging.sendouts.people import make_send_out, run
 from tests.messaging.test_rhythm import hours_until
 
 pytestmark = pytest.mark.django_db
@@ -89,8 +97,94 @@ def test_while_the_inbox_is_behind_nobody_is_called_silent(monkeypatch: pytest.M
 
     alarms.watch(NOW + timedelta(hours=2))
 
-    assert on() == []
+    assert on() == [("engage", "queue")]
 
 
 def test_the_beat_looks() -> None:
     assert watch_providers() == 0
+
+
+@pytest.fixture
+def still() -> SendOut:
+    """A send-out that has something to hand over, of which nothing has left for eleven minutes."""
+    make_contact()
+    send_out = make_send_out(sender="news@engage.example")
+    run(send_out)
+    SendOut.objects.update(state_at=timezone.now() - timedelta(minutes=11))
+    return send_out
+
+
+@pytest.mark.usefixtures("groups")
+def test_a_send_out_that_stands_still_is_an_alarm_that_ends_by_itself(
+    still: SendOut, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        alarms.watch()
+    assert on() == [("engage", "still")]
+    page = log_in("Administrators").get(reverse("messaging:providers")).content.decode()
+    assert "A send-out stands still" in page
+    assert still.get_absolute_url() in page
+
+    SendOut.objects.update(state="paused")
+    for _ in range(2):
+        alarms.watch()
+
+    assert on() == []
+    said = [record.message for record in caplog.records if record.name == "messaging.alarms"]
+    assert [each.partition(": ")[0] for each in said] == ["Alarm", "Alarm over"]
+
+
+def test_one_whose_way_out_is_away_does_not_stand_still(still: SendOut, settings: Settings) -> None:
+    settings.EMAIL_ROUTE = Direct("127.0.0.1", 1)
+    alarms.begin_away("mx", "unreachable", "refused")
+    alarms.watch()
+    assert on() == [("mx", "away")]
+
+    alarms.end_away("mx")
+    alarms.watch()
+    assert on() == [("engage", "still")]
+
+
+def test_a_queue_that_does_not_move_is_an_alarm() -> None:
+    Report.objects.create(provider="sendgrid", body=b"[]", next_at=timezone.now() - timedelta(minutes=6))
+    alarms.watch()
+    assert on() == [("engage", "queue")]
+
+    Report.objects.all().delete()
+    alarms.watch()
+    assert on() == []
+
+
+def test_the_beat_notices_that_no_worker_takes_up_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.delete(health.WORKER)
+    alarms.watch_queue(10_000)
+    assert on() == []  # none has been there yet
+    cache.set(health.WORKER, 1.0, timeout=None)
+    alarms.watch_queue(10)
+    assert on() == []  # nobody was there to ask for anything
+    alarms.watch_queue(10_000)
+    assert on() == [("engage", "queue")]
+
+    alarms.watch()
+    assert on() == []
+
+
+def test_a_database_that_takes_no_writes_is_logged_once_and_written_down_once_it_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cache.delete(alarms.CLOSED)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+        for _ in range(2):
+            assert alarms.watch(NOW) == 1
+        assert alarms.closed_since() == NOW
+        transaction.set_rollback(True)
+
+    alarms.watch(NOW + timedelta(minutes=3))
+
+    alarm = Alarm.objects.get()
+    assert (alarm.provider, alarm.kind) == ("engage", "writes")
+    assert (alarm.started_at, alarm.ended_at) == (NOW, NOW + timedelta(minutes=3))
+    assert alarms.closed_since() is None
+    assert [record.message.partition(": ")[0] for record in caplog.records] == ["Alarm", "Alarm over"]

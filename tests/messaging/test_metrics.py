@@ -76,6 +76,7 @@ def test_alarms_are_0_or_1_for_each_provider_that_is_set_up() -> None:
 
     assert found == {
         ("silent", "sendgrid"): 1, ("refused", "sendgrid"): 0, ("silent", "twilio"): 0, ("refused", "twilio"): 0,
+        ("still", "engage"): 0, ("queue", "engage"): 0, ("writes", "engage"): 0,
     }  # fmt: skip
 
 

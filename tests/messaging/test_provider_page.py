@@ -154,7 +154,7 @@ def test_as_many_queries_for_any_number_of_providers(django_assert_max_num_queri
         tallied(slug, reports=1)
     client.get("/providers/")
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         client.get("/providers/")
 
 

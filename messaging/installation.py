@@ -7,7 +7,7 @@ back in time (PITR) begins another timeline. What follows from that is restored.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from threading import get_ident
@@ -21,6 +21,11 @@ from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 KEY: Final = "engage.installation"
+FILE: Final = "installation"
+# How many of each send-out had left, by the last word: what makes a restore's page say "at least".
+LEFT_KEY: Final = "engage.installation.left"
+LEFT_FILE: Final = "installation.left"
+MOST_LEFT: Final = 100
 # The place of a database that has sent something, and has never been looked at (migration 0025).
 BEFORE: Final = "before"
 # Workers tell that they live every five seconds; without a word from anybody for so long, the database was away.
@@ -172,39 +177,74 @@ def kept() -> list[Outside]:
 
 def _kept() -> Iterator[Outside]:
     """What is kept in the broker, and in the file; nothing where there is nothing, or it cannot be read."""
-    for text in (_in_broker(), _in_file()):
+    for text in (_in_broker(KEY), _in_file(FILE)):
         with suppress(ValueError):
             history, mark, last_message = text.split()
             yield Outside(UUID(history), int(mark), int(last_message))
 
 
-def _in_broker() -> str:
+def keep_left(left: Mapping[int, int]) -> None:
+    """How many of each send-out have left, outside of the database, where less is known; the newest MOST_LEFT of them.
+
+    Called every few seconds, so what a restore finds there is the least that had left.
+    """
+    if not left:
+        return
+    history = look().history
+    known = left_of(history)
+    newest = sorted({*known, *left}, reverse=True)[:MOST_LEFT]
+    merged = {pk: max(known.get(pk, 0), left.get(pk, 0)) for pk in newest}
+    if merged != known:
+        _write(LEFT_KEY, LEFT_FILE, " ".join([str(history), *(f"{pk}:{n}" for pk, n in merged.items())]) + "\n")
+
+
+def left_of(history: UUID) -> dict[int, int]:
+    """What is kept outside by keep_left(), by the send-out's number; the higher of both places."""
+    found = dict[int, int]()
+    for text in (_in_broker(LEFT_KEY), _in_file(LEFT_FILE)):
+        of, *parts = text.split() or [""]
+        if of != str(history):
+            continue
+        with suppress(ValueError):
+            for part in parts:
+                pk, n = map(int, part.split(":"))
+                found[pk] = max(found.get(pk, 0), n)
+    return found
+
+
+def _in_broker(key: str) -> str:
     global _broker_rests_until  # noqa: PLW0603 -- of the process
     if monotonic() < _broker_rests_until:
         return ""
     try:
-        return str(cache.get(KEY) or "")
+        return str(cache.get(key) or "")
     except Exception:  # noqa: BLE001 -- whatever ails it, the file is there
         _broker_rests_until = monotonic() + BROKER_REST_SECONDS
         return ""
 
 
-def _in_file() -> str:
+def _in_file(name: str) -> str:
     with suppress(OSError, UnicodeDecodeError):
-        return (settings.VAR_DIR / "installation").read_text()
+        return (settings.VAR_DIR / name).read_text()
     return ""
 
 
 def keep(outside: Outside) -> None:
     """Outside of the database, where it is not further already; where that fails, the other place has it."""
     text = f"{outside.history} {outside.mark} {outside.last_message}\n"
-    if monotonic() >= _broker_rests_until and _is_behind(_in_broker(), outside):
+    key = KEY if monotonic() >= _broker_rests_until and _is_behind(_in_broker(KEY), outside) else ""
+    _write(key, FILE if _is_behind(_in_file(FILE), outside) else "", text)
+
+
+def _write(key: str, file: str, text: str) -> None:
+    """To the broker under that key, and to that file of VAR_DIR; "" for neither. What fails, the other place has."""
+    if key:
         with suppress(Exception):
-            cache.set(KEY, text, timeout=None)
-    if _is_behind(_in_file(), outside):
+            cache.set(key, text, timeout=None)
+    if file:
         with suppress(OSError):
-            path = settings.VAR_DIR / "installation"
-            new = path.with_name(f"installation.{os.getpid()}.{get_ident()}")
+            path = settings.VAR_DIR / file
+            new = path.with_name(f"{file}.{os.getpid()}.{get_ident()}")
             new.write_text(text)
             new.replace(path)
 

@@ -112,10 +112,12 @@ class AtWork:
 
     send_out: SendOut
     was: State
-    # How many were waiting by what the backup knows, how many of those wait still, and how many reports prove sent.
+    # How many were waiting by what the backup knows, how many of those wait still, how many reports prove sent, and how
+    # many had left after the backup at least, by what is kept outside of the database; 0 where that is not known.
     waited: int
     waiting: int
     proven: int
+    left: int
     handed_over: int
     sent_to: int
     choice: Choice
@@ -128,6 +130,11 @@ class AtWork:
     @property
     def may_have_left(self) -> bool:
         return self.is_overdue if self.is_planned else bool(self.waited)
+
+    @property
+    def least(self) -> int:
+        """How many had left after the backup for certain."""
+        return max(self.proven, self.left)
 
 
 def hold(sign: Sign, seen: Seen, outside: Sequence[Outside]) -> bool:
@@ -143,9 +150,16 @@ def hold(sign: Sign, seen: Seen, outside: Sequence[Outside]) -> bool:
         cursor.execute(SKIP_NUMBERS, [
             seen.last_message + (WIDE_MARGIN if furthest is None else MARGIN), (furthest or 0) + MARGIN,
         ])  # fmt: skip
-        totals = totals_of(list(before))
+        totals, left = totals_of(list(before)), installation.left_of(seen.history)
         found = {
-            "send_outs": {str(pk): {"was": was, "waited": totals[pk][Status.WAITING]} for pk, was in before.items()},
+            "send_outs": {
+                str(pk): {
+                    "was": was,
+                    "waited": totals[pk][Status.WAITING],
+                    "left": max(0, left.get(pk, 0) - totals[pk].handed_over),
+                }
+                for pk, was in before.items()
+            },
             AGAIN: len(_planned(seen.last_message, list(before), MOST_COUNTED)),
         }
         as_of = seen.marked_at if seen.mark else None
@@ -182,12 +196,13 @@ def at_work(restore: Restore, now: datetime | None = None) -> list[AtWork]:
     for pk, send_out in sorted(send_outs.items()):
         of, figures = told[str(pk)], totals[pk]
         was = State(of["was"])
-        is_overdue = was == State.SCHEDULED and (send_out.scheduled_at or restore.noticed_at) <= (now or timezone.now())
+        at = send_out.scheduled_at or restore.noticed_at
+        is_overdue = was == State.SCHEDULED and (at <= (now or timezone.now()) or bool(of.get("left")))
         default = usual_choice(was, is_overdue=is_overdue)
         found.append(
             AtWork(
-                send_out, was, of["waited"], figures[Status.WAITING], proven.get(pk, 0), figures.handed_over,
-                figures.sent_to, Choice(restore.choices.get(str(pk), default)), is_overdue,
+                send_out, was, of["waited"], figures[Status.WAITING], proven.get(pk, 0), of.get("left", 0),
+                figures.handed_over, figures.sent_to, Choice(restore.choices.get(str(pk), default)), is_overdue,
             )
         )  # fmt: skip
     return found

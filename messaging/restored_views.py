@@ -3,32 +3,28 @@
 from typing import Any, Final
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 
 from contacts.pages import HtmxRequest, page
 from messaging import restored
 from messaging.installation import Sign
 from messaging.models import Restore
-from messaging.restored import AGAIN, Choice
+from messaging.restored import AGAIN, AtWork, Choice
 
 # What the button says that only writes down what is ticked.
 SAVE: Final = "save"
-# What a choice is called, and what follows from it; for what was under way, and for what was planned.
+
+
+# What a choice is called, and what follows from it: of what was under way (False), and of what was planned (True).
 WORDS: Final = {
-    (Choice.COUNT, False): (
-        _lazy("Send to none of those who wait"),
-        _lazy("They count as sent and show Unknown, until reports say more. Whoever was not reached never gets it."),
-    ),
-    (Choice.GO_ON, False): (
-        _lazy("Send to those who wait"),
-        _lazy("Whoever got it after the backup was made gets it twice."),
-    ),
-    (Choice.CANCEL, False): (_lazy("Cancel it for good"), _lazy("Those who wait stay Waiting and never get it.")),
     (Choice.LATER, False): (_lazy("Decide later"), _lazy("It stays paused; all others are not kept waiting.")),
+    (Choice.CANCEL, False): (_lazy("Cancel it for good"), _lazy("Those who wait stay Waiting and never get it.")),
     (Choice.GO_ON, True): (_lazy("As planned"), _lazy("It starts at its time; at once where that has passed.")),
     (Choice.CANCEL, True): (
         _lazy("Cancel it for good"), _lazy("For one that has probably been sent after the backup was made."),
@@ -89,7 +85,7 @@ def _context(restore: Restore | None) -> dict[str, Any]:
         "past": past,
         "restore": restore,
         "sign": Sign(restore.sign).label if restore.sign else "",
-        "at_work": [(each, [(choice, *WORDS[choice, each.is_planned]) for choice in restored.choices_for(each)])
+        "at_work": [(each, [(choice, *words_of(choice, each)) for choice in restored.choices_for(each)])
                     for each in at_work],
         "again": again,
         "again_choice": restored.again_choice(restore),
@@ -99,3 +95,38 @@ def _context(restore: Restore | None) -> dict[str, Any]:
         "missing": restore.noticed_at - restore.as_of if restore.as_of else None,
         "deciders": restored.who_may_decide(),
     }  # fmt: skip
+
+
+def words_of(choice: Choice, each: AtWork) -> tuple[str, str]:
+    """What a choice is called, and what follows from it, in numbers where they are known."""
+    if choice == Choice.CANCEL and each.is_planned and not each.is_overdue:
+        return _("Cancel it for good"), _("It never starts.")
+    if (choice, each.is_planned) in WORDS:
+        fixed, follows = WORDS[choice, each.is_planned]
+        return str(fixed), f"{follows}{_twice(each.left) if choice == Choice.GO_ON else ''}"
+    of, never = {"n": intcomma(each.waiting)}, _never(each)
+    if choice == Choice.GO_ON:
+        name = ngettext("Send to the %(n)s who waits", "Send to the %(n)s who wait", each.waiting)
+        says = _("Whoever of them got it after the backup was made gets it twice.")
+        return name % of, f"{says}{_twice(each.left - each.proven)}"
+    name = ngettext("Send to none: count it as sent", "Send to none of the %(n)s: count them as sent", each.waiting)
+    at_most = ngettext(
+        "What reports say is shown, else Unknown. At most %(n)s person never gets it.",
+        "What reports say is shown, else Unknown. At most %(n)s people never get it.",
+        never,
+    )
+    return name % of, at_most % {"n": intcomma(never)}
+
+
+def _never(each: AtWork) -> int:
+    """How many of those who wait may never have got it."""
+    return max(0, each.waited - each.least)
+
+
+def _twice(n: int) -> str:
+    """How many get it twice for certain, as one more sentence; nothing where nobody knows of any."""
+    if n <= 0:
+        return ""
+    return " " + ngettext("At least %(n)s person gets it twice.", "At least %(n)s people get it twice.", n) % {
+        "n": intcomma(n)
+    }

@@ -68,14 +68,15 @@ def standing_of(progress: Progress, totals: Totals, now: float | None = None) ->
     )
 
 
-def mark_all() -> None:
-    """Note how far each send-out at work is. Called every few seconds."""
+def mark_all() -> dict[int, int]:
+    """Note how far each send-out at work is. Called every few seconds. Returns how many of each were handed over."""
     at_work = list(Progress.objects.filter(send_out__state=State.SENDING))
     totals = totals_of([each.pk for each in at_work])
     for each in at_work:
         mark = [round(time.time(), 1), each.after, totals[each.pk].handed_over]
         # A pause that came meanwhile has emptied the marks; then this one is left out.
         Progress.objects.filter(pk=each.pk, marks=each.marks).update(marks=[*each.marks, mark][-MARKS:])
+    return {each.pk: totals[each.pk].handed_over for each in at_work}
 
 
 def _rates(progress: Progress, now: float, looked: int, handed: int) -> tuple[float | None, float | None]:

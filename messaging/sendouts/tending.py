@@ -10,10 +10,12 @@ def tend() -> int:
 
     Returns how many send-outs are at work.
     """
-    installation.advance()
+    mark = installation.advance()
     restored.carry_out()
     lifecycle.start_due()
     totals.fold()
-    progress.mark_all()
+    left = progress.mark_all()
+    if mark is not None:
+        installation.keep_left(left)
     turns.nudge_all()
     return lifecycle.go_on()

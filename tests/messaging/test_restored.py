@@ -307,6 +307,62 @@ def test_a_full_vacuum_is_no_sign(var: Path) -> None:
     assert installation.advance() == 2
 
 
+@pytest.mark.usefixtures("groups")
+@pytest.mark.parametrize("lost", ["broker", "file", ""])
+def test_what_is_kept_outside_says_how_many_had_left_at_least(taker: Receiver, var: Path, lost: str) -> None:
+    send_out = sent_to(30)
+    work.hand_over(send_out.pk, seconds=0)
+    tending.tend()
+    dump(var / "dump")
+    work.hand_over(send_out.pk, seconds=0)
+    tending.tend()  # of 20 it is written down
+    work.hand_over(send_out.pk, seconds=0)
+    assert len(taker.taken) == 30
+    if lost == "broker":
+        cache.clear()
+    elif lost:
+        (var / "installation.left").unlink()
+    restore(var / "dump")
+    tending.tend()
+    tending.tend()
+
+    (found,) = restored.at_work(restored.current())  # type: ignore[arg-type]
+    assert (found.waited, found.left, found.least) == (20, 10, 10)
+    shown = log_in("Administrators").get(reverse("messaging:restored")).content.decode()
+    assert "at least 10 had left" in shown
+    assert "At most 10 people never get it" in shown
+    assert "At least 10 people get it twice" in shown
+
+
+@pytest.mark.usefixtures("groups")
+def test_one_that_was_planned_and_is_known_to_have_started_is_not_to_start_again(taker: Receiver, var: Path) -> None:
+    make_contact(email="planned@there.example")
+    tending.tend()
+    made = make_send_out(sender="news@engage.example")
+    lifecycle.schedule(made.pk, timezone.now() + timedelta(hours=1), administrator())
+    dump(var / "dump")
+    installation.advance()
+    installation.keep_left({made.pk: 7})
+    restore(var / "dump")
+    tending.tend()
+
+    (found,) = restored.at_work(restored.current())  # type: ignore[arg-type]
+    assert (found.left, found.choice) == (7, "cancel")
+
+
+def test_only_the_newest_send_outs_are_kept_outside_and_no_count_goes_down(var: Path) -> None:
+    history = installation.look().history
+    installation.keep_left({pk: pk * 10 for pk in range(1, 201)})
+    installation.keep_left({200: 5, 150: 9_999})
+
+    kept = installation.left_of(history)
+    assert (min(kept), max(kept), len(kept)) == (101, 200, 100)
+    assert (kept[200], kept[150]) == (2_000, 9_999)
+    assert installation.left_of(uuid4()) == {}
+    (var / "installation.left").write_text("nonsense 1:x")
+    assert installation.left_of(history) == kept
+
+
 OURS, THEIRS = uuid4(), uuid4()
 
 

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel, Contact
 from contacts.templatetags.looks import Clock, icon, in_dialog, moment
 from messaging import explain
-from messaging.models import Message, title_of
+from messaging.headings import Headings
+from messaging.models import Message
 from messaging.statuses import GUESSES, LOOKS, OPEN_STATUSES, Status
 from messaging.templatetags.message_words import status_pill
 
@@ -139,15 +140,17 @@ class Words(NamedTuple):
     again: str
 
 
-def rows_of(messages: Iterable[Listed]) -> list[Row]:
+def rows_of(messages: Iterable[Listed], contact: Contact | None = None) -> list[Row]:
+    """The rows of these messages; headed as they were said to `contact`, where all are to the same."""
     clock = Clock.here()
+    headings = Headings(contact)
     words: dict[State, Words] = {}
     rows: list[Row] = []
     for message in messages:
         state = State.of(message)
         if state not in words:
             words[state] = words_of(state, clock)
-        rows.append(row_of(message, words[state], clock))
+        rows.append(row_of(message, words[state], clock, headings))
     return rows
 
 
@@ -164,9 +167,10 @@ def words_of(state: State, clock: Clock) -> Words:
     )
 
 
-def row_of(message: Listed, words: Words, clock: Clock) -> Row:
+def row_of(message: Listed, words: Words, clock: Clock, headings: Headings) -> Row:
     details = f"{_messages_address()}{message.pk}/"
-    title = title_of(message.subject, message.send_out_subject or "", message.send_out_name or "")
+    of_send_out, name = message.send_out_subject or "", message.send_out_name or ""
+    title = headings.of(message.subject, of_send_out, name, message.sent_at)
     return Row(
         pk=SafeString(message.pk),
         contact_id=message.contact_id,

@@ -10,9 +10,10 @@ from django_htmx.http import push_url, trigger_client_event
 
 from contacts import card
 from contacts.keyset import page_of
-from contacts.models import Block, Channel
+from contacts.models import Block, Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, render_dialog, size_of
 from messaging.filters import Filters
+from messaging.headings import heading_of
 from messaging.models import Message
 from messaging.rows import is_live, listed, messages_of, rows_of, version_of
 from messaging.statuses import Kind, Status
@@ -25,7 +26,7 @@ CONSENT_LOST: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED})
 def messages_tab(request: HtmxRequest, guid: UUID) -> HttpResponse:
     contact, filters = card.find(guid), Filters.of(request.GET)
     found = page_of(listed(filters.narrow(messages_of(contact))), request.GET.get("before", ""), size=size_of(request))
-    context = {"contact": contact, "filters": filters, "page": found, "rows": rows_of(found.rows)}
+    context = {"contact": contact, "filters": filters, "page": found, "rows": rows_of(found.rows, contact)}
     if is_more(request):
         return and_stay(request, render(request, "messaging/rows.html", {**context, "is_more": True}))
     if not found.rows:
@@ -46,7 +47,8 @@ def row(request: HtmxRequest, pk: int) -> HttpResponse:
     is_news = request.GET.get("seen") != version_of(message)
     if not is_news and is_live(message):
         return HttpResponse(status=204)
-    response = render(request, "messaging/row_news.html", {"rows": rows_of([message]), "is_news": is_news})
+    contact = Contact.objects.filter(pk=message.contact_id).first() if message.contact_id else None
+    response = render(request, "messaging/row_news.html", {"rows": rows_of([message], contact), "is_news": is_news})
     return trigger_client_event(response, "status-changed") if is_news else response
 
 
@@ -57,6 +59,7 @@ def details(request: HtmxRequest, pk: int) -> HttpResponse:
     entries = timeline(Channel(message.channel), message.events.all(), message.parts)
     context = {
         "message": message,
+        "title": heading_of(message),
         "contact": message.contact,
         "entries": entries,
         "decisive": next((entry.event for entry in entries if entry.event.key == message.decided_by), None),

@@ -17,6 +17,7 @@ from contacts.keyset import page_of
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 from messaging import restored
+from messaging.headings import Headings, heading_of
 from messaging.models import Message, SendOut
 from messaging.rows import listed, rows_of
 from messaging.sendouts import contents, lifecycle, single
@@ -245,11 +246,11 @@ def _shown(pk: int) -> tuple[Message, contents.Shown]:
 
 
 def _context_of(message: Message, shown: contents.Shown) -> dict[str, Any]:
-    return {"message": message, "contact": message.contact, "shown": shown}
+    return {"message": message, "title": heading_of(message), "contact": message.contact, "shown": shown}
 
 
 def _values(message: Message) -> Values:
-    found = contents.values_of(message.contact)
+    found = contents.values_of(Headings(message.contact).person_at(message.sent_at))
     return found if message.contact else {**found, "email": message.address.value, "mobile": message.address.value}
 
 

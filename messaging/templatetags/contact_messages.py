@@ -28,7 +28,7 @@ def with_soft_runs(lines: Iterable[Line]) -> list[tuple[Line, Run | None]]:
 @register.inclusion_tag("messaging/year.html", takes_context=True)
 def contact_year(context: RequestContext, contact: Contact) -> dict[str, Any]:
     """The last twelve months and the latest messages."""
-    latest = rows_of(listed(messages_of(contact)).order_by("-pk")[:LATEST])
+    latest = rows_of(listed(messages_of(contact)).order_by("-pk")[:LATEST], contact)
     return {
         "contact": contact,
         "year": year_of(contact) if latest else None,

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from contacts import keyset
+from contacts.history import save_contact
 from contacts.models import Channel, Contact
 from messaging.models import Message, SendOut
 from messaging.rows import listed, messages_of, rows_of, version_of
@@ -74,6 +75,32 @@ def test_is_named_by_subject_or_else_by_send_out(marketer: Client, anna: Contact
 
     assert "&lt;Own&gt; &amp; mine</a>" in row_of(page, own)
     assert "Autumn</a>" in row_of(page, named)
+
+
+def test_is_headed_as_it_was_said_whatever_is_edited_since(marketer: Client) -> None:
+    eva = make_contact(first_name="Eva")
+    send_out = SendOut.objects.create(name="Spring", channel=Channel.EMAIL, subject="For [[firstName,friend]] only")
+    before = make_message(eva, send_out=send_out, subject="", sent_at=ago(days=2))
+    for name in ("Moved", ""):
+        eva.first_name = name
+        save_contact(eva, actor_id=None)
+    after = make_message(eva, send_out=None, subject="Later")
+
+    page = marketer.get(tab(eva)).content.decode()
+    content = marketer.get(reverse("messaging:details", args=[before.pk])).content.decode()
+
+    assert "For Eva only" in row_of(page, before)
+    assert "For Eva only" in content
+    assert "Later" in row_of(page, after)
+
+
+def test_of_a_deleted_contact_it_is_headed_by_what_stands_in_for_a_name(marketer: Client) -> None:
+    eva = make_contact(first_name="Eva")
+    send_out = SendOut.objects.create(name="Spring", channel=Channel.EMAIL, subject="For [[firstName,friend]] only")
+    message = make_message(eva, send_out=send_out, subject="", sent_at=ago(days=2))
+    eva.delete()
+
+    assert "For friend only" in marketer.get(reverse("messaging:details", args=[message.pk])).content.decode()
 
 
 def test_time_is_relative_and_the_exact_one_is_reachable(marketer: Client, anna: Contact) -> None:

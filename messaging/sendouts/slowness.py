@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from contacts.models import Channel
 from engage.domains import in_unicode
-from messaging import alarms
+from messaging import alarms, restored
 from messaging.models import Alarm, SendOut, SlowDown
 from messaging.providers import providers
 from messaging.sendouts.handover import chosen
@@ -30,11 +30,14 @@ def slowed_by(send_out: SendOut, now: datetime | None = None) -> list[str]:
 
 
 def stopped_by(send_out: SendOut) -> str:
-    """Why Engage itself has paused it; empty where a person did, or nobody."""
+    """Why Engage itself has paused it; empty where a person did, or nobody, and while nothing leaves after a restore:
+    then the page says so at its top, and nobody can go on."""
     if send_out.state != State.PAUSED:
         return ""
     last = send_out.changes.filter(kind=SendOutChange.Kind.PAUSED).order_by("-pk").first()
-    return last.detail if last is not None and last.actor_id is None else ""
+    if last is None or last.actor_id is not None or restored.is_held():
+        return ""
+    return last.detail
 
 
 @dataclass(frozen=True, slots=True)

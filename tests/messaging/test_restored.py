@@ -404,7 +404,9 @@ def test_the_page_tells_what_may_have_left_asks_once_more_and_writes_down_who_de
     name = f"choice-{restored_in_the_middle.pk}"
     for client in (marketer, decider):
         for where in (reverse("messaging:send_outs"), restored_in_the_middle.get_absolute_url()):
-            assert "Nothing leaves Engage just now" in client.get(where).content.decode()
+            shown = client.get(where).content.decode()
+            assert "Nothing leaves Engage just now" in shown
+            assert "then go on" not in shown  # nobody can
         shown = client.get(page).content.decode()
         assert "20 may have left" in shown
         assert f'name="{name}" value="count" checked' in shown

@@ -152,6 +152,7 @@ CELERY_BEAT_SCHEDULE = {
     "apply-what-was-left-behind": {"task": "messaging.tasks.apply_reports", "schedule": 5.0, "options": {"expires": 5}},
     "tell-that-we-are-here": {"task": "messaging.tasks.heartbeat", "schedule": 15.0, "options": {"expires": 15}},
     "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
+    "drop-the-mail-of-strangers": {"task": "messaging.tasks.drop_mail", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
     "tend-the-send-outs": {"task": "messaging.tasks.tend_send_outs", "schedule": 5.0, "options": {"expires": 5}},
     "look-what-became-of-it": {
@@ -195,6 +196,14 @@ BOUNCE_TLS_KEY = env.str("BOUNCE_TLS_KEY", default="")
 IMAP_MAILBOXES = mailboxes_of(env.list("IMAP_URLS", default=[]))
 # Whether a bounce that names no message may be taken for the newest one to its address.
 BOUNCE_GUESS = env.bool("BOUNCE_GUESS", default=True)
+# Anybody may send mail there. How many bytes of it wait unread before more is told to come again; how many mails, and
+# bytes of them, are kept that told nothing of a message of ours; and how many bytes of those that did.
+BOUNCE_WAITING_MAX_BYTES = env.int("BOUNCE_WAITING_MAX_BYTES", default=256 * 1024 * 1024)
+BOUNCE_OTHER_MAX = env.int("BOUNCE_OTHER_MAX", default=200)
+BOUNCE_OTHER_MAX_BYTES = env.int("BOUNCE_OTHER_MAX_BYTES", default=20 * 1024 * 1024)
+BOUNCE_KEPT_MAX_BYTES = env.int("BOUNCE_KEPT_MAX_BYTES", default=2 * 1024 * 1024 * 1024)
+if min(BOUNCE_WAITING_MAX_BYTES, BOUNCE_KEPT_MAX_BYTES) <= 0 or min(BOUNCE_OTHER_MAX, BOUNCE_OTHER_MAX_BYTES) < 0:
+    raise ImproperlyConfigured("BOUNCE_…_MAX_BYTES must be more than 0; BOUNCE_OTHER_MAX and its bytes may be 0.")
 if BOUNCE_LISTENERS and not BOUNCE_DOMAIN:
     raise ImproperlyConfigured("BOUNCE_LISTEN needs BOUNCE_DOMAIN: the domain whose bounce mail is taken.")
 # A longer report is kept, but not read before this is raised; one over four times as long is turned away.

@@ -32,6 +32,8 @@ COUNTERS: Final = {
     "engage_reports_unmatched": "Reports that had to wait for a message of ours.",
     "engage_reports_set_aside": "Reports given up: they name no message of ours.",
     "engage_reports_refused": "Reports refused, since their signature was wrong or missing.",
+    "engage_mail_dropped": "Mails deleted before REPORT_RETENTION_DAYS, since more came than is kept.",
+    "engage_mail_put_off": "Mails told to come again, since too many waited to be read.",
 }
 
 

@@ -204,6 +204,9 @@ class Report(models.Model):
                 name="report_look",
             ),
             BrinIndex("received_at", name="report_received_at", autosummarize=True),
+            # Of mail alone: how much waits to be read, and how much is kept.
+            models.Index("id", condition=Q(provider="mail", state="new"), name="report_mail_waits"),
+            models.Index("id", condition=Q(provider="mail") & ~Q(state="new"), name="report_mail_read"),
         ]
 
     def __str__(self) -> str:
@@ -287,6 +290,9 @@ class Tally(models.Model):
     unmatched = models.BigIntegerField(_("waited for their message"), default=0, db_default=0)
     set_aside = models.BigIntegerField(_("set aside"), default=0, db_default=0)
     refused = models.BigIntegerField(_("refused"), default=0, db_default=0)
+    # Of mail: deleted before its time, and told to come again (incoming/room.py, retention.py).
+    dropped = models.BigIntegerField(_("dropped"), default=0, db_default=0)
+    put_off = models.BigIntegerField(_("put off"), default=0, db_default=0)
     last_at = models.DateTimeField(_("last report"), null=True, blank=True)
     refused_at = models.DateTimeField(_("last refusal"), null=True, blank=True)
 

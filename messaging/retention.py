@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
-from messaging import sql
+from messaging import sql, tallies
+from messaging.incoming.room import ROW_BYTES
 
 CHUNK: Final = 2_000
 
@@ -22,6 +23,23 @@ def prune() -> dict[str, int]:
         "reports": _prune(sql.PRUNE_REPORTS, settings.REPORT_RETENTION_DAYS),
         "events": _prune(sql.PRUNE_EVENTS, settings.EVENT_RETENTION_DAYS),
     }
+
+
+def drop_mail() -> int:
+    """Delete the mail that is beyond what is kept of it (BOUNCE_KEPT_MAX_BYTES), strangers' first (BOUNCE_OTHER_MAX and
+    BOUNCE_OTHER_MAX_BYTES). What is not read yet stays. Returns how many, which the tallies count, too.
+    """
+    most = [settings.BOUNCE_OTHER_MAX, settings.BOUNCE_OTHER_MAX_BYTES, settings.BOUNCE_KEPT_MAX_BYTES]
+    total = 0
+    while True:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql.DROP_MAIL, [ROW_BYTES, *most, CHUNK])
+            gone = int(cursor.rowcount)
+            if gone:
+                tallies.count_mail(dropped=gone)
+        total += gone
+        if gone < CHUNK:
+            return total
 
 
 def _prune(statement: str, days: int) -> int:

@@ -17,6 +17,13 @@ VALUES (%s, date_trunc('hour', now(), 'UTC'), 1, now())
 ON CONFLICT (provider, hour) DO UPDATE SET refused = t.refused + 1, refused_at = now()
 """
 
+COUNT_MAIL: Final = """
+INSERT INTO messaging_tally AS t (provider, hour, dropped, put_off)
+VALUES (%s, date_trunc('hour', now(), 'UTC'), %s, %s)
+ON CONFLICT (provider, hour)
+DO UPDATE SET dropped = t.dropped + excluded.dropped, put_off = t.put_off + excluded.put_off
+"""
+
 # What another worker has claimed is passed over, and so is what a worker left behind as it died. The last column says
 # whether there may be any of that.
 CLAIM_REPORTS: Final = """
@@ -616,6 +623,27 @@ DELETE FROM messaging_report WHERE id IN (
   ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
 """
 
+# Mail that has been read, the newest first: of what told nothing of a message of ours so many and so much stay, of what
+# did so much. What waits for its message is held to that as well, since a stranger can write any number of those.
+DROP_MAIL: Final = """
+WITH placed AS (
+  SELECT id, events = unmatched AS is_strange,
+    row_number() OVER of_its_kind AS place, sum(octet_length(body) + %s) OVER of_its_kind AS size
+  FROM messaging_report WHERE provider = 'mail' AND state <> 'new'
+  WINDOW of_its_kind AS (PARTITION BY events = unmatched ORDER BY id DESC)
+)
+DELETE FROM messaging_report WHERE id IN (
+  SELECT r.id FROM messaging_report r JOIN placed USING (id)
+  WHERE CASE WHEN is_strange THEN place > %s OR size > %s ELSE size > %s END
+  ORDER BY r.id LIMIT %s FOR UPDATE OF r SKIP LOCKED)
+"""
+
+# How many bytes of mail wait unread, by the address of the mail server that sent them.
+WAITING_MAIL: Final = """
+SELECT coalesce(headers ->> 'peer', ''), sum(octet_length(body) + %s)
+FROM messaging_report WHERE provider = 'mail' AND state = 'new' GROUP BY 1
+"""
+
 # By place in the table: its key says nothing about age, and the oldest lie at the front.
 PRUNE_EVENTS: Final = """
 DELETE FROM messaging_deliveryevent WHERE ctid = ANY(ARRAY(
@@ -656,7 +684,8 @@ ON CONFLICT (provider, space, code) DO UPDATE SET
 
 # By provider, over all hours: a few thousand rows for each provider and year.
 TOTALS: Final = """
-SELECT provider, sum(reports), sum(events), sum(unreadable), sum(unmatched), sum(set_aside), sum(refused), max(last_at)
+SELECT provider, sum(reports), sum(events), sum(unreadable), sum(unmatched), sum(set_aside), sum(refused),
+  sum(dropped), sum(put_off), max(last_at)
 FROM messaging_tally GROUP BY provider ORDER BY provider
 """
 

@@ -65,7 +65,7 @@ class Standing:
     @property
     def sums(self) -> dict[str, int]:
         """Of the hours shown."""
-        names = ("reports", "events", "unreadable", "unmatched", "set_aside", "refused")
+        names = ("reports", "events", "unreadable", "unmatched", "set_aside", "refused", "dropped", "put_off")
         return {name: sum(getattr(hour, name) for hour in self.hours) for name in names}
 
     @property

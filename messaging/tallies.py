@@ -55,6 +55,12 @@ def count_refusal(provider: str) -> None:
         cursor.execute(sql.COUNT_REFUSAL, [provider])
 
 
+def count_mail(*, dropped: int = 0, put_off: int = 0) -> None:
+    """So many more mails in this hour: deleted before their time, or told to come again."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.COUNT_MAIL, ["mail", dropped, put_off])
+
+
 def hour_of(moment: datetime) -> datetime:
     """The hour's start, UTC."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

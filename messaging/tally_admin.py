@@ -33,7 +33,7 @@ class TallyAdmin(CountAdmin[Tally]):
     list_display = (
         "starts", "provider_name", "reports", "events", "unreadable", "unmatched", "set_aside", "refused", "last",
     )  # fmt: skip
-    fields = (*list_display, "last_refusal")
+    fields = (*list_display, "last_refusal", "dropped", "put_off")
 
     @admin.display(description=gettext_lazy("hour"))
     def starts(self, tally: Tally) -> SafeString:

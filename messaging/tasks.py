@@ -32,6 +32,11 @@ def prune() -> dict[str, int]:
 
 
 @shared_task
+def drop_mail() -> int:
+    return retention.drop_mail()
+
+
+@shared_task
 def heartbeat() -> None:
     health.worker_heartbeat()
 

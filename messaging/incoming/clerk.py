@@ -1,15 +1,18 @@
 """Keeps the mails of all sessions in one thread, all that wait in one commit: one mail a commit would be too slow."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from enum import Enum
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final, NamedTuple
 
-from django.db import connections
+from django.db import Error, connection, connections
 
+from messaging import tallies
 from messaging.inbox import Inbox
+from messaging.incoming.room import Room
 from messaging.reports import Kept
 
 log: Final = logging.getLogger(__name__)
@@ -19,11 +22,19 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_MAILS: Final = 500
 
 
+class Answer(Enum):
+    """What became of a mail."""
+
+    KEPT = "committed"
+    NOT_NOW = "the database takes nothing"
+    NO_ROOM = "too much waits to be read"
+
+
 class Waiting(NamedTuple):
-    """A mail, and who waits to hear whether it is kept."""
+    """A mail, and who waits to hear what became of it."""
 
     kept: Kept
-    answer: "Future[bool]"
+    answer: "Future[Answer]"
 
 
 class Clerk:
@@ -31,13 +42,14 @@ class Clerk:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
+        self._room = Room()
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._held: Waiting | None = None
         self._thread = Thread(target=self._run, name="clerk", daemon=True)
         self._thread.start()
 
-    def keep(self, kept: Kept) -> "Future[bool]":
-        """Whether it is committed, once that is known. From any thread."""
+    def keep(self, kept: Kept) -> "Future[Answer]":
+        """Once it is known. From any thread."""
         waiting = Waiting(kept, Future())
         self._queue.put(waiting)
         return waiting.answer
@@ -55,15 +67,19 @@ class Clerk:
             connections.close_all()
 
     def _keep(self, batch: list[Waiting]) -> None:
-        is_kept = self._is_kept(batch)
-        for each in batch:
-            # Somebody who has gone does not wait any more.
-            if each.answer.set_running_or_notify_cancel():
-                each.answer.set_result(is_kept)
-        if is_kept:
-            self._inbox.nudge()
+        is_let_in = [self._room.takes(each.kept) for each in batch]
+        let_in = [each for each, is_in in zip(batch, is_let_in, strict=True) if is_in]
+        put_off = [each for each, is_in in zip(batch, is_let_in, strict=True) if not is_in]
+        if put_off:
+            _count(len(put_off))
+            _answer(put_off, Answer.NO_ROOM)
+        if let_in:
+            is_kept = self._is_kept(let_in)
+            _answer(let_in, Answer.KEPT if is_kept else Answer.NOT_NOW)
+            if is_kept:
+                self._inbox.nudge()
 
-    def _is_kept(self, batch: list[Waiting]) -> bool:
+    def _is_kept(self, batch: Sequence[Waiting]) -> bool:
         try:
             return self._inbox.keep_all(each.kept for each in batch)
         except Exception:
@@ -94,3 +110,18 @@ class Clerk:
         if found is None:
             self._queue.put(None)  # the end is heeded after this batch
         return found
+
+
+def _count(put_off: int) -> None:
+    try:
+        tallies.count_mail(put_off=put_off)
+    except Error as error:
+        log.warning("%d mails were put off, which could not be counted: %s.", put_off, type(error).__name__)
+        connection.close()
+
+
+def _answer(waiting: Sequence[Waiting], answer: Answer) -> None:
+    for each in waiting:
+        # Somebody who has gone does not wait any more.
+        if each.answer.set_running_or_notify_cancel():
+            each.answer.set_result(answer)

@@ -21,6 +21,7 @@ from imapclient.exceptions import IMAPClientError, LoginError
 from messaging.inbox import Inbox
 from messaging.incoming import mails
 from messaging.incoming.mailboxes import Mailbox
+from messaging.incoming.room import Room
 from messaging.reports import Kept
 from messaging.staying import EndedError, RefusedError
 
@@ -71,6 +72,7 @@ class Session:
         self._inbox = inbox
         self._known = known
         self._stop = stop
+        self._room = Room()
         self._done = mailbox.done
 
     def run(self) -> None:
@@ -123,6 +125,8 @@ class Session:
                 self._keep(client, some)
 
     def _keep(self, client: IMAPClient, found: Sequence[Found]) -> None:
+        if self._room.is_full():
+            raise EndedError("the mail stays there until what was taken before has been read")
         uids = [each.uid for each in found]
         said = client.fetch(uids, [f"BODY.PEEK[]<0.{LONGEST}>"])
         # What is missing has been taken away by somebody else meanwhile.

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from messaging.inbox import Inbox
 from messaging.incoming import addresses, mails
+from messaging.incoming.room import Room
 
 WAY: Final = "pipe"
 # sysexits.h: the mail server bounces the mail, or tries again later.
@@ -30,7 +31,7 @@ def take(stream: BinaryIO, recipients: list[str], inbox: Inbox) -> int:
         return NO_MAIL
     whole_size = size if size > len(body) else 0
     mail = mails.kept(MBOX_LINE.sub(b"", body), WAY, recipients=recipients or _told(os.environ), whole_size=whole_size)
-    if not inbox.keep_all([mail]):
+    if not Room().takes(mail) or not inbox.keep_all([mail]):
         return LATER
     inbox.nudge()
     return OK

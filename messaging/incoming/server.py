@@ -2,7 +2,7 @@
 
 It takes mail for our own addresses alone, says 250 once the mail is committed, and sends none itself: what it does not
 want it refuses in the dialogue, so there is nothing to send back later. If PostgreSQL is away it says 451, and the
-other side tries again.
+other side tries again; so it does while too much mail waits to be read (room.py).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from messaging.incoming import addresses, mails
-from messaging.incoming.clerk import Clerk
+from messaging.incoming.clerk import Answer, Clerk
 from messaging.incoming.listeners import LMTP as BY_LMTP
 from messaging.incoming.listeners import Listener
 
@@ -36,6 +36,7 @@ LONGEST_LINE: Final = 1024 * 1024
 
 KEPT: Final = "250 2.0.0 Kept"
 NOT_NOW: Final = "451 4.3.0 We cannot take it now; try again later"
+NO_ROOM: Final = "452 4.3.1 Too much mail waits to be read; try again later"
 FULL: Final = "421 4.3.2 Too many connections; try again later"
 STOPPING: Final = "421 4.3.2 We are being stopped; try again later"
 TOO_SLOW: Final = "421 4.4.2 You took too long"
@@ -43,6 +44,7 @@ NOT_OURS: Final = "550 5.7.1 We take mail for other domains only"
 NOBODY: Final = "550 5.1.1 There is no such address here"
 TOO_MANY: Final = "452 4.5.3 Too many recipients; send the mail to the others afterwards"
 TOO_BIG: Final = "552 5.3.4 The mail is too big"
+ANSWERS: Final = {Answer.KEPT: KEPT, Answer.NOT_NOW: NOT_NOW, Answer.NO_ROOM: NO_ROOM}
 # What aiosmtpd says of it, without an enhanced code.
 THEIR_TOO_BIG: Final = "552 "
 
@@ -81,7 +83,7 @@ class Front:
         mail = mails.kept(
             envelope.original_content or b"", server.protocol, recipients=envelope.rcpt_tos, sender=sender, peer=peer
         )
-        return KEPT if await asyncio.wrap_future(self._clerk.keep(mail)) else NOT_NOW
+        return ANSWERS[await asyncio.wrap_future(self._clerk.keep(mail))]
 
     async def handle_exception(self, error: Exception) -> str:
         log.error("A mail session went wrong: %s.", type(error).__name__, exc_info=error)

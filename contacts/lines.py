@@ -53,7 +53,8 @@ class _Chunks(io.RawIOBase):
     """Pieces of bytes as a file."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks, self._rest = iter(chunks), b""
+        # A view, since what is left of a long chunk would be copied for every piece of it.
+        self._chunks, self._rest = iter(chunks), memoryview(b"")
 
     def readable(self) -> bool:
         return True
@@ -61,7 +62,7 @@ class _Chunks(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while not self._rest:
             try:
-                self._rest = bytes(next(self._chunks))
+                self._rest = memoryview(next(self._chunks)).cast("B")
             except StopIteration:
                 return 0
         taken = self._rest[: len(buffer)]

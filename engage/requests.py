@@ -6,12 +6,14 @@ from urllib.parse import unquote
 
 from django.contrib.auth.forms import AuthenticationForm, UsernameField
 from django.contrib.auth.models import AbstractUser
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.forms import TextInput
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
+from django.views.defaults import bad_request
 
 NUL: Final = "\0"
+TOO_MUCH: Final = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
 
 class UnholdableError(SuspiciousOperation):
@@ -42,6 +44,13 @@ class Guard:
         if is_foul or (request.method == "POST" and _holds_nul(request.POST)):
             raise UnholdableError("A NUL character in the address or the form.")
         return None
+
+
+def not_understood(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """The page for what cannot be read, with 413 where it is too much."""
+    if isinstance(exception, TOO_MUCH):
+        return render(request, "413.html", status=413)
+    return bad_request(request, exception)
 
 
 def _holds_nul(fields: QueryDict) -> bool:

@@ -7,6 +7,7 @@ from django.urls import include, path
 from engage.requests import LoginForm
 
 admin.autodiscover()
+handler400 = "engage.requests.not_understood"
 _LOG_IN = auth_views.LoginView.as_view(redirect_authenticated_user=True, authentication_form=LoginForm)
 urlpatterns = [
     path("login/", _LOG_IN, name="login"),

@@ -24,6 +24,8 @@ from contacts.models import Channel
 # What a reason's words, a code and a server's words say: one of our reasons. (contacts knows no reasons itself.)
 ReasonOf = Callable[[str, str, str], str]
 
+# Signs of one record, which may go over many lines.
+LONGEST_RECORD: Final = 1_000_000
 LONGEST_CELL: Final = 1_000
 LONGEST_SHOWN: Final = 200
 LONGEST_CODE: Final = 60
@@ -125,9 +127,11 @@ def _chained(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 
 def _records(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[tuple[int, "list[str] | Bad"]]:
-    reader = csv.reader(lines, delimiter=delimiter)
+    bounded = _Bounded(lines)
+    reader = csv.reader(bounded, delimiter=delimiter)
     while True:
-        number = reader.line_num + skipped + 1
+        number = bounded.begin = reader.line_num + skipped + 1
+        bounded.left = LONGEST_RECORD
         try:
             cells = next(reader)
         except StopIteration:
@@ -138,6 +142,26 @@ def _records(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[tup
             continue
         if any(map(str.strip, cells)):
             yield number, [cell.strip() for cell in cells]
+
+
+class _Bounded:
+    """The lines, up to LONGEST_RECORD of signs for one record. Raises UnreadableListError where one is longer."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        # Where the record begins, and how much of it there may still be.
+        self.begin, self.left = 1, LONGEST_RECORD
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.left -= len(line)
+        if self.left < 0:
+            problem = _("What begins in line %(line)d does not end. Close or remove a quotation mark there.")
+            raise UnreadableListError(problem % {"line": self.begin})
+        return line
 
 
 def _recognise(layout: Layout, cells: list[str]) -> None:

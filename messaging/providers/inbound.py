@@ -18,7 +18,7 @@ from django.http.multipartparser import MultiPartParserError
 
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers.base import Raw, Reading, UnreadableError
-from messaging.providers.mail import events_in
+from messaging.providers.mail import reading_of
 
 FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
 
@@ -44,7 +44,7 @@ def read_mails(items: Iterable[Any], mail_of: Callable[[Any], Mail], raw: Raw, f
             reading.problems.append(f"Mail {number}: {type(error).__name__}: {error}"[:300])
         else:
             recipients = [each for each in mail.recipients if isinstance(each, str)]
-            reading.events += events_in(mail.body, recipients, mail.arrived_at or raw.received_at)
+            reading.add(reading_of(mail.body, recipients, mail.arrived_at or raw.received_at))
     return reading
 
 

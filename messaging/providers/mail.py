@@ -83,11 +83,11 @@ def read(raw: Raw) -> Reading:
     to = raw.headers.get(RECIPIENTS, "").split()
     # Only a mail server sends with the null sender (RFC 5321 4.5.5); whoever has a mailbox there cannot.
     peer = raw.headers.get(PEER, "") if raw.headers.get(SENDER) == "" else ""
-    return Reading(events_in(raw.body, to, when(raw.headers.get(ARRIVED), raw), peer))
+    return reading_of(raw.body, to, when(raw.headers.get(ARRIVED), raw), peer)
 
 
-def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer: str = "") -> list[Event]:
-    """What a mail says of our messages; empty where it is no bounce.
+def reading_of(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer: str = "") -> Reading:
+    """What a mail says of our messages; empty where it is no bounce. That it names too many recipients is a problem.
 
     `envelope`: the addresses to which it came, where they are known. `arrived_at`: when it did, aware UTC. `peer`: the
     IP address of the mail server that sent it, where our own took it from there.
@@ -96,6 +96,8 @@ def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer: 
 
     returned_to = addresses.messages_of(envelope)
     name, findings = fingerprint(mail), read_mail(mail)
+    left_out = findings.named - len(findings)
+    problems = [f"Only the first {len(findings)} of {findings.named} recipients were read."] if left_out else []
     events = [
         _of(event, about.is_named_only, peer)
         for finding in findings
@@ -103,8 +105,8 @@ def events_in(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer: 
         for event in _events_of(finding, about.message_id, name, arrived_at)
     ]
     if len(findings) > MOST_GUESSED:
-        return [recipients.to(event, "") if event.message_id is None else event for event in events]
-    return events
+        events = [recipients.to(event, "") if event.message_id is None else event for event in events]
+    return Reading(events, problems)
 
 
 class About(NamedTuple):

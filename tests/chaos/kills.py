@@ -38,7 +38,7 @@ class Running:
         self.var = var
         self.stack = stack
         self.postgres, self.valkey = Postgres(var), Valkey(var)
-        self.commands = dict(run.processes())
+        self.commands = dict(run.processes()) | {"worker": mortal(run.worker())}
         self.services: dict[str, run.Service] = {}
         # Each service is the leader of a session, which its children stay in.
         self.sessions: set[int] = set()
@@ -98,6 +98,11 @@ class Running:
         current = {service.process.pid for service in self.services.values() if service.process.poll() is None}
         ended = self.sessions - current
         return [each for each in psutil.process_iter() if session_of(each) in ended and is_alive(each)]
+
+
+def mortal(worker: list[str]) -> list[str]:
+    """The command of a worker that dies of the killing report."""
+    return ["tests.chaos.killing" if word == "engage" else word for word in worker]
 
 
 def is_alive(process: psutil.Process) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from messaging.demo import sendgrid
 from messaging.statuses import Event, Kind
 from messaging.tokens import token_of
+from tests.messaging.killing import WORDS
 
 EVENTS = int(os.environ.get("CHAOS_EVENTS", "200000"))
 EVENTS_A_MESSAGE = 10
@@ -128,6 +129,12 @@ class Provider:
             thread.start()
         return threads
 
+    def post_killer(self) -> None:
+        """One report that kills whoever reads it, until it is answered."""
+        body = sendgrid.body_of([{"event": "processed", "said": WORDS.decode()}])
+        while not self.post_body(body):
+            time.sleep(0.2)
+
     def release(self, share: float) -> None:
         with self.moved:
             self.released = round(len(self.waiting) * min(share, 1))
@@ -154,7 +161,9 @@ class Provider:
             return self.waiting[self.taken - 1]
 
     def post(self, batch: list[Fact]) -> bool:
-        body = sendgrid.body_of([fact.posted() for fact in batch])
+        return self.post_body(sendgrid.body_of([fact.posted() for fact in batch]))
+
+    def post_body(self, body: bytes) -> bool:
         headers = sendgrid.headers_of(body, private_key=self.private_key, signed_at=datetime.now(UTC))
         answer = self.answer_to(body, headers)
         with self.moved:

@@ -4,10 +4,11 @@ import logging
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
+from pytest_django import Settings
 
 from engage.embedded import private_log
 from engage.logs import without_traces_of_refusals
@@ -72,6 +73,41 @@ def test_no_page_breaks_by_what_stands_in_its_form(support: Client) -> None:
         if (code := support.post(path, dict.fromkeys(fields, NASTY[nasty])).status_code) >= 500 and code != 503
     }
     assert broken == {}
+
+
+ROLES = ("", "Marketers", "Administrators", "Support")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_page_breaks_for_any_role(role: str) -> None:
+    client = Client(raise_request_exception=False)
+    if role:
+        user = User.objects.create_user(role, password="x", is_staff=role != "Marketers")
+        user.groups.set([Group.objects.get(name=role)])
+        client.force_login(user)
+
+    broken = {
+        (method, path, nasty): answer.status_code
+        for path in addresses()
+        if "logout" not in path and "webhooks" not in path
+        for nasty in ("nul", "huge", "brackets")
+        for method in ("get", "post")
+        if (answer := getattr(client, method)(path, dict.fromkeys(PARAMETERS, NASTY[nasty]))).status_code >= 500
+        and answer.status_code != 503
+    }
+
+    assert broken == {}
+
+
+@pytest.mark.parametrize("limit", ["DATA_UPLOAD_MAX_MEMORY_SIZE", "DATA_UPLOAD_MAX_NUMBER_FIELDS"])
+@pytest.mark.parametrize("path", ["/login/", "/send-outs/new/"])
+def test_too_much_is_told_in_words(path: str, limit: str, support: Client, settings: Settings) -> None:
+    setattr(settings, limit, 10)
+
+    answer = support.post(path, {f"name{number}": "x" for number in range(20)})
+
+    assert answer.status_code == 413
+    assert b"This is too much at once" in answer.content
 
 
 @pytest.mark.parametrize("name", ["x" * 151, "x" * 256, "x" * 100_000, "a\0b"])

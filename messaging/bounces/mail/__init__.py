@@ -1,7 +1,7 @@
 """Mails that come back -> what became of each recipient. Pure: no database, no network; never raises."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -54,21 +54,30 @@ class Finding:
     tokens: tuple[str, ...]  # what looks like our token in the headers of the returned mail and of this one
 
 
-def read_mail(raw: bytes) -> list[Finding]:
+class Findings(list[Finding]):
+    """A finding for each recipient that was read; `named`: how many the mail names, which may be more."""
+
+    def __init__(self, found: Iterable[Finding] = (), named: int = 0) -> None:
+        super().__init__(found)
+        self.named = named
+
+
+def read_mail(raw: bytes) -> Findings:
     """A finding for each of the first MOST_RECIPIENTS, as the mail names them; empty where it is no bounce.
 
     Never raises. LF, CRLF and CR line ends give the same answer.
     """
     outer = parsed(raw)
     mail, reports = _reports(outer)
+    named = len(reports)
     del reports[MOST_RECIPIENTS:]
     if not reports:
-        return []
+        return Findings()
     prose = Prose(mail, [report.recipient for report in reports])
     returned = mail.returned
     message_id = returned.headers.get("message-id").strip("<> ") if returned else ""
     tokens = _tokens(returned, mail, outer)
-    return [_finding(report, prose, message_id, tokens) for report in reports]
+    return Findings((_finding(report, prose, message_id, tokens) for report in reports), named)
 
 
 def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:

@@ -41,7 +41,7 @@ MBOX_LINE: Final = re.compile(rb">?From [^\n]*+\n")
 BLANK_LINES: Final = re.compile(rb"(?: ?\n)++")
 PARAMETER: Final = re.compile(r';\s*([\w\-]+)(\*\d+)?(\*)?\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*)')
 # The delimiter of a multipart whose header does not name it, or names another one.
-UNNAMED_BOUNDARY: Final = re.compile(rb"\n--([^\n]{1,200}?)[ \t]*\n(?:[!-9;-~]+:[^\n]*\n){0,10}?[Cc]ontent-[Tt]")
+UNNAMED_BOUNDARY: Final = re.compile(rb"\n--([^\n]{1,200}+)\n(?:[!-9;-~]+:[^\n]*\n){0,10}?[Cc]ontent-[Tt]")
 # From the begin of a word only, so that a long one without an @ costs no more than its length.
 ADDRESS: Final = re.compile(
     r"(?<![^\s<>()\[\]\",;:\\|@])[^\s<>()\[\]\",;:\\|@]{1,256}@[^\s<>()\[\]\",;:\\|@]*[^\s<>()\[\]\",;:\\|.@]"

@@ -190,6 +190,13 @@ def note_life(signs: Sequence[Sign]) -> None:
         cursor.execute(sql.NOTE_LIFE, sql.columns(signs))
 
 
+def doubt_life(message_ids: Collection[int], address_ids: Collection[int]) -> None:
+    """Take the signs of life at these addresses that a person's click or open of these messages gave for a program's;
+    what a person did besides is sought again (messaging/life.py). The addresses must be locked."""
+    with prepared() as cursor:
+        cursor.execute(sql.DOUBT_LIFE, [sql.array(address_ids), sql.array(message_ids)])
+
+
 def causes_of(address_ids: Collection[int]) -> dict[int, str]:
     """Those of the addresses that have a block without an end, held ones too, with its cause: one look at an index."""
     if not address_ids:

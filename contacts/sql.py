@@ -209,6 +209,12 @@ WHERE b.id = s.id AND (
 )
 """
 
+DOUBT_LIFE: Final = """
+UPDATE contacts_block SET life_is_automatic = true, is_life_sought = false
+WHERE address_id = ANY(%s::bigint[]) AND coalesce(ended_at, 'infinity') = 'infinity'
+  AND life_message_id = ANY(%s::bigint[]) AND life_by IN ('opened', 'clicked') AND NOT life_is_automatic
+"""
+
 HISTORY_OF_LIFT: Final = """
 INSERT INTO contacts_change (contact_id, at, kind, field, old, new, why, actor_id)
 SELECT c.id, %(at)s, 'lifted', a.value, '', '', %(why)s, %(actor)s

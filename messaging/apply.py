@@ -13,12 +13,12 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import ARRIVED, Ground, Sign, causes_of, lock, reword, settle, withdraw
+from contacts.blocks import ARRIVED, Ground, Sign, causes_of, doubt_life, lock, reword, settle, withdraw
 from contacts.consent import Wish
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import go_by_indexes, prepared
-from messaging import outages, soft_runs, speakers, sql
+from messaging import bursts, outages, soft_runs, speakers, sql
 from messaging.correlation import named
 from messaging.facts import DECISIVE, FAILURES, SIGNS, WAITED_FOR, Facts
 from messaging.machines import bursts_marked
@@ -111,12 +111,14 @@ def apply(said: Sequence[Said]) -> list[Said]:
     go_by_indexes()
     events, message_ids = named(bursts_marked([each.event for each in said]))
     facts = Facts(zip(events, message_ids, [each.report_id for each in said], strict=True))
-    unknown, fresh = set[int | None]([None]), list[Fresh]()
+    unknown, fresh, late = set[int | None]([None]), list[Fresh](), list[bursts.Late]()
     if facts.events:
         fresh, missing = _record(facts)
         unknown |= missing
+        late = bursts.late(facts.events)
     unmatched = [each for each, message_id in zip(said, message_ids, strict=True) if message_id in unknown]
-    _follow_up(fresh, answers_of(each.event for each in unmatched))
+    _follow_up(fresh, answers_of(each.event for each in unmatched), late)
+    bursts.settle(late)
     return unmatched
 
 
@@ -237,10 +239,10 @@ def _record(facts: Facts) -> tuple[list[Fresh], Set[int]]:
     return fresh, missing
 
 
-def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
+def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish], late: Sequence[bursts.Late]) -> None:
     """Block, end blocks of soft bounces, change consent: for the addresses that this is about, locked in one go.
 
-    `answers` by SMS belong to no message that is known, but to a number.
+    `answers` by SMS belong to no message that is known, but to a number. What is `late` is no sign of a person.
     """
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE and not each.has_arrived]
     proven = [each for each in hard if each.event.caveat not in UNPROVEN]
@@ -251,18 +253,19 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
     news = [each.target for each in fresh if _is_for_soft_rule(each, blocked)]
     asked = soft_runs.asked([_news(each, blocked) for each in (*news, *reached.values())])
     addresses = {each.target.address_id for each in hard}
+    not_a_persons = {(each.message_id, each.key) for each in late}
     # The sign of life of an address that was not blocked says nothing new.
     signs = [
-        _sign(each)
+        _sign(each, is_late=(each.target.id, each.key) in not_a_persons)
         for each in fresh
         if each.event.kind in SIGNS
         and _is_of_who_asks(each)
         and (each.target.address_id in blocked or each.target.address_id in addresses)
     ]
-    if not (hard or wishes or asked or signs):
+    if not (hard or wishes or asked or signs or late):
         return
     wished = {pk for wish in wishes for pk in wish.address_ids}
-    addresses.update(wished, (sign.address_id for sign in signs))
+    addresses.update(wished, (sign.address_id for sign in signs), (each.address_id for each in late))
     held = lock(addresses.union(*(each.addresses for each in asked)), wished)
     if reached:
         _clear(reached)
@@ -274,6 +277,8 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish]) -> None:
         speakers.ask([_claim(each) for each in named if each.event.peer])
     if grounds:
         grounds = list(outages.with_signs_of_life(grounds, rule))
+    if late:
+        doubt_life({each.message_id for each in late}, {each.address_id for each in late})
     settle(grounds, wishes, soft_runs.verdicts(asked), signs, held)
     if grounds:
         outages.look_at(grounds, rule)
@@ -354,6 +359,6 @@ def _ground(each: Fresh) -> Ground:
     )  # fmt: skip
 
 
-def _sign(each: Fresh) -> Sign:
+def _sign(each: Fresh, *, is_late: bool) -> Sign:
     event, target = each.event, each.target
-    return Sign(target.address_id, event.occurred_at, SIGNS[event.kind], event.is_automatic, target.id)
+    return Sign(target.address_id, event.occurred_at, SIGNS[event.kind], event.is_automatic or is_late, target.id)

@@ -154,6 +154,6 @@ def _write(changed: Sequence[Revised]) -> None:
     for start in range(0, len(ordered), WRITTEN_AT_ONCE):
         chunk = ordered[start : start + WRITTEN_AT_ONCE]
         with transaction.atomic():
-            keeping.hold()
             apply.revise(chunk)
+            keeping.hold()
             keeping.mark({each.message_id for each in chunk})

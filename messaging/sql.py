@@ -485,6 +485,33 @@ WHERE m.id = b.message_id AND m.channel = 'email'
        OR EXISTS (SELECT 1 FROM told t WHERE t.message_id = m.id AND t.key = m.decided_by))
 """
 
+# What our pages saw of these messages around these moments: within so many seconds before, and after.
+CLICKS_AROUND: Final = """
+SELECT e.message_id, e.key, m.address_id, e.kind, e.occurred_at, e.provider_code, e.is_automatic
+FROM (
+  SELECT message_id, min(at) - make_interval(secs => %s) AS first_at, max(at) + make_interval(secs => %s) AS last_at
+  FROM unnest(%s::bigint[], %s::timestamptz[]) AS c(message_id, at) GROUP BY message_id
+) AS c
+JOIN messaging_message m ON m.id = c.message_id
+JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.occurred_at BETWEEN c.first_at AND c.last_at
+WHERE e.provider = %s AND e.kind IN ('opened', 'clicked')
+"""
+# Their diagnostic is our own word for the evidence (machines.py).
+MARK_AUTOMATIC: Final = """
+UPDATE messaging_deliveryevent e SET is_automatic = true, diagnostic = %s
+FROM unnest(%s::bigint[], %s::uuid[]) AS b(message_id, key) WHERE e.message_id = b.message_id AND e.key = b.key
+"""
+# As statuses.fold does it. What was opened stays opened: by whom is all that changes.
+REFOLD_OPENED: Final = """
+UPDATE messaging_message m SET
+  is_opened_by_person = EXISTS (
+    SELECT FROM messaging_deliveryevent e
+    WHERE e.message_id = m.id AND e.kind = ANY(%s::text[]) AND NOT e.is_automatic AND e.caveat <> ALL(%s::text[])),
+  diagnostic = CASE WHEN (m.id, m.decided_by) IN (SELECT message_id, key FROM unnest(%s::bigint[], %s::uuid[])
+    AS b(message_id, key)) THEN %s ELSE m.diagnostic END
+WHERE m.id = ANY(%s::bigint[])
+"""
+
 # The hard bounces of these addresses since they were last lifted, each through whoever has the address now and whom
 # these messages went to: what is proven, and what only names its message where one of another message agrees that
 # happened before. (One that happens later is the same with the parts changed.) So a proven one need ask for no others.

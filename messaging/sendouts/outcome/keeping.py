@@ -71,13 +71,32 @@ def recount(send_out_id: int) -> None:
 
 
 def hold() -> None:
-    """Let nobody look until the end of the transaction. To be called first in it: then nobody waits in a circle."""
+    """Let nobody look until the end of the transaction. To be called after all that is locked of messages, addresses
+    and contacts: who looks waits for none of these, so nobody waits in a circle."""
     _execute(sql.LOCK_LOOKING)
 
 
 def mark(messages: Collection[int]) -> None:
     """Have these counted anew: for who changes messages without an event, in the same transaction, after `hold`."""
     _execute(sql.MARK_MESSAGES, [STRETCH, list(messages)])
+
+
+def unhear(messages: Collection[int]) -> None:
+    """Take away what was counted of the opens and clicks of these messages, before their events change; after `hold`.
+    Then `hear` counts what they are by then."""
+    _hear(sql.UNHEAR, messages)
+
+
+def hear(messages: Collection[int]) -> None:
+    """Count the opens and clicks of these messages anew, see `unhear`."""
+    _hear(sql.HEAR, messages)
+
+
+def _hear(statement: str, messages: Collection[int]) -> None:
+    # What was recorded later is news.
+    until = ReadUpTo.objects.values_list("until", flat=True).first()
+    if until is not None:
+        _execute(statement, {"messages": list(messages), "until": until, "since": EPOCH})
 
 
 def _read_up_to(until: datetime) -> datetime:

@@ -106,7 +106,8 @@ told AS (
 """
 _KEEP_HEARD: Final = """
 INSERT INTO messaging_heard AS h (send_out_id, hour, figure, link, events, messages)
-SELECT send_out_id, hour, figure, link, events, messages FROM counted ORDER BY send_out_id, hour, figure, link
+SELECT send_out_id, hour, figure, link, {sign}events, {sign}messages FROM counted
+ORDER BY send_out_id, hour, figure, link
 ON CONFLICT (send_out_id, hour, figure, link) DO UPDATE
 SET events = h.events + excluded.events, messages = h.messages + excluded.messages
 """
@@ -127,7 +128,7 @@ WITH news AS MATERIALIZED (
 ), {heard}, kept AS ({keep})
 SELECT count(*) FROM news
 """
-READ_NEWS: Final = _READ_NEWS.format(event=_EVENT, heard=_HEARD, keep=_KEEP_HEARD)
+READ_NEWS: Final = _READ_NEWS.format(event=_EVENT, heard=_HEARD, keep=_KEEP_HEARD.format(sign=""))
 FORGET_HEARD: Final = "DELETE FROM messaging_heard WHERE send_out_id = %s"
 _COUNT_HEARD: Final = """
 WITH news AS MATERIALIZED (
@@ -136,7 +137,17 @@ WITH news AS MATERIALIZED (
   WHERE m.send_out_id = %(send_out)s AND e.recorded_at < %(until)s
 ), {heard} {keep}
 """
-COUNT_HEARD: Final = _COUNT_HEARD.format(event=_EVENT, heard=_HEARD, keep=_KEEP_HEARD)
+COUNT_HEARD: Final = _COUNT_HEARD.format(event=_EVENT, heard=_HEARD, keep=_KEEP_HEARD.format(sign=""))
+# What was counted of the opens and clicks of some messages: added again, or taken away.
+_HEARD_OF_SOME: Final = """
+WITH news AS MATERIALIZED (
+  SELECT {event} FROM messaging_message m JOIN messaging_sendout s ON s.id = m.send_out_id
+  JOIN messaging_deliveryevent e ON e.message_id = m.id
+  WHERE m.id = ANY(%(messages)s) AND e.recorded_at < %(until)s AND e.kind IN ('opened', 'clicked')
+), {heard} {keep}
+"""
+HEAR: Final = _HEARD_OF_SOME.format(event=_EVENT, heard=_HEARD, keep=_KEEP_HEARD.format(sign=""))
+UNHEAR: Final = _HEARD_OF_SOME.format(event=_EVENT, heard=_HEARD, keep=_KEEP_HEARD.format(sign="-"))
 
 # Each stretch by itself, and the domain of each address looked up by itself: so PostgreSQL has no chance to read whole
 # tables for a few thousand messages.

@@ -34,7 +34,8 @@ KINDS = [
 ]  # fmt: skip
 # (what is done, to which message, by which kind of event, which of few facts: so that there are repeats)
 steps = st.lists(
-    st.tuples(st.sampled_from("eeeeeelrsm"), st.integers(0, 5), st.sampled_from(KINDS), st.integers(0, 3)), max_size=30
+    st.tuples(st.sampled_from("eeeeeebbblrsm"), st.integers(0, 5), st.sampled_from(KINDS), st.integers(0, 3)),
+    max_size=30,
 )
 
 
@@ -47,12 +48,21 @@ def event(message: Message, kind: Kind, number: int) -> Event:
     )  # fmt: skip
 
 
+def click(message: Message, number: int) -> Event:
+    """One of those that are a burst together."""
+    at = SENT_AT + timedelta(hours=2, seconds=number / 4)
+    return Event("tracking", Kind.CLICKED, at, f"{message.pk} {number}", message.pk, provider_code=f"link {number}")
+
+
 def do(step: tuple[str, int, Kind, int], messages: list[Message]) -> None:
     what, which, kind, number = step
     message = messages[which % len(messages)]
     if what == "e":
         with transaction.atomic():
             apply([Said(event(message, kind, number)), Said(event(messages[0], kind, number))])
+    elif what == "b":
+        with transaction.atomic():
+            apply([Said(click(message, number))])
     elif what == "l":
         keeping.look(margin=NOW)
     elif what == "s":
@@ -64,8 +74,8 @@ def do(step: tuple[str, int, Kind, int], messages: list[Message]) -> None:
         key = key_of(event(message, Kind.HARD_BOUNCE, number))
         if DeliveryEvent.objects.filter(pk=key).exists():
             with transaction.atomic():
-                keeping.hold()
                 applying.revise([Revised(key, message.pk, Kind.SOFT_BOUNCE, "network")])
+                keeping.hold()
                 keeping.mark([message.pk])
 
 

@@ -35,6 +35,7 @@ from messaging.statuses import (
     Event,
     Kind,
     is_guess,
+    is_wish,
     key_prefix,
     not_before,
     rank_of,
@@ -246,7 +247,7 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish], late: Sequence[b
     """
     hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE and not each.has_arrived]
     proven = [each for each in hard if each.event.caveat not in UNPROVEN]
-    asking = [each for each in fresh if each.event.kind in CONSENTS and _is_of_who_asks(each)]
+    asking = [each for each in fresh if each.event.kind in CONSENTS and is_wish(each.target.channel, each.event.caveat)]
     wishes = [*wishes_of([Told(each.event, each.key, *each.target) for each in asking]), *answers]
     blocked = {each.target.address_id: each.cause for each in fresh if each.cause is not None}
     reached = {each.target.id: each.target for each in fresh if _may_clear(each)}
@@ -259,7 +260,7 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish], late: Sequence[b
         _sign(each, is_late=(each.target.id, each.key) in not_a_persons)
         for each in fresh
         if each.event.kind in SIGNS
-        and _is_of_who_asks(each)
+        and is_wish(each.target.channel, each.event.caveat)
         and (each.target.address_id in blocked or each.target.address_id in addresses)
     ]
     if not (hard or wishes or asked or signs or late):
@@ -309,11 +310,6 @@ def _agreed(named: Sequence[Target], known: Sequence[Ground]) -> list[Ground]:
     keys = {ground.event_key for ground in known}
     found = outages.hard_bounces({each.address_id for each in named}, {each.id for each in named})
     return [ground for ground in found if ground.event_key not in keys]
-
-
-def _is_of_who_asks(each: Fresh) -> bool:
-    """Whether a wish is proven: by our token, or as it came from the number itself, whichever SMS it answers."""
-    return each.event.caveat not in UNPROVEN or each.target.channel == Channel.SMS
 
 
 def _claim(each: Fresh) -> speakers.Claim:

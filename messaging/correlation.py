@@ -65,10 +65,26 @@ def _by_name(events: Sequence[Event], settles: bool) -> dict[doubts.Name, Named]
         # What was heard at hand-over goes before what was guessed.
         rows = sorted(cursor.fetchall(), key=lambda row: not row[3])
     known = {(provider, name): Named(message_id, is_guessed) for provider, name, message_id, is_guessed in rows}
+    nobodys = [event for event in events if (event.provider, event.provider_message_id) not in known]
+    known |= {name: Named(pk, is_guessed=False) for name, pk in _by_other_id(nobodys).items()}
     if not settles:
         return known
-    nobodys = (event for event in events if (event.provider, event.provider_message_id) not in known)
+    nobodys = [event for event in nobodys if (event.provider, event.provider_message_id) not in known]
     return known | {name: Named(pk, is_guessed=True) for name, pk in doubts.settle(nobodys).items()}
+
+
+def _by_other_id(nobodys: Sequence[Event]) -> dict[doubts.Name, int]:
+    """By what the ids are if an SMSC writes them in another way. No query where none may be written otherwise."""
+    asked = {
+        (each.provider, each.provider_message_id, said.other_id, said.number)
+        for each in nobodys
+        if each.submitted is not None and (said := each.submitted()) is not None and said.other_id
+    }
+    if not asked:
+        return {}
+    with prepared() as cursor:
+        cursor.execute(sql.MESSAGES_BY_OTHER_ID, columns(asked))
+        return {(provider, name): pk for provider, name, pk in cursor.fetchall()}
 
 
 def _parts(message_ids: Set[int]) -> dict[int, int]:

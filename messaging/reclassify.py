@@ -20,6 +20,7 @@ from contacts.models import Channel
 from messaging import apply, sql
 from messaging.apply import Revised
 from messaging.bounces.classify import classify
+from messaging.bounces.ways import is_only_unrouteable
 from messaging.models import Report
 from messaging.providers import providers
 from messaging.providers.base import Raw
@@ -92,6 +93,9 @@ def judge(stored: Stored) -> Revised | None:
     verdict = classify(stored.diagnostic, reply_code=stored.reply_code, status_code=stored.status_code)
     # Words that no rule knows say nothing: then the provider's word had decided, and that is not kept.
     if verdict.reason == "unknown":
+        return None
+    # Hard or soft by who said it, which is not kept beside the words.
+    if is_only_unrouteable(stored.diagnostic):
         return None
     kind = Kind(stored.kind)
     if kind != Kind.DEFERRED:

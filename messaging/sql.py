@@ -90,6 +90,20 @@ UNION
 SELECT provider, provider_message_id, p.message_id, p.is_guessed FROM said
 JOIN messaging_part p USING (provider_message_id, provider)
 """
+# By an id that the SMSC writes in another way than it should: only of the SMS that went to the number of the receipt.
+MESSAGES_BY_OTHER_ID: Final = """
+WITH said AS (
+  SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS i(provider, said_id, other_id, number)
+), found AS (
+  SELECT s.*, m.id AS message_id FROM said s
+  JOIN messaging_message m ON m.provider_message_id = s.other_id AND m.provider = s.provider
+  UNION ALL
+  SELECT s.*, p.message_id FROM said s
+  JOIN messaging_part p ON p.provider_message_id = s.other_id AND p.provider = s.provider AND NOT p.is_guessed
+)
+SELECT f.provider, f.said_id, m.id FROM found f
+JOIN messaging_message m ON m.id = f.message_id JOIN contacts_address a ON a.id = m.address_id AND a.value = f.number
+"""
 
 # The newest email to an address, sent within some days before a moment, by way of the contact who has the address now.
 # Not where two contacts share it and both got one: then nothing says whose it is. The moment is a foreign server's.

@@ -131,6 +131,7 @@ class Submitted:
 
     `number` in E.164; `sender` as it was submitted, "" where nobody says; `since` and `until`: between these it was
     submitted, aware UTC; `reference`: the last 16 bits of the message's number, 0 where nobody gave them back.
+    `other_id`: what its `provider_message_id` would be if the SMSC wrote it otherwise than it should; "" for none.
     """
 
     number: str
@@ -138,6 +139,7 @@ class Submitted:
     since: datetime
     until: datetime
     reference: int = 0
+    other_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,11 @@ def is_guess(channel: Channel, kind: Kind, caveat: str) -> bool:
     if channel != Channel.EMAIL:
         return False
     return caveat == Caveat.GUESSED or (caveat == Caveat.NAMED and kind not in SHOWN_BY_NAME)
+
+
+def is_wish(channel: Channel, caveat: str) -> bool:
+    """Whether an event about consent counts: proven, or as it came from the number itself, whichever SMS it answers."""
+    return caveat not in UNPROVEN or (channel == Channel.SMS and caveat == Caveat.GUESSED)
 
 
 def rank_of(kind: Kind, occurred_at: datetime, *, is_guess: bool = False) -> int:

@@ -104,7 +104,8 @@ def _submitted(raw: Raw, connection: Connection, delivery: Delivery, receipt: Re
         return None
     since, until = submitted_between(receipt, connection.zone, raw.received_at)
     reference = receipt.reference if connection.reference == ON else 0
-    return Submitted(number, delivery.destination, since, until, reference)
+    other_id = connection.other_id(receipt.id_in_text, receipt.id_in_tlv)
+    return Submitted(number, delivery.destination, since, until, reference, other_id)
 
 
 def _state(receipt: Receipt) -> tuple[str, Outcome]:

@@ -74,6 +74,13 @@ class Connection:
             return self._id(in_tlv, self.ids)
         return self._id(in_text, self.receipt_ids) if in_text else ""
 
+    def other_id(self, in_text: str, in_tlv: str) -> str:
+        """What the same may be if the receipt has but the TLV, and the SMSC writes there what it would in the text; ""
+        where that is the same, or no such number."""
+        if in_text or self.ids == self.receipt_ids or not DIGITS[self.receipt_ids].fullmatch(in_tlv):
+            return ""
+        return self._id(in_tlv, self.receipt_ids)
+
     def _id(self, said: str, form: str) -> str:
         """Numbers in decimal and without leading zeros, and all with the name: two SMSCs may give out the same id."""
         is_number = form in DIGITS and DIGITS[form].fullmatch(said)

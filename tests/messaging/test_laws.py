@@ -227,6 +227,23 @@ def test_the_database_agrees_with_the_fold(
         check_consent(channel, messages, told)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("kind", sorted(CONSENTS))
+def test_a_mail_that_only_names_its_message_changes_no_consent(channel: Channel, kind: Kind) -> None:
+    before = Kind.COMPLAINED if kind == Kind.SUBSCRIBED else Kind.SUBSCRIBED
+    message = make_message(channel, make_contact(), status="waiting")
+    proven = Event("sendgrid", before, START, "1", message.pk)
+    named = Event("sendgrid", kind, START + timedelta(hours=1), "2", message.pk, caveat=Caveat.NAMED)
+
+    apply([Said(proven), Said(named)])
+
+    check_consent(channel, [message], [(0, proven), (0, named)])
+    assert message.contact is not None
+    accepts = message.contact.accepts_email if channel == Channel.EMAIL else message.contact.accepts_sms
+    assert accepts == (before == Kind.SUBSCRIBED)
+
+
 def check_blocks(channel: Channel, messages: list[Message], told: list[tuple[int, Event]]) -> None:
     """A block for every address with a hard bounce, dated from the first one, written once in its contact's history."""
     for address_id in {message.address_id for message in messages}:
@@ -279,7 +296,7 @@ def check_consent(channel: Channel, messages: list[Message], told: list[tuple[in
             for number, event in told
             if event.kind in CONSENTS
             and messages[number].address_id == message.address_id
-            and (channel == Channel.SMS or event.caveat not in UNPROVEN)
+            and (event.caveat not in UNPROVEN or (channel == Channel.SMS and event.caveat == Caveat.GUESSED))
         ]
         assert message.contact is not None
         message.contact.refresh_from_db()

@@ -12,6 +12,7 @@ from messaging.bounces.mail import dsn, feedback, forms, receipts, replies
 from messaging.bounces.mail.parsed import ParsedMail, parsed
 from messaging.bounces.mail.prose import Prose, reply_code_in
 from messaging.bounces.mail.reports import Report
+from messaging.bounces.ways import NO_WAY, is_only_unrouteable
 
 # Our own token (messaging/tokens.py), unproven, wherever it travels in a header.
 TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
@@ -120,6 +121,8 @@ def _tokens(returned: ParsedMail | None, *mails: ParsedMail) -> tuple[str, ...]:
 
 def _finding(report: Report, prose: Prose, message_id: str, tokens: tuple[str, ...]) -> Finding:
     verdict, said = _verdict(report, prose)
+    if verdict.is_hard and is_only_unrouteable(said) and not prose.is_by_recipients_server(report):
+        verdict = verdict._replace(reason=NO_WAY, bounce="soft", is_hard=False)
     return Finding(
         recipient=report.recipient,
         action=report.action,

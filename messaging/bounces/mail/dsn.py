@@ -11,6 +11,7 @@ from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ParsedMail, is_enclosed_mail
 from messaging.bounces.mail.prose import is_from_daemon
 from messaging.bounces.mail.reports import Report
+from messaging.bounces.ways import is_same_house
 
 STATUS_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 # A part of another type is taken for a delivery status only where all of this is in it.
@@ -145,6 +146,7 @@ def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
     status = STATUS.search(group.get("status"))
     # "Status: 553 Exceeded maximum size", "Status: 550 5.1.1": a reply code where a status code belongs, or before it.
     reply = REPLY.match(group.get("status")) if status else REPLY.search(group.get("status"))
+    remote, reporting = _host(group.get("remote-mta")), _host(about_mail.get("reporting-mta"))
     return Report(
         recipient=next(filter(is_full, (final, original, actual)), final or original or actual),
         original_recipient=original,
@@ -152,9 +154,14 @@ def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
         said=_said(group),
         status_code=status[0] if status else "",
         reply_code=reply[0] if reply and not REPLY.search(group.get("diagnostic-code")) else "",
-        said_by=MTA_TYPE.sub("", group.get("remote-mta") or about_mail.get("reporting-mta")).strip(),
+        said_by=remote or reporting,
+        is_by_other=bool(remote) and not is_same_house(remote, reporting),
         occurred_at=moment_of(group.get("last-attempt-date"), mail.headers.get("date"), about_mail.get("arrival-date")),
     )
+
+
+def _host(said: str) -> str:
+    return MTA_TYPE.sub("", said).strip()
 
 
 def _said(group: Group) -> str:

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Final
 
 from messaging.bounces.mail.parsed import ADDRESS, ParsedMail
+from messaging.bounces.mail.reports import Report
+from messaging.bounces.ways import is_of, names_other_server
 
 # Who sends bounces, by name or local part, in From.
 DAEMON: Final = re.compile(
@@ -97,6 +99,15 @@ class Prose:
         # A list of addresses, and below it one reason for all of them.
         last = self._others[-1]
         return chunk[:200] + "\n" + self.text[last : last + LONGEST_CHUNK]
+
+    def is_by_recipients_server(self, report: Report) -> bool:
+        """Whether it may be the recipient's own server that said it, as far as the mail tells: one that was asked, or
+        one of that domain which reports it itself. In doubt it was one on the way."""
+        if report.is_by_other:
+            return True
+        speaker = report.said_by or self._mail.headers.address("from").rpartition("@")[2]
+        told = self.about(report.recipient) if len(self._recipients) == 1 else self.nearest(report.recipient)
+        return is_of(speaker, report.recipient) or names_other_server(told)
 
 
 def is_from_daemon(mail: ParsedMail) -> bool:

@@ -9,7 +9,8 @@ class Report:
     """One recipient's fate in the mail's own words; what the mail does not say stays empty.
 
     `said` is the mail server's answer, `prose` what the mail tells a human about this recipient. `mail_id` is the
-    Message-ID of the returned mail where the report itself names it.
+    Message-ID of the returned mail where the report itself names it. `said_by` is the server that refused where
+    `is_by_other`, or else the one that reports.
     """
 
     recipient: str
@@ -18,6 +19,7 @@ class Report:
     status_code: str = ""
     reply_code: str = ""
     said_by: str = ""
+    is_by_other: bool = False
     original_recipient: str = ""
     prose: str = ""
     occurred_at: datetime | None = None

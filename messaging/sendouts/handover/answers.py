@@ -10,6 +10,7 @@ from typing import Final
 
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import IN_DOUBT
+from messaging.bounces.ways import NO_WAY, is_only_unrouteable
 from messaging.sendouts.handover.away import Cause
 from messaging.sendouts.handover.ways import repeat_id
 from messaging.statuses import Caveat, Event, Kind
@@ -79,6 +80,8 @@ def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: d
             reason=NETWORK, diagnostic=answer.text, said_by=answer.said_by,
         )  # fmt: skip
     verdict = classify(answer.text, reply_code=str(answer.reply), said_by=answer.said_by)
+    if verdict.is_hard and not answer.is_final and is_only_unrouteable(answer.text):
+        verdict = verdict._replace(reason=NO_WAY, is_hard=False)
     is_hard = verdict.is_hard and not answer.is_about_sender
     kind = Kind.DEFERRED if answer.reply < 500 else Kind.HARD_BOUNCE if is_hard else Kind.SOFT_BOUNCE
     reason = "sender_rejected" if verdict.is_hard and answer.is_about_sender else verdict.reason

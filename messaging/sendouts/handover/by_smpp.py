@@ -1,5 +1,6 @@
 """SMS by SMPP, over a session that `manage.py smpp` holds."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Final
@@ -19,6 +20,8 @@ from messaging.smpp.connections import ON, Connection
 from messaging.smpp.submits import count_of, submits_of
 from messaging.smpp.window import OK, THROTTLED, Answer, Window
 from messaging.statuses import Caveat, Event, Kind
+
+log = logging.getLogger(__name__)
 
 # A slice takes about so long, so that Pause takes effect.
 SLICE_SECONDS: Final = 1.0
@@ -54,9 +57,15 @@ class BySmpp:
         return count_of(message.sms, self._connection.long)
 
     def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome]:
-        began = monotonic()
+        began, nameless = monotonic(), 0
         for place, answers in self._window.submit_all([self._submits(each) for each in messages]):
+            nameless += sum(map(_is_nameless, answers))
             yield self._outcome(messages[place], answers)
+        if nameless:
+            log.warning(
+                "%s took %d submit_sm without a message_id: their receipts are matched by number and time, if at all.",
+                self._connection.name, nameless,
+            )  # fmt: skip
         self._adapt(len(messages), monotonic() - began)
 
     def _adapt(self, sent: int, seconds: float) -> None:
@@ -81,7 +90,9 @@ class BySmpp:
         if held_back is not None:
             return Outcome(self._event(message, verdict_of(held_back, is_begun=is_begun), held_back.status), ids)
         if any(each.status is None for each in answers):
-            return Outcome(self._in_doubt(message), ids)
+            return Outcome(self._in_doubt(message, _("The line broke, or no answer came, after it was sent.")), ids)
+        if any(map(_is_nameless, answers)):
+            return Outcome(self._in_doubt(message, _("The SMSC took it, but gave no id by which it will report.")), ids)
         return Outcome(self._event(message, Verdict(Kind.ACCEPTED), OK), ids)
 
     def _event(self, message: Ready, verdict: Verdict, status: int | None) -> Event:
@@ -92,12 +103,16 @@ class BySmpp:
             diagnostic="" if is_fine else words_of(status), said_by=self._connection.name,
         )  # fmt: skip
 
-    def _in_doubt(self, message: Ready) -> Event:
+    def _in_doubt(self, message: Ready, why: str) -> Event:
         return Event(
             SLUG, Kind.ACCEPTED, timezone.now(), message.repeat_id, message.id, reason=IN_DOUBT,
-            diagnostic=_("The line broke, or no answer came, after it was sent."), said_by=self._connection.name,
-            caveat=Caveat.IN_DOUBT,
+            diagnostic=why, said_by=self._connection.name, caveat=Caveat.IN_DOUBT,
         )  # fmt: skip
+
+
+def _is_nameless(answer: Answer) -> bool:
+    """SMPP 3.4, 4.4.2: message_id may be empty only where the SMSC refuses; its receipt then finds nothing by an id."""
+    return answer.status == OK and not answer.id
 
 
 def verdict_of(answer: Answer, *, is_begun: bool) -> Verdict:

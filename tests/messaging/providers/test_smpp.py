@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from contacts.models import Channel
+from messaging.apply import Said, apply
 from messaging.models import Report
 from messaging.providers import providers, smpp
 from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.smpp.connections import Connection
 from messaging.statuses import Event
+from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.smpp import pdus
 from tests.messaging.test_payloads import RECEIVED_AT
 
@@ -53,6 +56,24 @@ def test_ids_and_dates_are_read_as_the_connection_says(settings: Settings) -> No
 
     assert found.provider_message_id == settings.SMPP_CONNECTIONS["telia"].submitted_id("bc614e")
     assert found.occurred_at.isoformat() == "2026-11-03T10:42:00+00:00"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("number", "status"), [("46701234567", "delivered"), ("46701234568", "unknown")])
+def test_a_tlv_alone_in_the_way_of_the_text_finds_the_sms_to_that_number(
+    number: str, status: str, settings: Settings
+) -> None:
+    telia = Connection("telia", ids="hex", receipt_ids="decimal")
+    settings.SMPP_CONNECTIONS = {"telia": telia}
+    message = make_message(Channel.SMS, make_contact(mobile="+46701234567"), provider="smpp")
+    message.provider_message_id = telia.submitted_id("BC614E")
+    message.save()
+    tlvs = {pdus.RECEIPTED_MESSAGE_ID: b"12345678\0", pdus.MESSAGE_STATE: b"\x02"}
+
+    unmatched = apply([Said(event(pdus.deliver_sm("", source=number, tlvs=tlvs)))])
+
+    message.refresh_from_db()
+    assert (message.status, len(unmatched)) == (status, int(status != "delivered"))
 
 
 @pytest.mark.parametrize(

@@ -395,6 +395,21 @@ def test_attempts_widen_and_end_in_time() -> None:
     assert next_attempt(9, now - timedelta(hours=70), now, timedelta(hours=72)) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "is_final", "kind"),
+    [
+        ("550 Unrouteable address", False, Kind.SOFT_BOUNCE),
+        ("550 5.1.1 Unroutable address", False, Kind.SOFT_BOUNCE),
+        ("550 Unrouteable address", True, Kind.HARD_BOUNCE),
+        ("550 5.1.1 User unknown", False, Kind.HARD_BOUNCE),
+    ],
+)
+def test_a_relay_that_knows_no_way_to_an_address_does_not_say_that_it_is_dead(
+    text: str, is_final: bool, kind: Kind
+) -> None:
+    assert event_of(Answer(550, text, is_final=is_final), 1, 1, "mx", timezone.now()).kind == kind
+
+
 def test_a_temporary_no_is_never_hard() -> None:
     event = event_of(Answer(450, "450 5.1.1 User unknown", is_final=True), 1, 1, "mx", timezone.now())
 

@@ -30,6 +30,8 @@ GSM = 3
 # Numbers whose submit_sm is taken and never answered, so that only the receipt tells; in that of the second one the
 # reference comes back.
 UNANSWERED = ("97", "96")
+# It is taken, and gets no id.
+NAMELESS = "95"
 
 
 class Smsc:
@@ -54,7 +56,9 @@ class Smsc:
                 print("unbound", flush=True)
             elif not self.hinder(found):
                 number = next(numbers)
-                if not found.destination_addr.endswith(UNANSWERED):
+                if found.destination_addr.endswith(NAMELESS):
+                    found.accept("")
+                elif not found.destination_addr.endswith(UNANSWERED):
                     found.accept(f"{number:X}")
                 else:
                     self.held.append(found)

@@ -84,5 +84,24 @@ def test_a_receipt_names_the_message_however_the_smsc_writes_its_id(
     assert connection.receipted_id(in_text, in_tlv) == connection.submitted_id(submitted)
 
 
+@pytest.mark.parametrize(
+    ("ids", "receipt_ids", "in_text", "in_tlv", "other"),
+    [
+        ("hex", "decimal", "", "12345678", "telia/12345678"),
+        ("decimal", "hex", "", "BC614E", "telia/12345678"),
+        # The text says it as it should, or letters show that it is hexadecimal.
+        ("hex", "decimal", "12345678", "12345678", ""),
+        ("hex", "decimal", "", "bc614e", ""),
+        ("hex", "hex", "", "12345678", ""),
+        ("text", "text", "", "12345678", ""),
+        ("hex", "decimal", "", "", ""),
+    ],
+)
+def test_an_id_in_the_tlv_alone_may_be_written_as_in_the_text(
+    ids: str, receipt_ids: str, in_text: str, in_tlv: str, other: str
+) -> None:
+    assert Connection("telia", ids=ids, receipt_ids=receipt_ids).other_id(in_text, in_tlv) == other
+
+
 def test_the_same_id_of_two_smscs_is_two_ids() -> None:
     assert Connection("one").submitted_id("4711") != Connection("two").submitted_id("4711")

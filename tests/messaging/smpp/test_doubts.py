@@ -28,6 +28,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # Taken and never answered by the SMSC, which gives back no reference, or does.
 PLAIN, REFERENCED = "+46701234597", "+46701234596"
+# Taken without an id.
+NAMELESS = "+46701234595"
 Run = Callable[[], Process]
 
 
@@ -133,6 +135,22 @@ def test_the_reference_that_comes_back_tells_two_apart(real_smsc: Process, run: 
 
     assert [each.status for each in messages()] == ["delivered", "expired"]
     assert DeliveryEvent.objects.filter(caveat="guessed").count() == 2
+
+
+def test_what_is_taken_without_an_id_is_in_doubt_until_its_receipt_is_matched(real_smsc: Process, run: Run) -> None:
+    sent_to(NAMELESS, "DELIVRD 000")
+    client = run()
+    wait_for(lambda: not Message.objects.filter(status="waiting").exists())
+    (message,) = messages()
+    accepted = message.events.get(kind="accepted")
+    assert (accepted.caveat, message.provider_message_id) == ("in_doubt", None)
+    assert "gave no id" in accepted.diagnostic
+    assert "took 1 submit_sm without a message_id" in client.log.read_text()
+
+    receipts_are_in(1)
+
+    assert [each.status for each in messages()] == ["delivered"]
+    assert are_at(real_smsc, 1)
 
 
 def test_each_part_finds_it_and_it_is_delivered_with_the_last(real_smsc: Process, run: Run) -> None:

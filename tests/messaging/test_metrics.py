@@ -61,6 +61,7 @@ def test_totals_are_over_all_hours_by_provider() -> None:
     assert {name: found[name, "sendgrid"] for name in found_names(found, "sendgrid")} == {
         "engage_reports_total": 30, "engage_report_events_total": 120, "engage_reports_unreadable_total": 3,
         "engage_reports_unmatched_total": 12, "engage_reports_set_aside_total": 9, "engage_reports_refused_total": 6,
+        "engage_mail_dropped_total": 0, "engage_mail_put_off_total": 0,
         "engage_last_report_timestamp_seconds": pytest.approx(now.timestamp()),
     }  # fmt: skip
 

@@ -7,8 +7,8 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel
-from messaging.sendouts.links import LONGEST_SHOWN, Link, links_in
-from messaging.sendouts.markup import Kind, pieces
+from messaging.sendouts.links import LONGEST_SHOWN, Link, links_in, read_by_browsers
+from messaging.sendouts.markup import Kind, Piece, in_attribute, pieces, within
 from messaging.sendouts.models import Content
 from messaging.sendouts.tags import TAG
 
@@ -32,6 +32,8 @@ _LOCAL_HOST: Final = re.compile(
     r"[^/?#]*\.(?:local|internal|lan|test|localhost|invalid)(?:[/:?#]|\Z))",
     re.IGNORECASE,
 )
+# CSS Values 4.5: in quotes or bare. So long an address nobody writes, and a quote may be left open (again and again).
+_URL: Final = re.compile(r"""\burl\(\s*(?:"([^"\n]{0,2000})"|'([^'\n]{0,2000})'|([^)\s"']*))""", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -41,7 +43,7 @@ def concerns(content: Content, channel: str) -> list[str]:
     found = [*_of_words(said, content.html)]
     if channel == Channel.EMAIL and content.html:
         found += _of_size(content.html)
-        found += _of_links(list(links_in(content.html)))
+        found += _of_links([*links_in(content.html), *_further_pictures_in(content.html)])
     return found
 
 
@@ -89,6 +91,46 @@ def _of_links(links: list[Link]) -> Iterator[str]:
         found = dict.fromkeys(each.address for each in links if is_so(each))
         if found:
             yield words % {"addresses": _some(found)} if "%(addresses)s" in words else words
+
+
+def _further_pictures_in(html: str) -> Iterator[Link]:
+    """Those of style sheets, of style attributes and of srcset, as if each were in an img of its own."""
+    for piece in pieces(html):
+        conditional = piece.kind is Kind.COMMENT and piece.is_condition
+        for each in within(html, piece) if conditional else (piece,):
+            for address in _addresses_of_pictures(each):
+                yield Link("img", "src", each.start, each.end, "", read_by_browsers(address))
+
+
+def _addresses_of_pictures(piece: Piece) -> Iterator[str]:
+    if piece.kind is Kind.RAW and piece.name == "style":
+        yield from _in_css(piece.source)
+    elif piece.kind is Kind.BEGIN:
+        for each in piece.attributes:
+            if each.name == "style":
+                yield from _in_css(in_attribute(each.value))
+            elif each.name == "srcset":
+                yield from _in_srcset(in_attribute(each.value))
+
+
+def _in_css(css: str) -> Iterator[str]:
+    for found in _URL.finditer(css):
+        if address := found[1] or found[2] or found[3]:
+            yield address
+
+
+def _in_srcset(value: str) -> Iterator[str]:
+    """Each address; behind a blank come its descriptors, up to a comma (WHATWG HTML 4.8.4.2.1)."""
+    is_address = True
+    for word in value.split():
+        address, comma = word, word.endswith(",")
+        if not is_address:
+            _descriptor, comma_within, address = word.partition(",")
+            comma = bool(comma_within) and (comma or not address)
+            is_address = bool(comma_within)
+        if is_address and (address := address.strip(",")):
+            yield address
+            is_address = comma
 
 
 def _is_local(link: Link) -> bool:

@@ -78,6 +78,8 @@ def html_of(source: str) -> str:
     """The HTML. Raises MjmlError. It brings in no file, and no fonts of strangers."""
     if problems := bounds_passed(source) or problems_in(source):
         raise MjmlError(problems)
+    if is_crossed(source):
+        raise MjmlError(html_problems_in(source))
     try:
         return mjml.mjml2html(source, fonts={})
     except ValueError as error:
@@ -126,6 +128,17 @@ def problems_in(source: str) -> list[str]:
             if not rest.endswith("/"):
                 stack.append(Open(name, line))
     return found + [_never_closed(each) for each in stack]
+
+
+def is_crossed(source: str) -> bool:
+    """Whether the end of one element stands where another one's belongs: the library takes it for that."""
+    stack = list[str]()
+    for each in pieces(source):
+        if each.kind is Kind.BEGIN and each.name not in VOID and not each.source.endswith("/>"):
+            stack.append(each.name)
+        elif each.kind is Kind.END and each.name not in VOID and (not stack or stack.pop() != each.name):
+            return True
+    return False
 
 
 def html_problems_in(source: str) -> list[str]:

@@ -55,6 +55,14 @@ def test_plain_words_are_no_merge_words(text: str) -> None:
         ("<a href='http://192.168.0.1/'>x</a>", "own network"), ("<a href='https://intranet/x'>x</a>", "own network"),
         ("<a href='javascript:alert(1)'>x</a>", "scripts"), ("<a href=''>x</a>", "empty"),
         ("<td background='http://shop.example/a.png'>", "https://"),
+        ("<td style='background:url(http://shop.example/a.png)'>", "https://"),
+        ("<td style='background:url(&quot;C:\\logo.png&quot;)'>", "own computer"),
+        ("<style>td {background: URL( 'file:///C:/logo.png' )}</style>", "own computer"),
+        ("<!--[if mso]><style>td {background: url(cid:logo)}</style><![endif]-->", "attachment"),
+        ("<img src='https://shop.example/a.png' srcset='https://shop.example/b.png 2x, http://shop.example/c.png 3x'>",
+         "http://shop.example/c.png: pictures by http://"),
+        ("<img srcset='https://shop.example/b.png, C:\\logo.png 2x'>", "own computer"),
+        ("<img srcset='https://shop.example/b.png 1x,logo.png 2x'>", "logo.png: without https://"),
     ],
 )  # fmt: skip
 def test_what_nobody_can_follow_or_see_is_told(html: str, word: str) -> None:
@@ -67,7 +75,9 @@ def test_what_nobody_can_follow_or_see_is_told(html: str, word: str) -> None:
         '<a href="https://shop.example">x</a>', '<a href="http://shop.example">x</a>', '<a href="#top">x</a>',
         '<a href="mailto:us@shop.example">x</a>', '<a href="tel:+4670">x</a>', '<a href="[[unsubscribeUrl]]">x</a>',
         "<img src='https://shop.example/a.png'>", "<img src='data:image/png;base64,x'>", "<a name=top></a>",
-        '<a href="https://[::2]/">x</a>',
+        '<a href="https://[::2]/">x</a>', "<td style='background:url(https://shop.example/a.png)'>",
+        "<img srcset='https://shop.example/a,b.png 1.5x, data:image/png;base64,x 2x'>",
+        "<style>td {background: url(data:image/png;base64,x)} p {behavior: url(#default#VML)}</style>",
     ],
 )  # fmt: skip
 def test_what_can_be_followed_and_seen_is_not(html: str) -> None:

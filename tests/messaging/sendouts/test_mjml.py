@@ -108,6 +108,10 @@ def test_wrong_mjml_is_not_saved_and_the_form_says_what_is_wrong() -> None:
         ("<ul><li>One<li>Two</ul>", ["Line 3: <li> is never closed.", "Line 3: <li> is never closed."]),
         ("\n5 < 6", ["Line 4: write &lt; in place of a < that begins no tag (“< 6”)."]),
         ("<p>One\n<p>Two</p>", ["Line 3: <p> is never closed."]),
+        ("<b>x</p>", ["Line 3: <b> is never closed.", "Line 3: </p> ends nothing."]),
+        ("<p><b>x</p>", ["Line 3: <b> is never closed."]),
+        ("<p>One</b>\n</p>", ["Line 3: </b> ends nothing."]),
+        ("<p><b><i>x</b></i></p>", ["Line 3: <i> is never closed.", "Line 3: </i> ends nothing."]),
         ("<img src=x.png>", ["Line 3: put the value of src in quotes."]),
     ],
 )

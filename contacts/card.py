@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -17,6 +20,8 @@ from contacts.pages import HtmxRequest, is_partial
 
 # Of an address so many are shown.
 MOST_CONSENTS: Final = 20
+# One more than are named.
+MOST_SHARERS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,20 @@ class Line:
 def find(guid: UUID) -> Contact:
     """The contact and, as `label_rows`, its labels: one query. Raises Http404."""
     return get_object_or_404(Contact.objects.annotate(label_rows=labels.ROWS), guid=guid)
+
+
+def find_with_sharers(guid: UUID) -> Contact:
+    """The same with some of those who share its addresses, as `email_sharers` and `mobile_sharers`: one query, too."""
+    found = Contact.objects.annotate(
+        label_rows=labels.ROWS, email_sharers=_sharers_by("email_address"), mobile_sharers=_sharers_by("mobile_address")
+    )
+    return get_object_or_404(found, guid=guid)
+
+
+def _sharers_by(field: str) -> ArraySubquery:
+    others = Contact.objects.filter(**{field: OuterRef(field)}).exclude(pk=OuterRef("pk")).order_by()
+    names = {name: name for name in ("guid", "first_name", "last_name", "email", "mobile")}
+    return ArraySubquery(others.values(row=JSONObject(**names))[:MOST_SHARERS])
 
 
 def lines_of(contact: Contact, blocks: Mapping[int, Block], told: Mapping[int, Consent] | None = None) -> list[Line]:
@@ -78,16 +97,22 @@ class Consents:
     accepts: bool
     since: datetime | None
     said: list[Consent]
+    sharers: list[Contact]
 
 
 def consents(contact: Contact) -> list[Consents]:
-    """Of both channels: one query."""
+    """Of both channels: one query. The contact as `find_with_sharers` gives it."""
     told = consent.told_of([contact.email_address_id, contact.mobile_address_id])
     email, mobile = told.get(contact.email_address_id or 0, []), told.get(contact.mobile_address_id or 0, [])
+    by_email, by_mobile = _sharers(contact, "email_sharers"), _sharers(contact, "mobile_sharers")
     return [
-        Consents(Channel.EMAIL, contact.accepts_email, contact.email_consent_at, email[:MOST_CONSENTS]),
-        Consents(Channel.SMS, contact.accepts_sms, contact.sms_consent_at, mobile[:MOST_CONSENTS]),
+        Consents(Channel.EMAIL, contact.accepts_email, contact.email_consent_at, email[:MOST_CONSENTS], by_email),
+        Consents(Channel.SMS, contact.accepts_sms, contact.sms_consent_at, mobile[:MOST_CONSENTS], by_mobile),
     ]
+
+
+def _sharers(contact: Contact, rows: str) -> list[Contact]:
+    return [Contact(**row) for row in getattr(contact, rows)]
 
 
 def render_tab(

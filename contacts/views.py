@@ -33,7 +33,7 @@ def contact_list(request: HtmxRequest) -> HttpResponse:
 
 @page("contacts.view_contact")
 def overview(request: HtmxRequest, guid: UUID) -> HttpResponse:
-    contact = card.find(guid)
+    contact = card.find_with_sharers(guid)
     return card.render_tab(request, contact, "overview", "contacts/overview.html", {"consents": card.consents(contact)})
 
 

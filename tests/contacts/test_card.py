@@ -196,3 +196,18 @@ def test_sms_words_stand_beside_an_sms_block(marketer: Client, anna: Contact) ->
     page = marketer.get(anna.get_absolute_url()).content.decode()
 
     assert escape(reason_of("user_unknown").says(Channel.SMS, "+46 70 123 45 67")) in page
+
+
+def test_the_card_says_whom_a_consent_covers_besides(marketer: Client, anna: Contact) -> None:
+    own = reverse("contacts:card", args=[anna.guid])
+    assert '<dt class="soft">Covers</dt>' not in marketer.get(own).content.decode()
+    mother = make_contact(first_name="Maria", last_name="Berg", email=anna.email)
+    father = make_contact(first_name="Nils", last_name="Berg", mobile=anna.mobile)
+
+    page = marketer.get(own).content.decode()
+
+    by_email, by_mobile = page.split("Takes SMS")
+    assert mother.get_absolute_url() in by_email
+    assert father.get_absolute_url() in by_mobile
+    assert father.get_absolute_url() not in by_email
+    assert "covers everybody who has it" in page

@@ -197,6 +197,17 @@ def test_a_bounce_of_our_recipient_is_hard_however_a_server_writes_it(ours: str,
     assert Block.objects.get().address == message.address
 
 
+@pytest.mark.parametrize("named", ["anna@xn--fa-hia.example", "anna@faß.example", "anna@XN--FA-HIA.example"])
+def test_without_a_token_the_ascii_form_of_a_domain_finds_the_message_and_the_address(named: str) -> None:
+    message = make_message(contact=make_contact(email="anna@faß.example"), sent_at=timezone.now() - timedelta(hours=2))
+
+    arrive(letter("postfix_user_unknown", recipient=named), "bounce@bounces.shop.example")
+
+    event = DeliveryEvent.objects.get()
+    assert (event.message_id, event.kind, event.caveat) == (message.pk, "hard_bounce", "guessed")
+    assert not Block.objects.exists()
+
+
 @pytest.mark.parametrize(
     "named",
     [

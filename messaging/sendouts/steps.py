@@ -287,7 +287,7 @@ def _step(
     request: HtmxRequest, send_out: SendOut, step: str, context: dict[str, Any], *, is_bad: bool = False
 ) -> HttpResponse:
     everything = {"send_out": send_out, "step": step, "steps": STEPS, **context}
-    if step in ("content", "final") and send_out.content:
+    if step != "audience" and send_out.content:
         everything["concerns"] = concerns(send_out.content, send_out.channel)
     return _render(request, f"messaging/send_out_{step}.html", everything, is_bad=is_bad)
 

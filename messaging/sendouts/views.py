@@ -21,6 +21,7 @@ from messaging.headings import Headings, heading_of
 from messaging.models import Message, SendOut
 from messaging.rows import listed, rows_of
 from messaging.sendouts import contents, lifecycle, single
+from messaging.sendouts.concerns import concerns
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Progress, State, Why
 from messaging.sendouts.outcome.finding import NO_REASON, shown_by
@@ -221,6 +222,8 @@ def preview(request: HtmxRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"send_out": found, "contact": contact, "who": request.GET.get("who", "")}
     if found.content is not None and contact is not None:
         context["shown"] = contents.shown(found.content, found.channel, contents.values_of(contact))
+    if found.content is not None and found.state == State.DRAFT:
+        context["concerns"] = concerns(found.content, found.channel)
     return render(request, "messaging/send_out_preview.html", context)
 
 

@@ -348,3 +348,28 @@ def test_what_one_may_do_with_a_message_is_in_sight_beside_a_long_address(open_a
         box = page.get_by_role("link", name=name).bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["wide", "narrow"])
+def test_what_was_most_likely_not_meant_is_told_right_after_saving_and_before_the_start(
+    open_as: Open, scheme: str, size: str
+) -> None:
+    make_contact(email="anna@example.org")
+    made = draft()
+    page = open_as("Marketers", size, color_scheme=scheme)
+    page.goto(f"/send-outs/{made.pk}/content/")
+    page.get_by_label("HTML").fill("<p>Hi *|FNAME|*</p><img src='C:\\logo.png' alt='x'>")
+
+    page.get_by_role("button", name="Go on").click()
+
+    for step in ("control-group", "content", "start"):
+        page.wait_for_url(f"**/{step}/")
+        told = page.get_by_role("region", name="Look at this before you start")
+        expect(told).to_contain_text("*|FNAME|*: other systems fill this in")
+        expect(told).to_contain_text("own computer")
+        accessible(page)
+        if step == "control-group":
+            page.goto(f"/send-outs/{made.pk}/content/")
+        elif step == "content":
+            page.goto(f"/send-outs/{made.pk}/start/")

@@ -32,7 +32,7 @@ def browser(user: User) -> Client:
 
 
 def sent_once_more(client: Client, page: str) -> Any:
-    fields = dict(re.findall(r'<textarea name="([^"]+)" hidden>\n(.*?)</textarea>', page, re.DOTALL))
+    fields = dict(re.findall(r'<textarea name="([^"]+)" hidden>&#10;(.*?)</textarea>', page, re.DOTALL))
     typed = {
         name: value.replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">") for name, value in fields.items()
     }

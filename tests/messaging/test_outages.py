@@ -26,7 +26,7 @@ def sent_to(domain: str, number: int, *, is_alive: bool) -> list[Message]:
         contact = make_contact(email=f"somebody{next(NUMBERS)}@{domain}")
         if is_alive:
             make_message(contact, said(Kind.DELIVERED, ago(days=5)), sent_at=ago(days=5))
-        found.append(make_message(contact, status="unknown"))
+        found.append(make_message(contact, status="unknown", sent_at=ago(days=4)))
     return found
 
 
@@ -101,9 +101,9 @@ def test_a_few_of_many_are_ordinary(db: None) -> None:
 def test_what_is_usual_for_a_domain_is_no_outage(db: None) -> None:
     """Given 60 that died within the four weeks before, 15 a week: 40 are not five times as many."""
     earlier = sent_to(BIG, 60, is_alive=True)
+    Message.objects.filter(pk__in=[message.pk for message in earlier]).update(sent_at=ago(days=28))
     for n, message in enumerate(earlier):
         report(message, hard_bounce(ago(days=2 + n / 3)))
-    Message.objects.filter(pk__in=[message.pk for message in earlier]).update(sent_at=ago(days=28))
     Block.objects.update(alive_at=ago(days=29))
     now = sent_to(BIG, 40, is_alive=True)
 
@@ -135,7 +135,7 @@ def test_a_hard_bounce_after_the_outage_blocks_what_was_held(db: None) -> None:
     arrive([(message, hard_bounce(ago(days=1, minutes=-n))) for n, message in enumerate(fooled)])
     assert states(fooled) == {(False, True)}
     assert fooled[0].contact is not None
-    again = make_message(fooled[0].contact, status="unknown")
+    again = make_message(fooled[0].contact, status="unknown", sent_at=ago(minutes=2))
 
     report(again, hard_bounce(ago(minutes=1)))
 
@@ -267,7 +267,7 @@ def test_what_is_held_afterwards_still_blocks_for_another_bounce() -> None:
     fooled = sent_to(BIG, 30, is_alive=True)
     told = [(message, hard_bounce(ago(days=3, minutes=-n))) for n, message in enumerate(fooled)]
     assert fooled[0].contact is not None
-    other = make_message(fooled[0].contact, status="unknown")
+    other = make_message(fooled[0].contact, status="unknown", sent_at=ago(days=2))
     arrive(told[:1])
     report(other, hard_bounce(ago(days=1)))
     arrive(told[1:])

@@ -333,7 +333,7 @@ def test_queries_do_not_grow_with_the_events(django_assert_max_num_queries: Djan
     kept([fact(message, "bounce", type="bounce", status="5.1.1", reason=why) for message in messages])
     kept([fact(message, "unsubscribe", 2) for message in messages])
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(24):
         reports.apply_batch()
     assert Block.objects.count() == 20
     assert DeliveryEvent.objects.filter(kind=Kind.UNSUBSCRIBED).count() == 20

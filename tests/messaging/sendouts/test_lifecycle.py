@@ -14,7 +14,7 @@ from messaging.models import Message, Progress, SendOut, SendOutChange, Total
 from messaging.sendouts import drafts, lifecycle, making
 from messaging.sendouts.audience import Everybody
 from messaging.sendouts.lifecycle import WrongStateError
-from messaging.sendouts.models import SendOut, State
+from messaging.sendouts.models import State
 from messaging.sendouts.progress import mark_all, seconds_to_news, standing_of
 from messaging.sendouts.totals import totals_of
 from tests.factories import ago, make_contact, make_user

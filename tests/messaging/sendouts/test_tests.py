@@ -119,7 +119,7 @@ def test_two_presses_make_one_draft(me: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_presses_at_once_make_one_draft(me: User) -> None:
+def test_two_presses_at_once_make_one_draft(groups: None, me: User) -> None:
     def press() -> None:
         drafts.create_once(me.pk, name="Spring", channel="email")
         connection.close()

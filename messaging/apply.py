@@ -245,7 +245,11 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish], late: Sequence[b
 
     `answers` by SMS belong to no message that is known, but to a number. What is `late` is no sign of a person.
     """
-    hard = [each for each in fresh if each.event.kind == Kind.HARD_BOUNCE and not each.has_arrived]
+    hard = [
+        each
+        for each in fresh
+        if each.event.kind == Kind.HARD_BOUNCE and not each.has_arrived and each.event.caveat != Caveat.GUESSED
+    ]
     proven = [each for each in hard if each.event.caveat not in UNPROVEN]
     asking = [each for each in fresh if each.event.kind in CONSENTS and is_wish(each.target.channel, each.event.caveat)]
     wishes = [*wishes_of([Told(each.event, each.key, *each.target) for each in asking]), *answers]
@@ -260,6 +264,7 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish], late: Sequence[b
         _sign(each, is_late=(each.target.id, each.key) in not_a_persons)
         for each in fresh
         if each.event.kind in SIGNS
+        and (each.event.caveat not in UNPROVEN or each.event.kind in CONSENTS)
         and is_wish(each.target.channel, each.event.caveat)
         and (each.target.address_id in blocked or each.target.address_id in addresses)
     ]

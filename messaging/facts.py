@@ -13,7 +13,6 @@ from messaging.statuses import (
     GIVES_UP_AFTER,
     MEANING,
     READS,
-    SHOWN_BY_NAME,
     UNPROVEN,
     Caveat,
     Event,
@@ -47,11 +46,11 @@ DECISIVE: Final = frozenset(
 WEIGHTY: Final = CONSENTS | FAILURES | {Kind.HARD_BOUNCE}
 LIGHT: Final = (DECISIVE | SIGNS.keys()) - WEIGHTY
 WEIGHTS: Final = {kind: 2 if kind in WEIGHTY else 1 if kind in LIGHT else 0 for kind in Kind}
-# Nothing follows from a guess, but what somebody wants who answers an SMS; from what only names its message, what it
-# shows and other reports agree to (apply.py).
+# What is not proven matters as far as it shows (statuses.is_guess): a run of soft bounces is one of what shows. What
+# else follows is apply.py's to say; of consent what somebody wants who answers an SMS.
 WEIGHTS_OF_UNPROVEN: Final = {
-    Caveat.GUESSED: {kind: WEIGHTS[kind] for kind in CONSENTS},
-    Caveat.NAMED: {kind: WEIGHTS[kind] for kind in SHOWN_BY_NAME},
+    Caveat.GUESSED: {kind: WEIGHTS[kind] for kind in CONSENTS | DECISIVE},
+    Caveat.NAMED: {kind: WEIGHTS[kind] for kind in DECISIVE},
 }
 
 # What an event shares with others: the first columns of `shape` in sql.RECORD_EVENTS, in order.

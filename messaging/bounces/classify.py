@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,14 +20,25 @@ RULES: Final = Path(__file__).with_name("rules")
 # In this order; the first rule that matches decides. Two automata are smaller than one, and what the first finds need
 # not be looked for by the second, which has to make most states. The rules of the last file are asked after the status
 # code.
-FIRST: Final = ("particular", "exceptions", "sending", "recipient")
+FIRST: Final = ("stages", "particular", "exceptions", "sending", "recipient")
 TEXTS: Final = (*FIRST, "languages", "message", "system", "weak")
 WEAK: Final = "weak"
+STAGES: Final = "stages"
 # What an automaton may take for its states, in bytes; it makes them as it needs them.
 MEMORY: Final = 128 << 20
 # Servers say the same templates over and over: so many are remembered, up to this length; a few megabytes at most.
 TEMPLATES: Final = 5_000
 LONGEST_TEMPLATE: Final = 300
+# The rule for what exists nowhere, without saying what.
+NOT_FOUND: Final = "not-found"
+# The stages of rules/stages.toml that a verdict names, the one that says most first.
+STAGE_ORDER: Final = ("recipient", "sender", "hello", "greeting", "message", "program")
+# What was said to these was not said of the recipient: the reason that may be true all the same.
+NOT_OF_RECIPIENT: Final = {"greeting": "policy", "hello": "policy", "sender": "sender_rejected"}
+# What a verdict is worth that would be hard if nothing spoke against it: below it, a second one must agree.
+DOUBTED: Final = 0.4
+# A reply of class 4, also with digits that RFC 5321 4.2.1 does not know.
+TRANSIENT: Final = re.compile(r"\s*4\d\d\b")
 # What stands for a rule where a code decided.
 CODES: Final = ("status", "reply")
 WORD: Final = re.compile(r"\{([a-z_]+)\}")
@@ -48,6 +59,8 @@ class Verdict(NamedTuple):
     confidence: float
     # What the rule was looked for in.
     words: str
+    # In reply to what it was said, as far as the words tell: a stage of rules/stages.toml, or empty.
+    stage: str = ""
 
     @property
     def matched(self) -> str:
@@ -72,9 +85,13 @@ class Rule:
     said_by: str
     confidence: float
     is_weak: bool
+    # Not empty: it tells in reply to what something was said, and decides nothing.
+    stage: str = ""
 
     def holds(self, reply: str, status: str, said_by: str) -> bool:
         """Whether the rule may decide on what was said with these codes, by this server."""
+        if self.stage:
+            return False
         if self.codes and not (status.startswith(self.codes) or reply.startswith(self.codes)):
             return False
         return self.said_by in said_by
@@ -149,7 +166,7 @@ def _rule_of(row: Mapping[str, Any], words: Mapping[str, str], is_weak: bool) ->
     alternatives = [WORD.sub(lambda found: words[found[1]], each) for each in row["any"]]
     return Rule(
         id=row["id"],
-        reason=row["reason"],
+        reason=row.get("reason", ""),
         pattern=_pattern_of(alternatives),
         in_marks=_pattern_of(each for each in alternatives if may_match_marks(each)),
         examples=tuple(row["example"]),
@@ -157,6 +174,7 @@ def _rule_of(row: Mapping[str, Any], words: Mapping[str, str], is_weak: bool) ->
         said_by=row.get("said_by", ""),
         confidence=row.get("confidence", 0.9),
         is_weak=is_weak,
+        stage=row.get("stage", ""),
     )
 
 
@@ -175,13 +193,21 @@ def _options() -> Any:
 
 
 def classify(
-    text: str, *, reply_code: str = "", status_code: str = "", said_by: str = "", provider_code: str = ""
+    text: str,
+    *,
+    reply_code: str = "",
+    status_code: str = "",
+    said_by: str = "",
+    provider_code: str = "",
+    stage: str = "",
 ) -> Verdict:
     """The meaning of a server's words and codes; codes that are not given are read out of the words.
 
-    `said_by` is the host that said it, or its kind; `provider_code` a word of the provider's own. Words decide before
-    codes. Hard is only what says that the address is dead, and only if said for good: a 4xx reply is never hard. Never
-    raises; looks at the first LONGEST characters, in time linear in their number.
+    `said_by` is the host that said it, or its kind; `provider_code` a word of the provider's own; `stage` in reply to
+    what it was said, where that is known otherwise than by the words (rules/stages.toml has the stages). Words decide
+    before codes. Hard is only what was said of the recipient, says that the address is dead, and was said for good: a
+    reply or status code of class 4 is never hard. Never raises; looks at the first LONGEST characters, in time linear
+    in their number.
     """
     reply, status = codes_in(text[:LONGEST])
     if status_code:
@@ -199,10 +225,15 @@ def classify(
         found = sorted({*found, *in_marks})
     words = f"{words}; {marks} " if marks else f"{words}; "
     reason, rule, confidence = _decide(found, words, reply, status, said_by)
-    is_hard = reason in HARD and (status or reply)[:1] != "4"
+    is_hard = reason in HARD and status[:1] != "4" and reply[:1] != "4" and not TRANSIENT.match(text)
+    if is_hard:
+        stages = {stage, *(rules().texts[index].stage for index in found)}
+        stage = next((each for each in STAGE_ORDER if each in stages), "")
+        if instead := _held_back(stages, reason, rule, status):
+            reason, is_hard, confidence = instead, False, min(confidence, DOUBTED)
     bounce: Literal["hard", "soft"] | None = None if reason in NO_BOUNCE else "hard" if is_hard else "soft"
     # Sooner than by its own __new__, which only unpacks what it packs again.
-    return tuple.__new__(Verdict, (reason, bounce, is_hard, reply, status, rule, confidence, words))
+    return tuple.__new__(Verdict, (reason, bounce, is_hard, reply, status, rule, confidence, words, stage))
 
 
 @lru_cache(TEMPLATES)
@@ -241,6 +272,25 @@ def _decide(found: Sequence[int], words: str, reply: str, status: str, said_by: 
     if reply in known.by_reply and known.by_reply[reply] != "unknown":
         return known.by_reply[reply], CODES[1], 0.4
     return "unknown", "", 0.0
+
+
+def _held_back(stages: Set[str], reason: str, rule: str, status: str) -> str:
+    """The reason that is true where a hard one was not said of the recipient; empty where nothing speaks against it.
+
+    A mailbox is refused in reply to RCPT TO (RFC 5321 3.3). What is said to the connection, to EHLO or to MAIL FROM is
+    about us. Whoever took the recipient and refuses at the end of DATA has a filter, unless the status code names the
+    address (RFC 3463 3.2). A program behind an alias speaks of its own files and users, unless it names the mailbox.
+    """
+    if "program" in stages and "named" not in stages:
+        return "server_error"
+    if "recipient" in stages:
+        return ""
+    for stage, instead in NOT_OF_RECIPIENT.items():
+        if stage in stages:
+            return instead
+    if "message" in stages and not status.startswith("5.1."):
+        return "sender_rejected" if reason == "domain_unknown" or rule == NOT_FOUND else "recipient_refuses"
+    return ""
 
 
 def _by_status(known: Rules, status: str, said_by: str, words: str) -> str:

@@ -66,6 +66,13 @@ _FRAMES: Final = (
     "to reduce the amount of spam sent to gmail",
     "protect our users from spam",
 )
+# What to do about it, which names what may help and not what is wrong.
+_ADVICE: Final = re.compile(
+    r"(?<=;) (?:please )?(?:what you can do|if you|make sure|be sure|ensure|check (?:that|if|whether|your)|"
+    r"verify (?:that|your)|publish|set up|you can|you may|you should|to (?:fix|resolve|avoid|solve|prevent)|ask the|"
+    r"we (?:recommend|advise|suggest)|consider|learn more|see (?:that|how))\b[^;]*(?=;)"
+)
+_ADVISED: Final = frozenset({"spf", "dkim", "dmarc", "ptr", "rdns"})
 # Holds together what was one word, until frames are looked for; no word has it, since it parts words.
 _GLUE: Final = "\x1f"
 # A rare word of each: where none of them stands, no frame does.
@@ -120,7 +127,8 @@ def settled(words: str) -> str:
     if not _FRAME_WORDS.isdisjoint(found):
         for frame in _FRAMES:
             words = words.replace(frame, " ")
-    return words
+    # A cause stands before the advice; what is nothing but advice is all that there is to read.
+    return words if _ADVISED.isdisjoint(found) else f"{_ADVICE.sub(' ', f'{words};')[:-1].rstrip(';')}"
 
 
 def _odd(word: str, marks: list[str]) -> str:

@@ -8,7 +8,8 @@ from typing import Final, Literal
 
 from messaging.bounces.classify import Verdict, classify
 from messaging.bounces.codes import codes_in
-from messaging.bounces.mail import dsn, feedback, forms, receipts, replies
+from messaging.bounces.mail import dsn, feedback, forms, receipts, replies, sns
+from messaging.bounces.mail.addresses import is_nobody
 from messaging.bounces.mail.parsed import ParsedMail, parsed
 from messaging.bounces.mail.prose import Prose, reply_code_in
 from messaging.bounces.mail.reports import Report
@@ -99,15 +100,16 @@ def _dsn(mail: ParsedMail) -> list[Report]:
     """The reports of a DSN; one that names no recipient is about whom its text names, or else the returned mail."""
     reports = dsn.read(mail)
     for report in reports:
-        if not report.recipient and len(reports) == 1:
+        if len(reports) == 1 and is_nobody(report.recipient):
             told = [each.recipient for each in forms.read(mail)]
-            report.recipient = told[0] if len(told) == 1 else forms.only_addressee(mail)
+            report.recipient = (told[0] if len(told) == 1 else forms.only_addressee(mail)) or report.recipient
     return reports
 
 
 READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
     _dsn,
     feedback.read,
+    sns.read,
     replies.read_certain,
     forms.read,
 )
@@ -154,7 +156,11 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     if report.action not in BOUNCES:
         return _as_told(report), report.said
     by_words = classify(
-        report.said, reply_code=report.reply_code, status_code=report.status_code, said_by=report.said_by
+        report.said,
+        reply_code=report.reply_code,
+        status_code=report.status_code,
+        said_by=report.said_by,
+        stage=report.stage,
     )
     if by_words.confidence >= SURE and by_words.status_code:
         return by_words, report.said
@@ -191,7 +197,7 @@ def _with_codes(report: Report, verdict: Verdict, told: str) -> Verdict:
     if not status or verdict.reply_code[:1] not in {"", status[0]}:
         return verdict
     code = verdict.reply_code or reply
-    return classify(report.said, reply_code=code, status_code=status, said_by=report.said_by)
+    return classify(report.said, reply_code=code, status_code=status, said_by=report.said_by, stage=report.stage)
 
 
 def _better(report: Report, by_words: Verdict, told: list[str]) -> tuple[Verdict, str]:
@@ -218,4 +224,5 @@ def _retold(report: Report, by_words: Verdict, told: str) -> Verdict:
         reply_code=by_words.reply_code or reply_code_in(told),
         status_code=by_words.status_code,
         said_by=report.said_by,
+        stage=report.stage,
     )

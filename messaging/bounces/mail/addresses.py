@@ -52,6 +52,11 @@ def is_full(address: str) -> bool:
     return bool(local and at and "." in domain.strip("."))
 
 
+def is_nobody(recipient: str) -> bool:
+    """Whether this is no recipient: nothing, or a host, a file or a pipe that stands in a recipient's place."""
+    return not recipient or recipient[:1] in "@/|" or ("/" in recipient and not is_full(recipient))
+
+
 def _octets(match: re.Match[str]) -> str:
     """UTF-8 by its octets, as Exim prints it; as it is written where it is none."""
     try:

@@ -205,7 +205,10 @@ class ParsedMail:
         if not any(text.strip() for text in plain):
             plain = [words.without_tags(part.text) for part in self.parts if part.type == "text/html"]
         text = "\n".join(plain)[:LONGEST_TEXT]
-        if words.HAS_TAGS.search(text[:2000]) and "</" in text:
+        # Tags in the copy of the returned mail, a newsletter most often, say nothing about what stands above it.
+        copy = _inline_mail(text)
+        told = text if copy < 0 else text[:copy]
+        if words.HAS_TAGS.search(told[:2000]) and "</" in told:
             return words.without_tags(text)
         return text
 
@@ -281,8 +284,9 @@ def _part(source: bytes, start: int, end: int, headers: Headers, depth: int) -> 
     # Most parts have a header of a few lines; the parse is only worth it where there is something to find.
     value = headers.get("content-type")
     if value:
-        kind, _, rest = value.partition(";")
-        part.type = kind.strip().lower() or "text/plain"
+        # Some servers leave out the semicolon before the parameters.
+        kind, _, rest = value.replace(";", " ", 1).strip().partition(" ")
+        part.type = kind.lower() or "text/plain"
         part.parameters = _parameters(";" + rest) if rest else {}
     return part
 

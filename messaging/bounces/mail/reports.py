@@ -25,5 +25,7 @@ class Report:
     occurred_at: datetime | None = None
     feedback_type: str = ""
     message_id: str = ""
+    # In reply to what it was said, where the mail shows that: a stage of rules/stages.toml.
+    stage: str = ""
     # A form that knows what its own words mean names the reason itself; otherwise the rules decide.
     reason: str = ""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.bounces.classify import LONGEST_TEMPLATE, TEMPLATES, Rule, _heard, classify, rules
+from messaging.bounces.classify import LONGEST_TEMPLATE, TEMPLATES, Rule, _heard, classify, rules, words_of
 from messaging.bounces.plain import plain
 from messaging.bounces.reasons import HARD, NO_BOUNCE, REASONS
 
@@ -47,7 +47,18 @@ def test_each_reply_is_understood(bounce: str, reason: str, said: str) -> None:
     assert (verdict.bounce or "none", verdict.reason) == (bounce, reason), verdict
 
 
-@pytest.mark.parametrize("rule", rules().texts, ids=lambda rule: rule.id)
+DECIDING = [rule for rule in rules().texts if not rule.stage]
+STAGES = [rule for rule in rules().texts if rule.stage]
+
+
+@pytest.mark.parametrize("rule", STAGES, ids=lambda rule: rule.id)
+def test_each_stage_is_heard_in_its_examples(rule: Rule) -> None:
+    assert rule.examples
+    for example in rule.examples:
+        assert words_of(rule.id, plain(example)), example
+
+
+@pytest.mark.parametrize("rule", DECIDING, ids=lambda rule: rule.id)
 def test_each_rule_decides_its_own_examples(rule: Rule) -> None:
     assert rule.examples
     for example in rule.examples:
@@ -59,7 +70,7 @@ def test_each_rule_decides_its_own_examples(rule: Rule) -> None:
 
 def test_rules_use_the_closed_vocabulary_and_have_names_of_their_own() -> None:
     known = rules()
-    used = {rule.reason for rule in known.texts} | set(known.by_status.values()) | set(known.by_reply.values())
+    used = {rule.reason for rule in DECIDING} | set(known.by_status.values()) | set(known.by_reply.values())
     used |= {reason for vendor in known.by_vendor for reason in vendor.reasons.values()}
 
     assert used <= set(REASONS)
@@ -82,7 +93,8 @@ def test_anything_gets_a_verdict_and_only_a_dead_address_is_hard(
         said, reply_code=reply_code, status_code=status_code, said_by=said_by, provider_code=provider_code
     )
 
-    is_hard = verdict.reason in HARD and not (verdict.status_code or verdict.reply_code).startswith("4")
+    codes = (verdict.status_code[:1], verdict.reply_code[:1])
+    is_hard = verdict.reason in HARD and "4" not in codes and not re.match(r"\s*4\d\d\b", said)
     assert verdict.reason in REASONS
     assert verdict.is_hard == is_hard
     assert verdict.bounce == (None if verdict.reason in NO_BOUNCE else "hard" if is_hard else "soft")
@@ -92,7 +104,7 @@ def test_anything_gets_a_verdict_and_only_a_dead_address_is_hard(
 # A provider says "permanent" by its class, no server by its words.
 @pytest.mark.parametrize("reason", sorted(HARD - {"permanent"}))
 def test_a_temporary_code_is_never_hard_but_keeps_its_reason(reason: str) -> None:
-    said = next(rule.examples[-1] for rule in rules().texts if rule.reason == reason and not rule.codes)
+    said = next(rule.examples[-1] for rule in DECIDING if rule.reason == reason and not rule.codes)
 
     verdict = classify(said, status_code="4.0.0", reply_code="450")
 

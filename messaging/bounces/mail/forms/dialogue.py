@@ -30,7 +30,7 @@ LOGGED: Final = re.compile(
 SESSION: Final = re.compile(r"-- ?transcript of session follows", re.IGNORECASE)
 MAY_BE_ONE: Final = re.compile(r"\.\.\.|rcpt to|^\W*(?:[A-Za-z ]{1,40}:\s*)?[45][0-5]\d", re.IGNORECASE)
 # Sendmail's words for what it leaves to the lines before.
-VAGUE: Final = re.compile(r"service unavailable|mailer error|^\s*$", re.IGNORECASE)
+VAGUE: Final = re.compile(r"service unavailable|mailer error|protocol error|^\s*$", re.IGNORECASE)
 LONGEST: Final = 500
 
 
@@ -42,6 +42,7 @@ class Dialogue:
     conclusions: dict[str, str] = field(default_factory=dict)  # Sendmail's own, which holds a code more often
     names: dict[str, str] = field(default_factory=dict)  # the same recipients as they are written
     general: str = ""
+    is_about_sender: bool = False  # `general` was said in reply to MAIL FROM
 
     def keep(self, name: str, words: str, *, surely: bool = False) -> None:
         """The first answer is kept, unless a later one surely is the server's own."""
@@ -59,6 +60,7 @@ def dialogue_in(lines: list[str]) -> Dialogue:
         return said
     in_session, before = False, ""  # what was said since the last command, about nobody in particular
     asked = ""  # the recipient whom the last command named
+    is_sender_asked = False  # the last command named the sender
     open_answer = ""  # whose answer the next line may continue; "*" for none in particular
     for line in lines:
         # Most lines hold nothing of a dialogue, which a letter or two tell at once.
@@ -66,6 +68,7 @@ def dialogue_in(lines: list[str]) -> Dialogue:
         if command := (COMMAND.match(line) or BARE_COMMAND.match(line)) if may_command else None:
             found = addresses_in(line) if command[1].upper() == "RCPT TO" else []
             asked, open_answer, before = (found[0][2] if found else ""), "", ""
+            is_sender_asked = command[1].upper() == "MAIL FROM"
         elif conclusion := CONCLUSION.match(line) if "..." in line else None:
             code, name, words = conclusion.groups()
             if not name[0].isdigit() or "@" in name:
@@ -75,7 +78,10 @@ def dialogue_in(lines: list[str]) -> Dialogue:
             open_answer, before = "", ""
         elif answer := ANSWER.match(line) if "4" in line or "5" in line else None:
             whole = answer[1] if asked or open_answer else f"{before} {answer[1]}".strip()
-            open_answer = _keep_answer(said, asked, whole, open_answer)
+            is_first = not said.general
+            open_answer = _keep_answer(said, asked, whole, open_answer, is_sender_asked=is_sender_asked)
+            if is_first and said.general:
+                said.is_about_sender = is_sender_asked
             before = said.general if open_answer == "*" else ""
         elif in_session and line.strip() and not line.startswith(("...", "-->", "<--")):
             # What a program wrote that should have taken the mail.
@@ -88,13 +94,16 @@ def _without_time(line: str) -> str:
     return LOGGED.sub("", line, count=1) if line.count(":") > 1 else line
 
 
-def _keep_answer(said: Dialogue, asked: str, words: str, open_answer: str) -> str:
+def _keep_answer(said: Dialogue, asked: str, words: str, open_answer: str, *, is_sender_asked: bool) -> str:
     words = words.strip()
     if asked:
         before = said.answers.get(asked.lower(), "")
+        if before[:1] == "5" and words[:1] == "4":
+            # The next server could not be reached; this one had refused for good.
+            return ""
         said.keep(asked, f"{before} {words}" if open_answer == asked and before else words, surely=True)
         return asked
-    named = addresses_in(words)
+    named = [] if is_sender_asked else addresses_in(words)
     if len(named) == 1 and words[: named[0][0]].rstrip().endswith("<"):
         said.keep(named[0][2], words)
         return ""

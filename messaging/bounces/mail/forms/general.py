@@ -13,7 +13,7 @@ from messaging.bounces.codes import codes_in
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.forms import returned
 from messaging.bounces.mail.forms.dialogue import Dialogue, dialogue_in
-from messaging.bounces.mail.forms.mentions import ADDRESS, SUMMARY, Mention, Strength, addresses_in, mentions_in
+from messaging.bounces.mail.forms.mentions import ADDRESS, SUMMARY, TO, Mention, Strength, addresses_in, mentions_in
 from messaging.bounces.mail.forms.story import Story, is_told_by_server, story_of
 from messaging.bounces.mail.forms.vocabulary import vocabulary
 from messaging.bounces.mail.parsed import ParsedMail
@@ -85,7 +85,10 @@ def read_unnamed(mail: ParsedMail) -> list[Report]:
     if not is_told_by_server(story):
         return []
     addressed = _gathered([m for m in mentions_in(story.lines) if m.strength == Strength.ADDRESSED], story.lines)
-    address = returned.only_addressee(mail) or (addressed[0].address if len(addressed) == 1 else "")
+    named = {each.address for each in addressed} or {
+        found for line in story.copy if TO.match(line) for _, _, found in addresses_in(line)
+    }
+    address = returned.only_addressee(mail) or (named.pop() if len(named) == 1 else "")
     return _reports(story, dialogue_in(story.lines), [Recipient(address, Strength.ADDRESSED)])
 
 
@@ -104,9 +107,11 @@ def _reports(story: Story, dialogue: Dialogue, recipients: list[Recipient]) -> l
         prose = lead if len(recipients) == 1 or not has_reason else _joined(recipient.blocks)
         reply, status = codes_in(said)
         status = status or _concluded(recipient, dialogue, reply)
+        is_of_sender = dialogue.is_about_sender and dialogue.general in said and bool(dialogue.general)
         reports.append(
             Report(
                 recipient.address, said, action=recipient.action or action, reply_code=reply, status_code=status,
+                stage="sender" if is_of_sender else "",
                 original_recipient=recipient.original, prose=prose, occurred_at=when,
             )
         )  # fmt: skip
@@ -252,6 +257,9 @@ def _said(recipient: Recipient, dialogue: Dialogue) -> str:
     coded = [words for words in (*recipient.blocks, answer) if words and any(codes_in(words))]
     if coded:
         return next((words for words in coded if all(codes_in(words))), coded[0])
+    if dialogue.general and not any(map(vocabulary().failure.within, recipient.blocks)):
+        # What stands beside the recipient tells of no failure: a summary of the mail.
+        return answer or dialogue.general
     return next((words for words in (*recipient.blocks, answer) if words), dialogue.general)
 
 

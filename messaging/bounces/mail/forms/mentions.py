@@ -160,9 +160,8 @@ def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, li
         if AFTER.match(rest):
             return Strength.ALONE
         # A wrapped sentence may break before an address, but a paragraph begins with one only to tell of it.
-        if words.failure.within(rest) and (
-            not number or not lines[number - 1].strip() or lines[number - 1].rstrip().endswith(":")
-        ):
+        above = lines[number - 1].strip() if number else ""
+        if words.failure.within(rest) and (not above or above.endswith(":") or _begins_with_address(above)):
             return Strength.ALONE
         return _spoken("", address, number, lines)
     if REPLY.match(line) or COMMAND.match(line):
@@ -183,6 +182,11 @@ def _strength(lead: str, rest: str, found: tuple[int, int, str], number: int, li
     ):
         return Strength.ALONE
     return _spoken(lead, address, number, lines)
+
+
+def _begins_with_address(line: str) -> bool:
+    """Whether it is one of several lines that each tell of a recipient."""
+    return bool(ADDRESS.match(line.lstrip(OPEN)))
 
 
 def _spoken(lead: str, address: str, number: int, lines: list[str]) -> Strength | None:

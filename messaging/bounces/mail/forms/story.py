@@ -1,7 +1,7 @@
 """What a mail that is no DSN tells, up to where the returned mail begins, and whether a mail server tells it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from messaging.bounces.codes import codes_in
@@ -11,6 +11,7 @@ from messaging.bounces.mail.parsed import ParsedMail
 # No mail server takes longer to say what failed, though a list of recipients may be long.
 MOST_LINES: Final = 4_000
 LONGEST_LINE: Final = 1_000
+MOST_COPIED: Final = 40
 # A mail server says in so many lines that it brings bad news; a person may begin with fewer.
 FIRST_LINES: Final = 16
 VERY_FIRST_LINES: Final = 5
@@ -28,6 +29,15 @@ TO_SENDER: Final = re.compile(
     r"ваш[ею]? (?:письмо|сообщение)|twoja wiadomo|您的|你的|お客様|メール|邮件|郵件|메일",
     re.IGNORECASE,
 )
+# Who writes without a person behind, under a subject that says nothing.
+NO_REPLY: Final = re.compile(
+    r"\b(?:no|not|never|do.?not|kein|ne.?pas|nao|non)[\-._]?(?:reply|antwort|respon\w*)", re.IGNORECASE
+)
+BARE: Final = re.compile(
+    r"\W*(?:(?:about |re: ?)?(?:your|the|this|a|our|ihre?|votre|su) ?)?(?:e-?mail|message|mail|letter|notice|notification|info(?:rmation)?|report|status|"
+    r"delivery|nachricht|mitteilung|hinweis|mensaje|correo|courriel|avis|avviso|meddelande|besked|bericht)?\W*",
+    re.IGNORECASE,
+)
 MAY_HOLD_CODE: Final = re.compile(r"[45]\d\d[ \-]+#?[45]\.\d\.\d")
 HAS_WORDS: Final = re.compile(r"[^\W\d_]{2}")
 # A bounce to the owner of a list has the list's own fields; a newsletter has List-Unsubscribe without them.
@@ -41,6 +51,8 @@ class Story:
 
     mail: ParsedMail
     lines: list[str]
+    # The first lines of the copy, where it stands in the text and is no mail that could be read as one.
+    copy: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[str]:
@@ -56,7 +68,7 @@ def story_of(mail: ParsedMail) -> Story:
     # A heading of the very first line is that of a summary, unless a person forwards.
     begin = first if lines and FORWARDED.search(lines[first]) else first + 1
     end = vocabulary().copy.first_line("\n".join(lines[begin:]))
-    return Story(mail, lines if end < 0 else lines[: begin + end])
+    return Story(mail, lines) if end < 0 else Story(mail, lines[: begin + end], lines[begin + end :][:MOST_COPIED])
 
 
 def is_told_by_server(story: Story) -> bool:
@@ -84,6 +96,8 @@ def is_told_by_server(story: Story) -> bool:
         return True
     if is_daemon or is_pathless:
         return bool(opening) or speaks_of_failure or (is_daemon and _holds_answer(story.lines))
+    if NO_REPLY.search(headers.get("from")) and BARE.fullmatch(subject) and 0 < opening <= VERY_FIRST_LINES:
+        return any(TO_SENDER.search(line) for line in story.lines[:VERY_FIRST_LINES])
     if ANSWER.match(subject) and not speaks_of_failure:
         return False
     if not speaks_of_failure or ("in-reply-to" in headers and ANSWER.match(subject)):

@@ -13,8 +13,9 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from bench.figures import Figure, percentile, rounded, say
+from bench.figures import Figure, median_ratio, medians, percentile, rounded, say
 from messaging.bounces.classify import classify, rules
+from messaging.bounces.plain import plain
 
 ROUNDS: Final = 5
 REPLIES: Final = 50_000
@@ -37,6 +38,7 @@ def measure(messages: int) -> Iterator[Figure]:
     loading_ms = (time.perf_counter() - started) * 1000
     yield _figure("replies_per_second", chance, loading_ms)
     yield _figure("replies_of_new_templates_per_second", chance, loading_ms, are_templates_new=True)
+    yield _against_match(chance)
 
 
 def _figure(name: str, chance: random.Random, loading_ms: float, *, are_templates_new: bool = False) -> Figure:
@@ -61,6 +63,28 @@ def _figure(name: str, chance: random.Random, loading_ms: float, *, are_template
         "rules": len(rules().texts),
     }  # fmt: skip
     return Figure(name, statistics.median(rates), "replies/s", detail)
+
+
+def _against_match(chance: random.Random) -> Figure:
+    """The whole verdict against the bare match of the same automata, in one run: the machine falls out."""
+    ours, bare = list[float](), list[float]()
+    known = rules()
+    for number in range(ROUNDS + 1):
+        said = [_with_new_word(each, chance) for each in replies(chance)]
+        raw = [plain(each).encode("utf-8", "replace") for each in said]
+        start = time.process_time()
+        for each in said:
+            classify(each)
+        between = time.process_time()
+        for words in raw:
+            known.first_in_words.found(words)
+            known.then_in_words.found(words)
+        end = time.process_time()
+        if number:
+            ours.append(len(said) / (between - start))
+            bare.append(len(said) / (end - between))
+    detail: dict[str, object] = {"rounds": ROUNDS, "replies_per_second": medians({"verdict": ours, "match": bare})}
+    return Figure("replies_vs_match", median_ratio(ours, bare), "ratio", detail)
 
 
 def replies(chance: random.Random) -> list[str]:

@@ -134,6 +134,7 @@ class Rules:
     in_marks: Finder
     by_vendor: tuple[CodeTable, ...]
     by_status: Mapping[str, str]
+    against_dead: frozenset[str]
     by_reply: Mapping[str, str]
 
 
@@ -148,8 +149,9 @@ def rules() -> Rules:
     first = sum(len(_table(name)["rule"]) for name in FIRST)
     in_marks = Finder((number, rule.in_marks) for number, rule in enumerate(texts) if rule.in_marks)
     return Rules(
-        texts, Finder(patterns[:first]), Finder(patterns[first:]), in_marks, by_vendor, codes["status"], codes["reply"]
-    )
+        texts, Finder(patterns[:first]), Finder(patterns[first:]), in_marks, by_vendor, codes["status"],
+        frozenset(codes["against_dead"]), codes["reply"],
+    )  # fmt: skip
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -280,9 +282,12 @@ def _held_back(stages: Set[str], reason: str, rule: str, status: str) -> str:
     A mailbox is refused in reply to RCPT TO (RFC 5321 3.3). What is said to the connection, to EHLO or to MAIL FROM is
     about us. Whoever took the recipient and refuses at the end of DATA has a filter, unless the status code names the
     address (RFC 3463 3.2). A program behind an alias speaks of its own files and users, unless it names the mailbox.
+    Words and status code are two readings of one reply: where the code says something else, the words may be misread.
     """
     if "program" in stages and "named" not in stages:
         return "server_error"
+    if rule != CODES[0] and status[2:] in (known := rules()).against_dead:
+        return known.by_status[status[2:]]
     if "recipient" in stages:
         return ""
     for stage, instead in NOT_OF_RECIPIENT.items():

@@ -11,10 +11,10 @@ from typing import Any, Final, Literal, NamedTuple
 import re2
 
 from messaging.bounces.codes import better_of, codes_in
-from messaging.bounces.plain import LONGEST, may_match_marks, parted, plain_pattern, settled
+from messaging.bounces.plain import LONGEST, may_match_marks, parted, plain, plain_pattern, settled
 from messaging.bounces.reasons import HARD, NO_BOUNCE
 
-__all__ = ["Rule", "Verdict", "classify", "codes_in", "rules", "words_of"]
+__all__ = ["Rule", "Verdict", "classify", "codes_in", "rules", "stage_of", "words_of"]
 
 RULES: Final = Path(__file__).with_name("rules")
 # In this order; the first rule that matches decides. Two automata are smaller than one, and what the first finds need
@@ -274,6 +274,14 @@ def _decide(found: Sequence[int], words: str, reply: str, status: str, said_by: 
     if reply in known.by_reply and known.by_reply[reply] != "unknown":
         return known.by_reply[reply], CODES[1], 0.4
     return "unknown", "", 0.0
+
+
+def stage_of(text: str) -> str:
+    """In reply to what this was said, as far as the words tell: a stage of rules/stages.toml, or empty."""
+    stages = {
+        rules().texts[index].stage for index in rules().first_in_words.found(plain(text).encode("utf-8", "replace"))
+    }
+    return next((each for each in STAGE_ORDER if each in stages), "")
 
 
 def _held_back(stages: Set[str], reason: str, rule: str, status: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from messaging.bounces.classify import Verdict, classify
+from messaging.bounces.classify import Verdict, classify, stage_of
 from messaging.bounces.codes import codes_in
 from messaging.bounces.mail import dsn, feedback, forms, receipts, replies, sns
 from messaging.bounces.mail.addresses import is_nobody
@@ -162,6 +162,16 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
         said_by=report.said_by,
         stage=report.stage,
     )
+    if by_words.is_hard and not by_words.stage and (stage := stage_of(prose.nearest(report.recipient))):
+        # The machine-readable part leaves out in reply to what it was said; the text for humans mostly tells.
+        report.stage = stage
+        by_words = classify(
+            report.said,
+            reply_code=report.reply_code,
+            status_code=report.status_code,
+            said_by=report.said_by,
+            stage=stage,
+        )
     if by_words.confidence >= SURE and by_words.status_code:
         return by_words, report.said
     if by_words.confidence >= SURE:

@@ -136,6 +136,9 @@ def _check_with(certificate: "x509.Certificate", message: dict[str, str]) -> Non
     if not isinstance(key, rsa.RSAPublicKey):
         raise TypeError("SNS signs with RSA.")
     signature = base64.b64decode(message["Signature"], validate=True)
+    if base64.b64encode(signature).decode() != message["Signature"]:
+        # RFC 4648 3.5: bits that say nothing must be 0, so that one signature has one spelling.
+        raise ValueError("The signature is not in canonical base64.")
     key.verify(signature, signed_text(message), padding.PKCS1v15(), HASHES[message["SignatureVersion"]])
 
 

@@ -38,7 +38,7 @@ def test_what_takes_too_much_memory_is_refused_and_the_memory_is_there_again(set
     settings.REPORT_MAX_MEMORY = 32 * 1024 * 1024
 
     with pytest.raises(UnreadableError, match="more than 33554432 bytes of memory"), within_budget(LARGE):
-        bytearray(64 * 1024 * 1024)
+        bytearray(1 << 30)
 
     assert bytearray(64 * 1024 * 1024)
 

@@ -184,6 +184,10 @@ class TestProbe:
     ) -> None:
         settings.PUBLIC_URL, settings.WEBHOOK_KEYS = live_server.url, {slug: [key]}
         provider = providers()[slug]
+        try:
+            provider.key(key)
+        except ValueError:
+            return  # no key of this provider's: see the next test
         if not provider.is_set_up():
             return
 

@@ -100,7 +100,7 @@ def _mistyped(mail: ParsedMail) -> Iterator[str]:
         return
     for part in mail.parts:
         if part.type.startswith(("text/", "message/", "application/octet-stream")) and not is_enclosed_mail(part.type):
-            text = part.long_text(mail.charset)
+            text = part.own_text(mail.charset)
             if NAMES_RECIPIENT.search(text) and TELLS_FATE.search(text):
                 yield text
 

@@ -137,6 +137,12 @@ class Part:
         """The same of a part that may list thousands of recipients; `charset` is for one that names none."""
         return self._text(LONGEST_LIST, charset)
 
+    def own_text(self, charset: str = "") -> str:
+        """The same without the returned mail that is printed within: its words are those of who wrote it."""
+        text = self.long_text(charset)
+        copy = _inline_mail(text)
+        return text if copy < 0 else text[:copy]
+
     def _text(self, most: int, charset: str = "") -> str:
         text = words.text_of(self._content(most), self.parameters.get("charset") or charset)
         return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

@@ -70,6 +70,12 @@ def start_missing_servers(folder: Path) -> None:
 bring_up()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Workers inherit it otherwise, and pytest-django reads the settings before they have a broker of their own."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
 @pytest.fixture(scope="session")
 def sendgrid_private_key() -> str:
     """PEM; its public half is the one key in settings.WEBHOOK_KEYS."""

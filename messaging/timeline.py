@@ -27,6 +27,7 @@ from messaging.statuses import (
     WHOLE_RANK,
     Kind,
     Status,
+    is_arrival,
     is_guess,
     rank_of,
     status_of,
@@ -76,7 +77,7 @@ def timeline(channel: Channel, events: Iterable[DeliveryEvent], parts: int = 1) 
     """Every event with its effect. The last entry's status is what `statuses.fold` makes of them all."""
     entries: list[Entry] = []
     best: Known | None = None
-    arrived, is_opened, before = 0, False, Status.WAITING
+    arrived, is_opened, is_taken, before = 0, False, False, Status.WAITING
     for event in sorted(events, key=partial(_in_order, channel)):
         known = Known(_place(channel, event), Kind(event.kind), event.occurred_at)
         if event.kind == Kind.PART_ARRIVED:
@@ -89,7 +90,8 @@ def timeline(channel: Channel, events: Iterable[DeliveryEvent], parts: int = 1) 
         if is_best:
             entries = _overrule(entries, known)
             best = known
-        after = _shown(best, channel, is_opened=is_opened)
+        is_taken = is_taken or is_arrival(channel, Kind(event.kind), known.place[0])
+        after = _shown(best, channel, is_opened=is_opened, is_taken=is_taken)
         effect = _effect(is_best=is_best, is_change=after != before)
         note = "" if effect != Effect.NOTHING else _why_not(channel, event, best, is_news=is_opened and not was_opened)
         entries.append(Entry(event, effect, after, note))
@@ -106,8 +108,10 @@ def _place(channel: Channel, event: DeliveryEvent) -> tuple[int, object]:
     return rank_of(kind, event.occurred_at, is_guess=is_guess(channel, kind, event.caveat)), event.key
 
 
-def _shown(best: Known | None, channel: Channel, *, is_opened: bool) -> Status:
+def _shown(best: Known | None, channel: Channel, *, is_opened: bool, is_taken: bool) -> Status:
     status = status_of(best.kind, channel) if best else None
+    if status == Status.HARD_BOUNCE and is_taken:
+        return Status.FAILED
     if status == Status.DELIVERED and is_opened and channel == Channel.EMAIL:
         return Status.OPENED
     return status or Status.WAITING

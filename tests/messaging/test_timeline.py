@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contacts.models import Channel
@@ -81,12 +81,19 @@ def test_a_long_sms_is_delivered_with_its_last_part() -> None:
     assert [entry.status for entry in entries] == [Status.UNKNOWN, Status.DELIVERED, Status.FAILED]
 
 
+def test_an_sms_of_which_something_arrived_has_failed_at_most() -> None:
+    entries = timeline(Channel.SMS, [told(Kind.PART_ARRIVED, 1), told(Kind.HARD_BOUNCE, 2)], parts=2)
+
+    assert [entry.status for entry in entries] == [Status.UNKNOWN, Status.FAILED]
+
+
 def test_what_came_in_one_batch_stands_in_the_order_in_which_it_happened() -> None:
     batch = [told(Kind.DELIVERED, 3, 9), told(Kind.ACCEPTED, 1, 9), told(Kind.DEFERRED, 2, 9)]
 
     assert [entry.event.kind for entry in timeline(Channel.EMAIL, batch)] == ["accepted", "deferred", "delivered"]
 
 
+@example(Channel.SMS, [(Kind.PART_ARRIVED, 0, 0, 0), (Kind.HARD_BOUNCE, 0, 0, 0)], 1)
 @given(
     st.sampled_from(list(Channel)),
     st.lists(

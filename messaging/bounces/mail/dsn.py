@@ -87,7 +87,9 @@ def read(mail: ParsedMail) -> list[Report]:
     about_mail = Group()
     for group in groups:
         if not group.names_recipient:
-            about_mail.fields = group.fields | about_mail.fields
+            # One by one: a new dictionary for each of a million groups would take their square.
+            for name, value in group.fields.items():
+                about_mail.fields.setdefault(name, value)
     reports = [_report(group, about_mail, mail) for group in groups if group.names_recipient]
     if not reports and about_mail.tells_fate:
         reports = [_report(about_mail, about_mail, mail)]

@@ -24,7 +24,7 @@ from messaging.smpp.pdus import Delivery, delivery_of
 from messaging.smpp.receipts import (
     NetworkError,
     Receipt,
-    done_at,
+    counts_at,
     is_receipt,
     looks_like_one,
     receipt_of,
@@ -83,7 +83,7 @@ def _reading(raw: Raw, connection: Connection, delivery: Delivery, receipt: Rece
     event = Event(
         provider=SLUG,
         kind=Kind.ACCEPTED,
-        occurred_at=done_at(receipt, connection.zone) or raw.received_at,
+        occurred_at=counts_at(receipt, connection.zone, raw.received_at),
         repeat_id=f"{message} {state} {network}-{number}",
         provider_message_id=message,
         provider_code="/".join(filter(None, (state, number if network == OWN else f"{network}-{number}"))),

@@ -22,6 +22,10 @@ LABEL: Final = re.compile(r"(?<![a-z])(id|sub|dlvrd|(?:submit|done)[ _]?date|sta
 LONGEST_TEXT: Final = 2_000
 # YYMMDDhhmm, with seconds, or with the whole year.
 DATES: Final = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}
+# What a date of that length leaves open; its last sixtieth is for receipts that came when it was over, even days later.
+OPEN: Final = {10: timedelta(minutes=1), 12: timedelta(seconds=1), 14: timedelta(seconds=1)}
+LAST: Final = 1 / 60
+HALF_WAY: Final = timedelta(hours=1)
 LONGEST_WORD: Final = 20
 # Between their clock and ours; and a date may end with the minute.
 SLACK: Final = timedelta(minutes=3)
@@ -108,6 +112,18 @@ def fields_of(text: str) -> tuple[dict[str, str], str]:
 def done_at(receipt: Receipt, zone: tzinfo | None) -> datetime | None:
     """When it came to that, aware UTC; None where it does not say so, or nobody knows in which time zone."""
     return _moment(receipt.done, zone) if zone else None
+
+
+def counts_at(receipt: Receipt, zone: tzinfo | None, came_at: datetime) -> datetime:
+    """When it counts as having come to that, aware UTC. Of two receipts with the same date, the one that came later
+    counts later: within the minute that the date leaves open as they came, behind it in that order at its end."""
+    done = done_at(receipt, zone)
+    if done is None or done >= came_at:
+        return came_at
+    is_open = OPEN[len(receipt.done)]
+    end = done + is_open * (1 - LAST)
+    late = came_at - end
+    return came_at if late <= timedelta() else end + is_open * LAST * (late / (late + HALF_WAY))
 
 
 def submitted_between(receipt: Receipt, zone: tzinfo | None, came_at: datetime) -> tuple[datetime, datetime]:

@@ -1,22 +1,24 @@
 """The adapter: ids, codes and dates as set for the connection; SMS that people send; and no way in over HTTP."""
 
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from contacts.models import Channel
+from contacts.models import Block, Channel
 from messaging.apply import Said, apply
 from messaging.models import Report
 from messaging.providers import providers, smpp
 from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.smpp.connections import Connection
-from messaging.statuses import Event
+from messaging.statuses import Event, Status
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.smpp import pdus
 from tests.messaging.test_payloads import RECEIVED_AT
@@ -55,7 +57,40 @@ def test_ids_and_dates_are_read_as_the_connection_says(settings: Settings) -> No
     found = event(pdus.receipt("0012345678"))
 
     assert found.provider_message_id == settings.SMPP_CONNECTIONS["telia"].submitted_id("bc614e")
-    assert found.occurred_at.isoformat() == "2026-11-03T10:42:00+00:00"
+    assert found.occurred_at.isoformat(timespec="minutes") == "2026-11-03T10:42+00:00"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("states", "status"), [(("DELIVRD", "UNDELIV"), Status.FAILED), (("UNDELIV", "DELIVRD"), Status.DELIVERED)]
+)
+@pytest.mark.parametrize("after", [10, 90])
+@pytest.mark.parametrize("is_swapped", [False, True], ids=["as they came", "swapped"])
+def test_of_two_receipts_of_one_minute_the_later_to_come_counts_and_the_number_is_not_blocked(
+    states: tuple[str, str], status: Status, after: int, is_swapped: bool, settings: Settings
+) -> None:
+    telia = Connection("telia", zone=ZoneInfo("UTC"), codes="map")
+    settings.SMPP_CONNECTIONS = {"telia": telia}
+    message = make_message(Channel.SMS, make_contact(mobile="+46701234567"), provider="smpp")
+    message.provider_message_id = telia.submitted_id("4711")
+    message.save()
+    since = RECEIVED_AT.replace(second=0, microsecond=0)
+    told = list[Event]()
+    for number, state in enumerate(states):
+        text = f"id:4711 submit date:{since:%y%m%d%H%M} done date:{since:%y%m%d%H%M} stat:{state} err:001 text:"
+        raw = Raw(
+            pdus.deliver_sm(text), "application/x-smpp-pdu", "/telia",
+            since + timedelta(seconds=after + number), {"connection": "telia"},
+        )  # fmt: skip
+        told += providers()["smpp"].read(raw).events
+
+    for each in reversed(told) if is_swapped else told:
+        with transaction.atomic():
+            apply([Said(each)])
+
+    message.refresh_from_db()
+    assert message.status == status
+    assert not Block.objects.filter(address=message.address_id, ended_at=None).exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,6 +1,6 @@
 """The text of receipts, in the variants that were seen."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.smpp.pdus import Delivery
-from messaging.smpp.receipts import done_at, fields_of, is_receipt, receipt_of
+from messaging.smpp.receipts import counts_at, done_at, fields_of, is_receipt, receipt_of
 
 DATED = "id:1 submit date:2611031130 done date:{} stat:DELIVRD"
 
@@ -84,3 +84,18 @@ def test_no_order_of_labels_makes_it_fail(parts: list[tuple[str, str]], esm_clas
     said = fields_of(text)[0]
     assert all(" " not in value for value in said.values())
     done_at(receipt_of(delivery), UTC)
+
+
+def test_of_receipts_with_one_date_the_later_to_come_counts_later_and_all_within_their_minute() -> None:
+    receipt = receipt_of(Delivery("", "", 4, 0, DATED.format("2611031142").encode()))
+    minute = datetime(2026, 11, 3, 11, 42, tzinfo=UTC)
+    came = [minute + timedelta(seconds=after) for after in (1, 20, 59, 59.5, 61, 600, 86_400, 172_800)]
+
+    counts = [counts_at(receipt, UTC, each) for each in came]
+
+    assert counts == sorted(set(counts))
+    assert counts[:2] == came[:2]
+    assert all(minute < each < minute + timedelta(minutes=1) for each in counts)
+    # A clock that is fast, and one of which nobody knows the zone.
+    assert counts_at(receipt, UTC, minute - timedelta(seconds=5)) == minute - timedelta(seconds=5)
+    assert counts_at(receipt, None, came[-1]) == came[-1]

@@ -22,8 +22,9 @@ COLUMNS: Final = (
     "alive_by",
 )
 CHUNK: Final = 2_000
-# What a spreadsheet may take for a formula (OWASP, CSV Injection), but for a number in E.164, which can do nothing.
-FORMULA: Final = re.compile(r"\A(?!\+\d+\Z)[=+\-@\t\r\n]")
+# What a spreadsheet may take for a formula (OWASP, CSV Injection), in full width, too, as Japanese ones do; but for a
+# number in E.164, which can do nothing.
+FORMULA: Final = re.compile(r"\A(?!\+\d+\Z)[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def as_csv(blocks: "QuerySet[Block, Any]", *, bom: bool = False) -> Iterator[bytes]:

@@ -165,7 +165,7 @@ def test_the_messages_come_as_csv(sent: SendOut) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["=cmd()", "@SUM(1)", "+1+1", "-2", "\tx", "\r=1"])
+@pytest.mark.parametrize("name", ["=cmd()", "@SUM(1)", "+1+1", "-2", "\tx", "\r=1", "\uff1dcmd()", "\uff20SUM(1)"])
 def test_no_cell_runs_in_a_spreadsheet(sent: SendOut, name: str) -> None:
     Contact.objects.update(first_name=name)
 

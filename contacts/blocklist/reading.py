@@ -209,7 +209,7 @@ def _read_record(number: int, cells: list[str], layout: Layout, reason_of: Reaso
 
 def _unquoted(cell: str) -> str:
     """Without the quote that keeps a spreadsheet from running a cell, as our own export writes it."""
-    return cell[1:] if len(cell) > 1 and cell[0] == "'" and cell[1] in "=+-@" else cell
+    return cell[1:] if len(cell) > 1 and cell[0] == "'" and cell[1] in "=+-@\uff1d\uff0b\uff0d\uff20" else cell
 
 
 def _channel(said: str, text: str) -> Channel:

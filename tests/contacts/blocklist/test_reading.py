@@ -95,7 +95,8 @@ def test_any_encoding_line_end_and_delimiter(encoding: str, end: str, delimiter:
 @pytest.mark.parametrize(
     ("typed", "value"),
     [("'+46701234567", "+46701234567"), ("46701234567", "+46701234567"), ("070-123 45 67", "+46701234567"),
-     ("'=cmd@example.com", "=cmd@example.com"), ("<anna@example.com>", "anna@example.com")],
+     ("'=cmd@example.com", "=cmd@example.com"), ("'\uff1dcmd@example.com", "\uff1dcmd@example.com"),
+     ("<anna@example.com>", "anna@example.com")],
 )  # fmt: skip
 def test_what_spreadsheets_do_to_addresses_is_undone(typed: str, value: str) -> None:
     assert values(f'Address\n"{typed}"\n') == [value]

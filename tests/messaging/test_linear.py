@@ -55,8 +55,12 @@ def test_mails(kind: str) -> None:
     assert is_linear(reading, 20_000)
 
 
+class HeldError(Exception):
+    """One mail holds the process."""
+
+
 def _held(_signal: int, _frame: object) -> None:
-    raise AssertionError("One mail holds the process.")
+    raise HeldError
 
 
 def test_a_mail_of_a_hundred_thousand_groups_of_fields_holds_no_process() -> None:
@@ -66,12 +70,14 @@ def test_a_mail_of_a_hundred_thousand_groups_of_fields_holds_no_process() -> Non
     before = signal(SIGVTALRM, _held)
     setitimer(ITIMER_VIRTUAL, 40)
     try:
-        (found,) = read_mail(mail)
+        found = [(each.recipient, each.status_code) for each in read_mail(mail)]
+    except HeldError:
+        found = []
     finally:
         setitimer(ITIMER_VIRTUAL, 0)
         signal(SIGVTALRM, before)
 
-    assert (found.recipient, found.status_code) == ("a@b.example", "5.1.1")
+    assert found == [("a@b.example", "5.1.1")]
 
 
 UNITS: Final = [

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from bench import data, events, orm_loop, yardstick
 from bench.figures import Figure, median_ratio, medians, rounded, say
 from messaging.apply import Said, apply
-from messaging.statuses import Event
+from messaging.status.order import Event
 
 ROUNDS: Final = 5
 WINDOW_SECONDS: Final = 5.0

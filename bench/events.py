@@ -7,7 +7,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from bench.data import UNSETTLED, per_send_out
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 BATCH: Final = 1_000
 # Of yesterday, and each a second later than the one before.

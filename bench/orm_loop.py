@@ -7,7 +7,7 @@ from django.db import transaction
 
 from contacts.models import Block, Change, Channel
 from messaging.models import DeliveryEvent, Message
-from messaging.statuses import GIVES_UP_AFTER, READS, Event, Kind, Status, key_of, rank_of, status_of
+from messaging.status.order import GIVES_UP_AFTER, READS, Event, Kind, Status, key_of, rank_of, status_of
 
 READ = (
     "channel",

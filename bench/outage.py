@@ -17,7 +17,7 @@ from bench.events import BATCH
 from bench.figures import Figure, say
 from contacts.models import Block, Outage
 from messaging.apply import Said, apply
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 CONTACTS: Final = 60_000
 DOMAIN: Final = "example.com"

@@ -20,7 +20,7 @@ from bench.figures import Figure, rounded, say
 from contacts.models import Block, Cause, Channel
 from messaging.apply import Said, apply
 from messaging.models import DeliveryEvent, Message, OutageRule
-from messaging.statuses import Event, Kind, Outcome, Status, fold
+from messaging.status.order import Event, Kind, Outcome, Status, fold
 
 WINDOW_SECONDS: Final = 10.0
 WORKERS: Final = 2

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from bench import events
 from messaging.demo import sendgrid
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from messaging.tokens import token_of
 
 BATCH: Final = 100

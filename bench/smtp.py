@@ -25,6 +25,9 @@ from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection, connections
+from messaging.delivery import by_smtp, work
+from messaging.delivery.routes import Relay
+from messaging.delivery.ways import Ready
 
 from bench import data, place
 from bench.figures import Figure, median_ratio, medians, rounded, say
@@ -35,9 +38,6 @@ from messaging.models import Content, Message, SendOut
 from messaging.sendouts import lifecycle, making
 from messaging.sendouts.contents import person_of
 from messaging.sendouts.dkim import keys_of, write_new
-from messaging.sendouts.handover import by_smtp, work
-from messaging.sendouts.handover.routes import Relay
-from messaging.sendouts.handover.ways import Ready
 
 ROUNDS: Final = 3
 WORKERS: Final = 2

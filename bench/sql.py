@@ -54,7 +54,7 @@ FROM messaging_sendout
 """
 
 # Spread over a year. A contact drawn a second time for a send-out gets a single message instead. The rank is that of
-# messaging/statuses.py: tier, microseconds, severity.
+# messaging/status/order.py: tier, microseconds, severity.
 MESSAGES: Final = """
 WITH drawn AS (
   SELECT n, 1 + (n - 1) / %(per_send_out)s AS send_out_id, 1 + floor(%(contacts)s * random() ^ 2)::bigint AS contact_id,

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from bench import place
 from bench.data import CONTACTS, UNSETTLED, per_send_out
 from bench.figures import say
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 TABLES: Final = Path(__file__).with_name("yardstick.sql").read_text()
 APPLY: Final = Path(__file__).with_name("yardstick_apply.sql").read_text()

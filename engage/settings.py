@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from messaging.delivery.rates import CAREFUL, limits_of
+from messaging.delivery.routes import route_of, to_strangers
+from messaging.delivery.sms_routes import sms_route_of
 
 from engage.domains import in_ascii
 from engage.logs import without_traces_of_refusals
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
 from messaging.sendouts.dkim import keys_of
-from messaging.sendouts.handover.rates import CAREFUL, limits_of
-from messaging.sendouts.handover.routes import route_of, to_strangers
-from messaging.sendouts.handover.sms_routes import sms_route_of
 from messaging.smpp.connections import connections_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent

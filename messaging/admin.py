@@ -23,10 +23,10 @@ from messaging.lookup import find_messages
 from messaging.models import Alarm, DeliveryEvent, Message, Report, SendOut, Tally, UnlistedCode
 from messaging.providers import label_of
 from messaging.report_admin import ReportAdmin
-from messaging.statuses import LOOKS, Kind, status_of
+from messaging.status.order import LOOKS, Kind, status_of
+from messaging.status.timeline import Effect, Entry, timeline
 from messaging.tally_admin import AlarmAdmin, TallyAdmin, UnlistedCodeAdmin
 from messaging.templatetags.message_words import status_pill
-from messaging.timeline import Effect, Entry, timeline
 from messaging.tokens import token_of
 
 __all__ = [

@@ -14,7 +14,7 @@ from contacts.templatetags.looks import pill
 from messaging.bounces.reasons import reason_of
 from messaging.models import DeliveryEvent, Report
 from messaging.providers import providers
-from messaging.statuses import Look
+from messaging.status.order import Look
 
 STATE_LOOKS: Final[dict[Report.State, tuple[Look, str]]] = {
     Report.State.NEW: (Look.IDLE, "tray"),

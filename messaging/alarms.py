@@ -1,7 +1,7 @@
 """Alarms: about what providers report, or rather do not (silence, signatures that fail), about ways out, and about
 Engage itself, where it is stuck.
 
-A beat task looks every minute; that a way out is away, hand-over finds out (handover/absence.py), and that workers take
+A beat task looks every minute; that a way out is away, hand-over finds out (delivery/absence.py), and that workers take
 up nothing, the beat. An alarm starts and ends by one conditional statement each, so however many workers look, each
 start and each end is written to the log once. While nothing can be written, the broker keeps since when that is so.
 """
@@ -109,7 +109,7 @@ def _takes_writes(now: datetime) -> bool:
 
 
 def begin_away(slug: str, cause: str, said: str) -> None:
-    """Note that nothing leaves by that way out. `cause`: one of handover/away.py's; `said`: without a secret."""
+    """Note that nothing leaves by that way out. `cause`: one of delivery/away.py's; `said`: without a secret."""
     of: Any = [slug, cause, said[:LONGEST], FIRST_WAIT, LONGEST_WAIT]
     with connection.cursor() as cursor:
         cursor.execute(sql.AWAY, of)

@@ -23,7 +23,7 @@ from messaging.correlation import named
 from messaging.facts import DECISIVE, FAILURES, SIGNS, WAITED_FOR, Facts
 from messaging.machines import bursts_marked
 from messaging.soft_runs import News
-from messaging.statuses import (
+from messaging.status.order import (
     CONSENTS,
     EPOCH,
     MEANING,

@@ -13,7 +13,7 @@ from engage.database import prepared
 from messaging import sql
 from messaging.machines import BURST, ONE_BREATH, OUR_PAGES, bursts_marked
 from messaging.sendouts.outcome import keeping
-from messaging.statuses import READS, UNPROVEN, Event, Kind
+from messaging.status.order import READS, UNPROVEN, Event, Kind
 
 SECONDS: Final = ONE_BREATH.total_seconds()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from contacts.sql import array, columns
 from engage.database import prepared
 from messaging import doubts, recipients, sql
-from messaging.statuses import Event, Kind, of_message
+from messaging.status.order import Event, Kind, of_message
 
 
 class Named(NamedTuple):

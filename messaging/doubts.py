@@ -13,7 +13,7 @@ from django.db import connection
 
 from contacts.sql import columns
 from messaging import sql
-from messaging.statuses import Event, Submitted
+from messaging.status.order import Event, Submitted
 
 # A provider and its id.
 Name = tuple[str, str]

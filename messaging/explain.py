@@ -14,7 +14,7 @@ from contacts.models import Channel
 from messaging.bounces.reasons import IN_DOUBT, reason_of
 from messaging.models import DeliveryEvent, Message
 from messaging.providers import label_of
-from messaging.statuses import CONSENTS, Kind, Status
+from messaging.status.order import CONSENTS, Kind, Status
 
 Text = str | Promise
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from contacts.models import Channel, Life
 from contacts.sql import array, columns, numbers
-from messaging.statuses import (
+from messaging.status.order import (
     CONSENTS,
     EPOCH,
     GIVES_UP_AFTER,

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from contacts.models import Channel
 from messaging.models import Message
-from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
+from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Status
 
 OFFERED: Final[dict[str, tuple[Status, ...]]] = {
     "": tuple(status for status in Status if status in {*EMAIL_STATUSES, *SMS_STATUSES}),

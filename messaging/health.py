@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 
 from contacts.models import Channel
 from messaging import sql
-from messaging.sendouts.handover import chosen
+from messaging.delivery import chosen
 
 WORKER: Final = "engage.heartbeat.worker"
 BEAT: Final = "engage.heartbeat.beat"

@@ -15,7 +15,7 @@ from contacts.blocks import Sign, lock, note_life, note_proofs
 from contacts.models import Block
 from messaging import sql
 from messaging.facts import SIGNS
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 # So few, since all that was heard of their addresses since lies in memory at once.
 CHUNK: Final = 100

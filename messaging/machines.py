@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 APPLE: Final = "apple_mail_privacy"
 GOOGLE: Final = "google_image_proxy"

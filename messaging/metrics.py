@@ -18,9 +18,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from contacts.models import Channel
 from messaging import alarms, health, outages, restored, sql
+from messaging.delivery import chosen
 from messaging.models import Alarm
 from messaging.providers import providers
-from messaging.sendouts.handover import chosen
 
 # No more of the inbox, and of what is overdue, is counted than this.
 MOST_COUNTED: Final = 10_000

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Address, Channel, Contact
-from messaging.sendouts.handover.models import Pace, SlowDown
+from messaging.delivery.models import Pace, SlowDown
 from messaging.sendouts.models import (
     AddressList,
     Batch,
@@ -32,7 +32,7 @@ from messaging.sendouts.models import (
 )
 from messaging.sendouts.outcome.models import Heard, Outcome, ReadUpTo, Stretch
 from messaging.sendouts.tags import plainly
-from messaging.statuses import GUESSES, OPEN_STATUSES, Caveat, Kind, Status
+from messaging.status.order import GUESSES, OPEN_STATUSES, Caveat, Kind, Status
 
 __all__ = [
     "AddressList", "Alarm", "Batch", "Content", "DeliveryEvent", "Heard", "Installation", "LeftOut", "ListedAddress",
@@ -409,7 +409,7 @@ class Alarm(models.Model):
     kind = models.CharField(_("kind"), max_length=7, choices=Kind)
     started_at = models.DateTimeField(_("start"))
     ended_at = models.DateTimeField(_("end"), null=True, blank=True)
-    # Of a way out that is away: why (handover/away.py), in whose words, how often in a row it was tried in vain, and
+    # Of a way out that is away: why (delivery/away.py), in whose words, how often in a row it was tried in vain, and
     # when it may be tried next.
     cause = models.CharField(_("cause"), max_length=11, default="", db_default="", blank=True)
     detail = models.TextField(_("in their words"), default="", db_default="", blank=True)

@@ -12,7 +12,7 @@ from messaging import health, outages, probe, stuckness
 from messaging.providers import providers
 from messaging.sendouts.slowness import Absence, absences
 from messaging.standing import Standing, standings
-from messaging.statuses import Look
+from messaging.status.order import Look
 
 CHECK_NAMES: Final = {
     "database": gettext_lazy("Database"),

@@ -14,7 +14,7 @@ from django.db import connection
 
 from contacts.sql import array, columns
 from messaging import sql
-from messaging.statuses import Caveat, Event, Kind
+from messaging.status.order import Caveat, Event, Kind
 
 # RFC 5321 4.5.4.1: a server gives up on a mail after four or five days.
 GUESSED_WITHIN_DAYS: Final = 5

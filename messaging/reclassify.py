@@ -25,7 +25,7 @@ from messaging.models import Report
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.sendouts.outcome import keeping
-from messaging.statuses import Event, Kind, key_of
+from messaging.status.order import Event, Kind, key_of
 
 log = logging.getLogger(__name__)
 

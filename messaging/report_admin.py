@@ -45,7 +45,7 @@ from messaging.raw import readable
 from messaging.reports import replay
 from messaging.rereading import MOST as MOST_READ
 from messaging.rereading import Contents, Told, contents_of
-from messaging.statuses import Kind, Look
+from messaging.status.order import Kind, Look
 
 
 class StateFilter(admin.SimpleListFilter):

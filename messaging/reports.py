@@ -29,7 +29,7 @@ from messaging.models import Report
 from messaging.nudges import Nudges
 from messaging.providers import providers
 from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError
-from messaging.statuses import Event, not_later_than
+from messaging.status.order import Event, not_later_than
 
 log = logging.getLogger(__name__)
 

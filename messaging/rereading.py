@@ -19,7 +19,7 @@ from messaging.models import DeliveryEvent, Report
 from messaging.providers import providers
 from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.providers.reading import json_of
-from messaging.statuses import Event, key_of, of_message
+from messaging.status.order import Event, key_of, of_message
 
 log = logging.getLogger(__name__)
 

@@ -24,15 +24,15 @@ from contacts.sql import array
 from messaging import installation
 from messaging.apply import OURSELVES, Said, apply
 from messaging.bounces.reasons import IN_DOUBT
+from messaging.delivery import chosen
 from messaging.installation import Outside, Seen, Sign
 from messaging.models import Batch, Installation, Progress, Report, Restore, SendOut
 from messaging.sendouts import lifecycle
-from messaging.sendouts.handover import chosen
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import State
 from messaging.sendouts.totals import totals_of
 from messaging.sql import LOCK_MESSAGES
-from messaging.statuses import Caveat, Event, Kind, Status
+from messaging.status.order import Caveat, Event, Kind, Status
 
 log = logging.getLogger(__name__)
 

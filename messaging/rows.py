@@ -16,7 +16,7 @@ from contacts.templatetags.looks import Clock, icon, in_dialog, moment
 from messaging import explain
 from messaging.headings import Headings
 from messaging.models import Message
-from messaging.statuses import GUESSES, LOOKS, OPEN_STATUSES, Status
+from messaging.status.order import GUESSES, LOOKS, OPEN_STATUSES, Status
 from messaging.templatetags.message_words import status_pill
 
 NONE: Final = SafeString("")

@@ -19,7 +19,7 @@ from contacts.models import Address, Block, Cause, Channel
 from messaging import outages, soft_runs
 from messaging.block_rules import SoftRule, rules
 from messaging.models import BlockRule, Message
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 log = logging.getLogger(__name__)
 

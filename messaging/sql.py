@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from messaging.statuses import GUESSES
+from messaging.status.order import GUESSES
 
 # Whether what a message shows is more than a guess.
 IS_PROVEN: Final = f"NOT m.rank BETWEEN {GUESSES.start} AND {GUESSES.stop - 1}"

@@ -14,7 +14,7 @@ from messaging import alarms, probe
 from messaging.models import Alarm, Tally, UnlistedCode
 from messaging.providers import providers
 from messaging.providers.base import Provider, Way
-from messaging.statuses import Look
+from messaging.status.order import Look
 from messaging.tallies import hour_of
 
 HOUR: Final = timedelta(hours=1)

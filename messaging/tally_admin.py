@@ -12,7 +12,7 @@ from engage.large_tables import RecordAdmin, link_to, or_dash
 from messaging.admin_words import ProviderFilter
 from messaging.models import Alarm, Report, Tally, UnlistedCode
 from messaging.providers import label_of
-from messaging.statuses import Look
+from messaging.status.order import Look
 
 Row = TypeVar("Row", bound=Model)
 

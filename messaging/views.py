@@ -16,8 +16,8 @@ from messaging.filters import Filters
 from messaging.headings import heading_of
 from messaging.models import Message
 from messaging.rows import is_live, listed, messages_of, rows_of, version_of
-from messaging.statuses import Kind, Status
-from messaging.timeline import timeline
+from messaging.status.order import Kind, Status
+from messaging.status.timeline import timeline
 
 CONSENT_LOST: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED})
 

@@ -11,7 +11,7 @@ from contacts.models import Channel, Source
 from contacts.sql import array
 from messaging import sql
 from messaging.providers.tracking import ONE_CLICK, SLUG
-from messaging.statuses import CONSENTS, Event, Kind, key_of
+from messaging.status.order import CONSENTS, Event, Kind, key_of
 
 # Of our own pages: by what it was said, by kind and reason.
 OURS: Final = {Kind.UNSUBSCRIBED: Source.LINK, Kind.SUBSCRIBED: Source.UNDO}

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from contacts.models import Contact
 from messaging.models import Message
-from messaging.statuses import LOOKS, Look, Status
+from messaging.status.order import LOOKS, Look, Status
 
 MONTHS: Final = 12
 # From the ground of a column upwards.

@@ -13,7 +13,7 @@ from contacts.history import save_contact
 from contacts.models import Address, Block, Channel, Contact
 from messaging.apply import Said, apply
 from messaging.models import Message, SendOut
-from messaging.statuses import Event, Kind, Status
+from messaging.status.order import Event, Kind, Status
 
 NUMBERS = count(1)
 PROVIDERS = {Channel.EMAIL: "sendgrid", Channel.SMS: "twilio"}

@@ -12,7 +12,7 @@ from engage.bootstrap import BASE_DIR
 from messaging.bounces.reasons import REASONS
 from messaging.providers import providers
 from messaging.providers.base import Provider
-from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
+from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Status
 
 DOCS: Final = BASE_DIR / "docs"
 PAGES: Final = sorted([*BASE_DIR.glob("*.md"), *DOCS.rglob("*.md"), *BASE_DIR.glob("bench/*.md")])

@@ -20,7 +20,7 @@ from bench import orm_loop, yardstick
 from messaging.models import Message
 from messaging.providers import providers
 from messaging.providers.base import Raw
-from messaging.statuses import Kind, Status
+from messaging.status.order import Kind, Status
 from messaging.tokens import message_id_of
 from messaging.tracking import PIXEL
 

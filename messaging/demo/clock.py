@@ -30,7 +30,7 @@ from messaging.models import (
 )
 from messaging.sendouts.outcome import keeping
 from messaging.sql import LOCK_MESSAGES
-from messaging.statuses import SEVERITY_BITS, WHOLE_RANK
+from messaging.status.order import SEVERITY_BITS, WHOLE_RANK
 
 # What moves, by model. A test sees to it that this and STAYS name every time that the product keeps.
 MOVES: Final[Mapping[type[models.Model], tuple[str, ...]]] = {

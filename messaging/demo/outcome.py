@@ -9,7 +9,7 @@ from messaging.demo import cast
 from messaging.demo.script import Scene, story
 from messaging.models import Message
 from messaging.sendouts.control import Draw
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 
 class Part(NamedTuple):

@@ -26,7 +26,7 @@ from messaging.demo.script import Fate, Meanwhile, Plan, Scene, span, story
 from messaging.demo.waiting import HAND_OVER, IN_HAND, INBOX, OVERDUE, RETRIES, ROWS, UNHEARD, DemoError, wait
 from messaging.models import DeliveryEvent, Message, Report, SendOut
 from messaging.sendouts.models import State
-from messaging.statuses import GIVES_UP_AFTER, OPEN_STATUSES, Kind, Status
+from messaging.status.order import GIVES_UP_AFTER, OPEN_STATUSES, Kind, Status
 
 # After each send-out the time stops here, so that people open, and attempts are made again, by and by.
 STOPS: Final = tuple(map(span, ("6m", "1h", "3h", "6h", "20h")))

@@ -12,11 +12,11 @@ from functools import partial
 from aiosmtpd.smtp import SMTP
 from django.conf import settings
 
+from messaging.delivery.routes import Direct
+from messaging.delivery.sms_routes import Smpp
 from messaging.demo.living import Calendar
 from messaging.demo.phones import Session
 from messaging.demo.receiver import Receiver
-from messaging.sendouts.handover.routes import Direct
-from messaging.sendouts.handover.sms_routes import Smpp
 from messaging.smpp.connections import Connection
 
 log = logging.getLogger(__name__)

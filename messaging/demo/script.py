@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from contacts.models import Channel
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 FOLDER: Final = Path(__file__).parent
 UNITS: Final = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}

@@ -16,7 +16,7 @@ from messaging.providers import proof
 from messaging.providers.base import Provider
 from messaging.providers.generic import gateways
 
-# What is no provider: ourselves, and our own ways out (sendouts/handover/routes.py).
+# What is no provider: ourselves, and our own ways out (delivery/email_routes.py).
 OURS: Final = {"engage": "Engage", "relay": _("our mail relay"), "mx": _("the receiving mail server")}
 
 

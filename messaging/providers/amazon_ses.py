@@ -18,7 +18,7 @@ from messaging.providers import inbound, proof, sns
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.inbound import Mail
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 SLUG: Final = "amazon_ses"
 AMAZON_HOST: Final = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")

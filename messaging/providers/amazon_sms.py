@@ -16,7 +16,7 @@ from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_named, object_of, since_1970, text_of, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import Outcome, events_of, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "amazon_sms"
 # Our key in the Context of SendTextMessage, which every event echoes.

@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from messaging.bounces.classify import Verdict, classify
 from messaging.providers.base import Raw, Reading, Unlisted, UnreadableError
 from messaging.providers.reading import json_of, seconds_in
-from messaging.statuses import READS, Event, Kind
+from messaging.status.order import READS, Event, Kind
 from messaging.tokens import message_id_of
 
 # The name under which our token travels through a provider and back.

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 
 from contacts.models import Channel
-from messaging.statuses import Event
+from messaging.status.order import Event
 
 
 class ForgedError(Exception):

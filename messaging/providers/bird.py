@@ -20,7 +20,7 @@ from messaging.providers.reading import message_named, message_of, object_of, te
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, among, public_url, same
 from messaging.providers.tables import Outcome, coded, reading_of, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "bird"
 # What a signing secret of the Bird API begins with; the rest is base64.

@@ -16,7 +16,7 @@ from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, when
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import events_of, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "elks"
 

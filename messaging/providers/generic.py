@@ -25,7 +25,7 @@ from messaging.providers.reading import fields_of, json_of, message_of, object_o
 from messaging.providers.replies import e164_of, reading_of_reply
 from messaging.providers.signatures import same
 from messaging.providers.tables import Table, of_a_part, reading_of, table_of, tables
-from messaging.statuses import GIVES_UP_AFTER, Event, Kind, Submitted
+from messaging.status.order import GIVES_UP_AFTER, Event, Kind, Submitted
 
 # It is the name of a variable in the environment, too, and of a column of 30 characters.
 SLUG: Final = re.compile(r"[a-z][a-z0-9_]{1,29}")
@@ -119,7 +119,7 @@ def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
 
 
 def _is_anonymous(send: object) -> bool:
-    """Its checks: sendouts/handover/described.py."""
+    """Its checks: delivery/transports/configured_gateway.py."""
     parts = [within(send, "fields"), within(send, "headers")]
     told = [str(value) for part in parts if isinstance(part, dict) for value in part.values()]
     return bool(told) and not any("{token}" in value or "{callback}" in value for value in told)

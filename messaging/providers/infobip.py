@@ -15,7 +15,7 @@ from messaging.providers.base import Provider, Raw, Reading, Unlisted, Unreadabl
 from messaging.providers.reading import message_of, object_of, text_of, when, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import Outcome, coded, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "infobip"
 OK: Final = "0"

@@ -17,7 +17,7 @@ from messaging.providers.reading import fields_of, message_of, object_of, text_o
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import same
 from messaging.providers.tables import UNKNOWN, coded, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "link_mobility"
 # The query parameter of the address that may carry a key instead of user and password.

@@ -23,7 +23,7 @@ from messaging import recipients
 from messaging.incoming import addresses
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
 from messaging.providers.reading import when
-from messaging.statuses import Caveat, Event, Kind
+from messaging.status.order import Caveat, Event, Kind
 from messaging.tokens import Purpose, message_id_of, message_ids_in
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.inbound import Mail
 from messaging.providers.reading import json_of, moment_since_1970
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 SLUG: Final = "mandrill"
 FORM: Final = "application/x-www-form-urlencoded"

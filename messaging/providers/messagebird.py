@@ -17,7 +17,7 @@ from messaging.providers.base import ForgedError, Provider, Raw, Reading, Unread
 from messaging.providers.reading import fields_of, message_of, text_of, when
 from messaging.providers.signatures import claims_of, public_url
 from messaging.providers.tables import Outcome, events_of, reading_of, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "messagebird"
 ISSUER: Final = "MessageBird"

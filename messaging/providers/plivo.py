@@ -20,7 +20,7 @@ from messaging.providers.reading import fields_of, message_of, pairs_of, query_o
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import among, public_url
 from messaging.providers.tables import coded, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "plivo"
 

@@ -23,7 +23,7 @@ from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 from messaging.providers.reading import moment_since_1970
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 SLUG: Final = "postal"
 SIGNATURE_256: Final = "X-Postal-Signature-256"

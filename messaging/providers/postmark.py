@@ -18,7 +18,7 @@ from messaging.providers import inbound, proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 SLUG: Final = "postmark"
 FAILURES: Final = frozenset({"Bounce", "SpamComplaint"})

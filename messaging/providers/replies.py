@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 
 from contacts.addresses import known_mobile
 from messaging.providers.base import Reading
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 # STOP with the name of whom it is meant for has at most so many words.
 MOST_WORDS: Final = 3

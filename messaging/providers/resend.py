@@ -20,7 +20,7 @@ from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Probe, Provider, Raw, Reading
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 SLUG: Final = "resend"
 ID, TIMESTAMP, SIGNATURES = "svix-id", "svix-timestamp", "svix-signature"

@@ -16,7 +16,7 @@ from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof, sns
 from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
 from messaging.providers.base import Provider, Raw, Reading
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 SLUG: Final = "scaleway"
 

@@ -30,7 +30,7 @@ from messaging.smpp.receipts import (
     receipt_of,
     submitted_between,
 )
-from messaging.statuses import Event, Kind, Submitted
+from messaging.status.order import Event, Kind, Submitted
 
 SLUG: Final = "smpp"
 # The header of a kept report that names the connection over which it came.

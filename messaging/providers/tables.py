@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from messaging.bounces.reasons import HARD, REASONS
 from messaging.providers.base import Reading, Unlisted
-from messaging.statuses import MEANING, Event, Kind
+from messaging.status.order import MEANING, Event, Kind
 
 
 class Outcome(NamedTuple):

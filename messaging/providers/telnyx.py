@@ -18,7 +18,7 @@ from messaging.providers.reading import message_named, object_of, text_of, when,
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST
 from messaging.providers.tables import coded, codes_for, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "telnyx"
 # Others, such as message.received, are not about a message of ours.

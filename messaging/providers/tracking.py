@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "tracking"
 # Why somebody unsubscribed: by their mail program, not by the button of our page.

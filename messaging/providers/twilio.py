@@ -19,7 +19,7 @@ from messaging.providers.reading import message_of
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import public_url
 from messaging.providers.tables import coded, codes_for, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "twilio"
 # "Message resource: status values": of mail to us, and of a group that is written to at once.

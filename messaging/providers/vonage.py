@@ -28,7 +28,7 @@ from messaging.providers.reading import (
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, claims_of, same
 from messaging.providers.tables import coded, of_a_part, tables
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 SLUG: Final = "vonage"
 # The algorithms that we take, by the length of their signature in hexadecimal; MD5 and SHA-1 are not among them.

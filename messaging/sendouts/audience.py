@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, Protocol
 from django.utils import timezone
 
 from contacts.sql import array
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 MOST_CONDITIONS: Final = 20
 MOST_VALUES: Final = 300

@@ -39,7 +39,7 @@ from messaging.sendouts.audience import (
 from messaging.sendouts.lists import MOST_LIVE_BYTES
 from messaging.sendouts.mjml_source import LONGEST, MjmlError, html_of, is_mjml
 from messaging.sendouts.models import LARGEST_PERCENTAGE, AddressList, SendOut, State
-from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Status
+from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Status
 
 # So many earlier send-outs and lists are offered, the newest.
 OFFERED: Final = 50

@@ -14,7 +14,7 @@ from messaging.sendouts import sql
 from messaging.sendouts.audience import LARGEST, Members, Parameters, read
 from messaging.sendouts.control import Draw, Master, current_master
 from messaging.sendouts.models import SendOut, Why
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 ADDRESS: Final = {Channel.EMAIL: "email_address_id", Channel.SMS: "mobile_address_id"}
 # What can become of a member of the audience, as it is asked.

@@ -231,7 +231,7 @@ class Batch(models.Model):
     first_message = models.BigIntegerField()
     last_message = models.BigIntegerField()
     messages = models.IntegerField(_("messages"))
-    # By which turn of which worker, and when it last said so (handover/heart.py).
+    # By which turn of which worker, and when it last said so (delivery/heartbeat.py).
     claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
     claimed_by = models.UUIDField(null=True, blank=True)
     done_at = models.DateTimeField(_("handed over"), null=True, blank=True)

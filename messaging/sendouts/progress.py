@@ -10,7 +10,7 @@ from django.utils import timezone
 from contacts.models import Channel
 from messaging.sendouts.models import Progress, SendOut, State
 from messaging.sendouts.totals import Totals, totals_of
-from messaging.statuses import GIVES_UP_AFTER
+from messaging.status.order import GIVES_UP_AFTER
 
 # A rate is of the last minute: a mark every few seconds, and so many of them.
 MARKS: Final = 12

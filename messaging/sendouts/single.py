@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from contacts.addresses import address_of, normalise_email, normalise_mobile
 from contacts.blocks import IN_FORCE
 from contacts.models import Address, Block, Channel, Contact
+from messaging.delivery import chosen
 from messaging.models import Message
 from messaging.sendouts import contents
-from messaging.sendouts.handover import chosen
 from messaging.sendouts.models import Content, SendOut, SendOutChange
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 # A second press within this is the same wish.
 PRESSED_TWICE_WITHIN: Final = timedelta(seconds=10)

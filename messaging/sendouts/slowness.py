@@ -13,11 +13,11 @@ from django.utils.translation import ngettext
 from contacts.models import Channel
 from engage.domains import in_unicode
 from messaging import alarms, restored
+from messaging.delivery import chosen
+from messaging.delivery.away import ADVICE, Cause
+from messaging.delivery.esps import ESPS
 from messaging.models import Alarm, SendOut, SlowDown
 from messaging.providers import providers
-from messaging.sendouts.handover import chosen
-from messaging.sendouts.handover.away import ADVICE, Cause
-from messaging.sendouts.handover.esps import ESPS
 from messaging.sendouts.models import SendOutChange, State
 
 

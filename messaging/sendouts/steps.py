@@ -18,6 +18,7 @@ from contacts.keyset import LARGEST, number_in
 from contacts.lines import UnreadableListError
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
+from messaging.delivery.chosen import slug_of
 from messaging.sendouts import contents, drafts, judging, lifecycle, lists
 from messaging.sendouts.audience import Audience, Having, Listed, Members, read
 from messaging.sendouts.concerns import concerns
@@ -30,10 +31,9 @@ from messaging.sendouts.forms import (
     StartForm,
     initial_of,
 )
-from messaging.sendouts.handover.chosen import slug_of
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import AddressList, SendOut, SendOutChange, State, Why
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 MAKE: Final = ("messaging.view_sendout", "messaging.make_sendout")
 BOTH: Final = ("GET", "HEAD", "POST")

@@ -1,8 +1,8 @@
 """What is done for all send-outs every few seconds."""
 
 from messaging import installation, restored
+from messaging.delivery import turns
 from messaging.sendouts import lifecycle, progress, totals
-from messaging.sendouts.handover import turns
 
 
 def tend() -> int:

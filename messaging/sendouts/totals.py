@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from messaging.sendouts import sql
 from messaging.sendouts.models import SendOut, Why
 from messaging.sendouts.outcome import keeping
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 CHUNK: Final = 20_000
 REASONS: Final = tuple(Why)

@@ -32,7 +32,7 @@ from messaging.sendouts.single import RefusedError
 from messaging.sendouts.slowness import absence_of, kept_back, slowed_by, stopped_by
 from messaging.sendouts.tags import TagError, Values
 from messaging.sendouts.totals import Totals, totals_of
-from messaging.statuses import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Status
+from messaging.status.order import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Status
 
 SEE: Final = ("messaging.view_sendout",)
 LOOKS_OF_STATES: Final = {

@@ -10,9 +10,9 @@ from typing import Final
 from django.db import DatabaseError
 from django.db import connections as databases
 
+from messaging.delivery import absence
+from messaging.delivery.away import Away, Cause, cause_of
 from messaging.providers.smpp import SLUG
-from messaging.sendouts.handover import absence
-from messaging.sendouts.handover.away import Away, Cause, cause_of
 from messaging.smpp.connections import Connection
 from messaging.smpp.inbox import Inbox
 from messaging.smpp.line import open_line

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from contacts.channels import Channel
 from messaging.smpp import pdus
 from messaging.smpp.pdus import Delivery
-from messaging.statuses import GIVES_UP_AFTER
+from messaging.status.order import GIVES_UP_AFTER
 
 # The type of a message, in bits 5 to 2 of esm_class (5.2.12).
 TYPE_BITS: Final = 0b00111100

@@ -14,8 +14,8 @@ from django.db import connections as databases
 
 from contacts.models import Channel
 from engage.frames import roomy
-from messaging.sendouts.handover import work
-from messaging.sendouts.handover.by_smpp import BySmpp
+from messaging.delivery import work
+from messaging.delivery.by_smpp import BySmpp
 from messaging.smpp.connections import Connection
 from messaging.smpp.window import Window
 

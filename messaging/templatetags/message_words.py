@@ -19,8 +19,8 @@ from messaging import explain
 from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of
 from messaging.models import DeliveryEvent
 from messaging.providers import label_of
-from messaging.statuses import CONSENTS, LOOKS, Caveat, Look, Status
-from messaging.timeline import Entry
+from messaging.status.order import CONSENTS, LOOKS, Caveat, Look, Status
+from messaging.status.timeline import Entry
 from messaging.year import Part
 
 register = template.Library()

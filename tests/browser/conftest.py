@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from contacts.models import Channel, Contact
-from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
+from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
 from tests import chromium
 from tests.factories import ago, hard_bounce, log_in, make_contact, make_message, said
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from contacts.models import Block, Outage
 from messaging.models import BlockRule, OutageRule
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.browser.conftest import Open, accessible
 from tests.factories import NUMBERS, ago, hard_bounce, make_contact, make_message, said
 

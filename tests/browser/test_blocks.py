@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from contacts.models import Block
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.browser.conftest import Open, accessible
 from tests.factories import ago, hard_bounce, make_contact, make_message, said
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from contacts import blocks
 from contacts.models import Contact
 from messaging.models import Message
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.browser.conftest import Open
 from tests.factories import block_of, hard_bounce, make_contact, make_message, make_user, report, said
 

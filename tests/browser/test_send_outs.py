@@ -12,7 +12,7 @@ from messaging.sendouts import making
 from messaging.sendouts.lifecycle import finish, start
 from messaging.sendouts.outcome import keeping
 from messaging.sendouts.totals import fold
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.browser.conftest import Open, accessible
 from tests.factories import ago, make_contact, report, said
 

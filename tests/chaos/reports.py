@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from messaging.demo import sendgrid
 from messaging.providers import providers
 from messaging.providers.base import Raw
-from messaging.statuses import READS, Event, Kind
+from messaging.status.order import READS, Event, Kind
 from messaging.tokens import token_of
 from tests.messaging.killing import WORDS
 

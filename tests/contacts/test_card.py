@@ -12,7 +12,7 @@ from contacts import blocks, keyset
 from contacts.history import save_contact
 from contacts.models import Change, Channel, Contact
 from messaging.bounces.reasons import reason_of
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.factories import ago, block_of, hard_bounce, htmx, log_in, make_contact, make_message, make_user, said
 
 TABS = ["contacts:card", "messaging:tab", "contacts:history"]

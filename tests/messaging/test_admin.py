@@ -21,7 +21,7 @@ from messaging.admin import DeliveryEventAdmin
 from messaging.admin_words import NEED_A_LOOK
 from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Report, SendOut, Tally
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from messaging.tokens import token_of
 from tests.factories import ago, hard_bounce, make_contact, make_message, said
 from tests.messaging.test_reports import fact

@@ -8,11 +8,11 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
+from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from messaging import alarms, health
 from messaging.models import Alarm, Report, SendOut, Tally
-from messaging.sendouts.handover.routes import Direct
 from messaging.tasks import watch_providers
 from tests.factories import log_in
 from tests.messaging.conftest import make_contact

@@ -13,9 +13,17 @@ from contacts.models import Address, Block, Cause, Channel
 from messaging.apply import Said, apply
 from messaging.block_rules import SoftRule, Told, decisive, run_of
 from messaging.models import BlockRule, Message
-from messaging.statuses import GUESSES, Event, Kind, fold, key_of
+from messaging.status.order import GUESSES, Event, Kind, fold, key_of
 from tests.messaging.conftest import make_contact, make_message
-from tests.messaging.test_laws import START, batches, caveats, of_numbers_in_doubt, proofs_in, rolled_back, with_message
+from tests.messaging.status.test_laws import (
+    START,
+    batches,
+    caveats,
+    of_numbers_in_doubt,
+    proofs_in,
+    rolled_back,
+    with_message,
+)
 
 REASONS = ["mailbox_full", "user_unknown", "spam_suspected"]
 kinds = st.sampled_from(

@@ -12,7 +12,7 @@ from messaging import rule_change
 from messaging.block_rules import DEFAULTS, SoftRule, rules
 from messaging.models import BlockRule
 from messaging.soft_runs import runs_of
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.factories import (
     ago,
     block_of,

@@ -16,11 +16,11 @@ from messaging.models import Heard, Message, Outcome
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import keeping
-from messaging.statuses import Event, Kind, fold, key_of
+from messaging.status.order import Event, Kind, fold, key_of
 from tests.factories import ago
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
-from tests.messaging.test_laws import batches, outcome_of, rolled_back
+from tests.messaging.status.test_laws import batches, outcome_of, rolled_back
 
 pytestmark = pytest.mark.django_db
 NOW = timedelta(0)

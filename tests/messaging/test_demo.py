@@ -18,6 +18,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F, Sum
 from django.test import RequestFactory
+from messaging.delivery import work
+from messaging.delivery.routes import Direct
+from messaging.delivery.sms_routes import sms_route_of
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -38,13 +41,10 @@ from messaging.models import DeliveryEvent, LeftOut, Message, Progress, Report, 
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.sendouts import contents, lifecycle, making, tending, totals
-from messaging.sendouts.handover import work
-from messaging.sendouts.handover.routes import Direct
-from messaging.sendouts.handover.sms_routes import sms_route_of
 from messaging.sendouts.outcome.models import Heard, Outcome
 from messaging.smpp import keeper, sender
 from messaging.smpp.connections import connections_of
-from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Event, Kind, Status, fold
+from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Event, Kind, Status, fold
 from messaging.tokens import token_of
 from tests.factories import make_contact, make_user
 from tests.messaging.processes import wait_for

@@ -13,9 +13,9 @@ from messaging.apply import Said, apply
 from messaging.demo import clock
 from messaging.demo.clock import BusyError
 from messaging.models import DeliveryEvent, Message
-from messaging.statuses import Event, Kind, Status, fold
+from messaging.status.order import Event, Kind, Status, fold
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
-from tests.messaging.test_laws import rolled_back
+from tests.messaging.status.test_laws import rolled_back
 
 DAY = timedelta(days=1, microseconds=7)
 KINDS = st.sampled_from([kind for kind in Kind if kind not in (Kind.SUBSCRIBED, Kind.REPLIED)])

@@ -9,7 +9,7 @@ from django.urls import reverse
 from contacts import blocks
 from contacts.models import Channel, Contact
 from messaging.models import Message
-from messaging.statuses import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
+from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
 from tests.factories import (
     ago,
     block_of,

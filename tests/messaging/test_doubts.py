@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
+from messaging.delivery import sql as handover
 from pytest_django import DjangoAssertNumQueries
 
 from contacts.models import Channel
@@ -15,9 +16,8 @@ from messaging import reports
 from messaging.apply import Said, apply
 from messaging.models import Message, Part, Report
 from messaging.rereading import contents_of
-from messaging.sendouts.handover import sql as handover
 from messaging.sql import TRY_SETTLING
-from messaging.statuses import Caveat, Event, Kind, Submitted
+from messaging.status.order import Caveat, Event, Kind, Submitted
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.sendouts.people import make_send_out
 from tests.messaging.smpp.pdus import deliver_sm

@@ -11,7 +11,7 @@ from contacts.models import Block, Contact
 from messaging import life
 from messaging.apply import Said, apply
 from messaging.models import Message
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from tests.factories import ago, as_fields, hard_bounce, make_contact, make_message, make_user, report, said
 
 pytestmark = pytest.mark.django_db

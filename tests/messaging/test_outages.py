@@ -13,7 +13,7 @@ from contacts.models import Block, Change, Channel, Contact, Outage
 from messaging import outages
 from messaging.apply import Said, apply
 from messaging.models import Message, OutageRule
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from tests.factories import NUMBERS, ago, hard_bounce, log_in, make_contact, make_message, make_user, report, said
 
 BIG, OTHER = "bigmail.example", "other.example"

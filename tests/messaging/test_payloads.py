@@ -17,7 +17,7 @@ import pytest
 from messaging.bounces.reasons import HARD, REASONS
 from messaging.providers import mail, providers
 from messaging.providers.base import Raw, UnreadableError
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from messaging.tokens import token_of
 
 PAYLOADS = Path(__file__).with_name("payloads")

@@ -7,6 +7,7 @@ from functools import partial
 from threading import Event, Thread
 
 import pytest
+from messaging.delivery.sms_routes import sms_route_of
 from pytest_django import Settings
 
 from contacts.models import Change, Channel, Contact, Label, Labelled
@@ -14,10 +15,9 @@ from messaging import reports
 from messaging.demo import cast, phones, tryout
 from messaging.demo.living import Calendar
 from messaging.models import Message
-from messaging.sendouts.handover.sms_routes import sms_route_of
 from messaging.smpp import keeper, sender
 from messaging.smpp.connections import connections_of
-from messaging.statuses import SMS_STATUSES, Status
+from messaging.status.order import SMS_STATUSES, Status
 from tests.messaging.processes import wait_for
 from tests.messaging.sendouts.people import make_send_out, run
 

@@ -15,11 +15,11 @@ from contacts.models import Block, Channel, Contact
 from messaging.apply import Said, apply
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.reclassify import Stored, judge, reclassify
-from messaging.statuses import Event, Kind, Status, rank_of, status_of
+from messaging.status.order import Event, Kind, Status, rank_of, status_of
 from tests.factories import ago, block_of, make_contact, make_message, make_user, report, said
 from tests.messaging.conftest import make_contact as contact_of
 from tests.messaging.conftest import make_message as message_of
-from tests.messaging.test_laws import START, rolled_back, with_message
+from tests.messaging.status.test_laws import START, rolled_back, with_message
 
 NO_SUCH_USER = "550 5.1.1 The email account that you tried to reach does not exist."
 FULL = "552 5.2.2 The recipient's inbox is out of storage."

@@ -20,7 +20,7 @@ from contacts.models import Block, Change, Channel
 from messaging import claims, reports
 from messaging.models import DeliveryEvent, Message, Report, Tally
 from messaging.providers.twilio import signature
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from messaging.tokens import token_of
 from tests.messaging.conftest import make_contact, make_message
 

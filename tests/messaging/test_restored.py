@@ -14,6 +14,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
+from messaging.delivery import by_smtp, work
+from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from engage import run as running
@@ -22,8 +24,6 @@ from messaging import installation, restored
 from messaging.installation import BEFORE, Outside, Seen, Sign, sign_of
 from messaging.models import DeliveryEvent, Installation, Message, Restore, SendOut, SendOutChange
 from messaging.sendouts import lifecycle, tending
-from messaging.sendouts.handover import by_smtp, work
-from messaging.sendouts.handover.routes import Direct
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.single import send_again
 from tests.factories import log_in

@@ -13,7 +13,7 @@ from contacts.models import Channel
 from messaging import sweep
 from messaging.apply import Said, apply
 from messaging.models import DeliveryEvent, Message
-from messaging.statuses import Event, Kind, key_of
+from messaging.status.order import Event, Kind, key_of
 from tests.messaging.conftest import SENT_AT, make_message
 
 HOUR = timedelta(hours=1)

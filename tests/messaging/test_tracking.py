@@ -17,7 +17,7 @@ from messaging import reports, tracking
 from messaging.machines import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, bursts_marked, machine_of
 from messaging.models import Content, DeliveryEvent, Message, Report, SendOut
 from messaging.repeats import Repeats
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from messaging.tokens import Purpose, token_of
 from messaging.tracking import MOST_WISHES
 

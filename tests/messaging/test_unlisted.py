@@ -8,7 +8,7 @@ import pytest
 
 from messaging.providers import providers
 from messaging.providers.base import Raw
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.messaging.test_payloads import CASES, raw_of
 
 FORM = "application/x-www-form-urlencoded"

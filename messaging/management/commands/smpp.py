@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from messaging.sendouts.handover.sms_routes import Smpp
+from messaging.delivery.sms_routes import Smpp
 from messaging.smpp.keeper import keep_all_bound
 
 STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT})

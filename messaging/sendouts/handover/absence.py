@@ -11,13 +11,13 @@ from datetime import timedelta
 from contacts.models import Channel
 from messaging import alarms
 from messaging.apply import OURSELVES
+from messaging.delivery import chosen
+from messaging.delivery.away import Away
+from messaging.delivery.ways import Held, Outcome, Ready, Way
 from messaging.models import Alarm, Message, SendOut
 from messaging.sendouts import lifecycle
-from messaging.sendouts.handover import chosen
-from messaging.sendouts.handover.away import Away
-from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way
 from messaging.sendouts.models import State
-from messaging.statuses import Caveat, Event, Kind
+from messaging.status.order import Caveat, Event, Kind
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def end_needless() -> None:
     """Alarms of ways out that are none any more, or that nothing waits for: nobody would notice that they are back."""
     for alarm in Alarm.objects.filter(kind=Alarm.Kind.AWAY, ended_at=None):
         channel = next((each for each in Channel if chosen.slug_of(each) == alarm.provider), None)
-        is_watched = channel is not None and chosen.way_of(channel) is None  # manage.py smpp does so by itself
+        is_watched = channel is not None and chosen.way_of(channel) is None  # manage.py smpp does it
         if channel is None or not (is_watched or _is_awaited(channel, alarm.provider)):
             end(alarm.provider)
 

@@ -11,9 +11,9 @@ from typing import Final
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.bounces.ways import NO_WAY, is_only_unrouteable
-from messaging.sendouts.handover.away import Cause
-from messaging.sendouts.handover.ways import repeat_id
-from messaging.statuses import Caveat, Event, Kind
+from messaging.delivery.away import Cause
+from messaging.delivery.ways import repeat_id
+from messaging.status.order import Caveat, Event, Kind
 
 # How long after each attempt the next one follows: from minutes to hours. The last one repeats, until 72 hours after
 # the first attempt the sweep gives up (statuses.GIVES_UP_AFTER).

@@ -6,13 +6,13 @@ from typing import Final
 from django.utils import timezone
 
 from contacts.models import Channel
-from messaging.sendouts.handover.answers import SCHEDULE, event_of
-from messaging.sendouts.handover.away import Away, Cause
-from messaging.sendouts.handover.by_smtp import written
-from messaging.sendouts.handover.esp import EspPost
-from messaging.sendouts.handover.routes import Esp
-from messaging.sendouts.handover.ways import Held, Outcome, Ready
-from messaging.statuses import Kind
+from messaging.delivery.answers import SCHEDULE, event_of
+from messaging.delivery.away import Away, Cause
+from messaging.delivery.by_smtp import written
+from messaging.delivery.esp import EspPost
+from messaging.delivery.routes import Esp
+from messaging.delivery.ways import Held, Outcome, Ready
+from messaging.status.order import Kind
 
 
 class ByEsp:

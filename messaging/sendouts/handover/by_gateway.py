@@ -16,19 +16,19 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from messaging.bounces.reasons import IN_DOUBT
+from messaging.delivery import described
+from messaging.delivery.answers import SMS_SCHEDULE
+from messaging.delivery.away import Away, Cause
+from messaging.delivery.esp_words import unheard
+from messaging.delivery.gateway import NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
+from messaging.delivery.gateways import GATEWAYS
+from messaging.delivery.sms_routes import Http
+from messaging.delivery.ways import Held, Outcome, Ready
 from messaging.providers.reading import OUR_PARAMETER
 from messaging.providers.tables import UNKNOWN, wishes_of
 from messaging.providers.tables import Outcome as Verdict
-from messaging.sendouts.handover import described
-from messaging.sendouts.handover.answers import SMS_SCHEDULE
-from messaging.sendouts.handover.away import Away, Cause
-from messaging.sendouts.handover.esp_words import unheard
-from messaging.sendouts.handover.gateway import NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
-from messaging.sendouts.handover.gateways import GATEWAYS
-from messaging.sendouts.handover.sms_routes import Http
-from messaging.sendouts.handover.ways import Held, Outcome, Ready
 from messaging.smpp.window import Pace
-from messaging.statuses import Caveat, Event, Kind
+from messaging.status.order import Caveat, Event, Kind
 
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 30.0

@@ -11,15 +11,15 @@ from smpplib import consts
 
 from contacts.models import Channel
 from messaging.bounces.reasons import IN_DOUBT
+from messaging.delivery.answers import SMS_SCHEDULE
+from messaging.delivery.ways import Outcome, Ready
 from messaging.providers.smpp import SLUG
 from messaging.providers.tables import UNKNOWN, tables
 from messaging.providers.tables import Outcome as Verdict
-from messaging.sendouts.handover.answers import SMS_SCHEDULE
-from messaging.sendouts.handover.ways import Outcome, Ready
 from messaging.smpp.connections import ON, Connection
 from messaging.smpp.submits import count_of, submits_of
 from messaging.smpp.window import OK, THROTTLED, Answer, Window
-from messaging.statuses import Caveat, Event, Kind
+from messaging.status.order import Caveat, Event, Kind
 
 log = logging.getLogger(__name__)
 

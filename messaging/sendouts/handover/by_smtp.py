@@ -16,16 +16,16 @@ from contacts.models import Channel
 from engage.domains import in_ascii
 from messaging.apply import OURSELVES
 from messaging.bounces.classify import classify
+from messaging.delivery.answers import SCHEDULE, Answer, event_of
+from messaging.delivery.away import WANTS_LOGIN, Away, Cause
+from messaging.delivery.routes import Relay, Route
+from messaging.delivery.smtp import Outgoing, Post
+from messaging.delivery.ways import Held, Outcome, Ready
 from messaging.incoming import addresses
 from messaging.sendouts import contents
 from messaging.sendouts.dkim import Key, keys_for
-from messaging.sendouts.handover.answers import SCHEDULE, Answer, event_of
-from messaging.sendouts.handover.away import WANTS_LOGIN, Away, Cause
-from messaging.sendouts.handover.routes import Relay, Route
-from messaging.sendouts.handover.smtp import Outgoing, Post
-from messaging.sendouts.handover.ways import Held, Outcome, Ready
 from messaging.sendouts.letter import Letter
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from messaging.tokens import token_of
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from messaging.delivery.gateway import FORM, JSON, Asked, Gateway, Sms, Told
+from messaging.delivery.sms_routes import Http
 from messaging.providers.generic import ABOUT, codes_in
-from messaging.sendouts.handover.gateway import FORM, JSON, Asked, Gateway, Sms, Told
-from messaging.sendouts.handover.sms_routes import Http
 
 LINES: Final = frozenset({"address", "format", "id", "code", "text", "headers", "fields"})
 # What may stand in {} in a field or a header.

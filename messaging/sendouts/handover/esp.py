@@ -21,13 +21,13 @@ from anymail.exceptions import AnymailError, AnymailNotSupportedWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
 
+from messaging.delivery import esp_words
+from messaging.delivery.answers import Answer
+from messaging.delivery.esps import ESPS
+from messaging.delivery.routes import Esp
+from messaging.delivery.smtp import Outgoing
 from messaging.providers.anymail_bridge import OUR_METADATA, plain_id
-from messaging.sendouts.handover import esp_words
-from messaging.sendouts.handover.answers import Answer
-from messaging.sendouts.handover.esps import ESPS
-from messaging.sendouts.handover.routes import Esp
-from messaging.sendouts.handover.smtp import Outgoing
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from messaging.tokens import token_of
 
 # Requests at a time: each waits for most of its time.

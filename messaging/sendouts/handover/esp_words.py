@@ -16,9 +16,9 @@ import requests
 from anymail.exceptions import AnymailError, AnymailInvalidAddress, AnymailRecipientsRefused, AnymailUnsupportedFeature
 
 from messaging.bounces.classify import classify
-from messaging.sendouts.handover.answers import Answer
-from messaging.sendouts.handover.away import Cause
-from messaging.statuses import Kind
+from messaging.delivery.answers import Answer
+from messaging.delivery.away import Cause
+from messaging.status.order import Kind
 
 UNKNOWN: Final = "unknown"
 RATE_LIMITED: Final = "rate_limited"

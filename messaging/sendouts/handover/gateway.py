@@ -11,10 +11,10 @@ from json import dumps
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from messaging.delivery.sms_routes import Http
 from messaging.providers.tables import Outcome, Table
-from messaging.sendouts.handover.sms_routes import Http
 from messaging.sendouts.sms import parts_of
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"

@@ -9,9 +9,7 @@ from json import dumps
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from messaging.providers import amazon_sms, bird
-from messaging.providers.tables import Outcome, tables
-from messaging.sendouts.handover.gateway import (
+from messaging.delivery.gateway import (
     JSON,
     NOT_NOW,
     TOO_FAST,
@@ -27,10 +25,12 @@ from messaging.sendouts.handover.gateway import (
     one_id,
     text_at,
 )  # fmt: skip
-from messaging.sendouts.handover.sigv4 import signed
-from messaging.sendouts.handover.sms_routes import Http
+from messaging.delivery.sigv4 import signed
+from messaging.delivery.sms_routes import Http
+from messaging.providers import amazon_sms, bird
+from messaging.providers.tables import Outcome, tables
 from messaging.sendouts.sms import UCS_2, alphabet_of
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 
 
 # Twilio: "Messages resource". ValidityPeriod is at most ten hours (error 90007): Twilio gives up after that.

@@ -12,14 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts.sql import array, columns
+from messaging.delivery import sql
+from messaging.delivery.away import PAUSES
+from messaging.delivery.ways import Held, Outcome, Way
 from messaging.models import SendOut
 from messaging.sendouts import lifecycle
-from messaging.sendouts.handover import sql
-from messaging.sendouts.handover.away import PAUSES
-from messaging.sendouts.handover.ways import Held, Outcome, Way
 from messaging.sendouts.models import State
 from messaging.sql import LOCK_MESSAGES
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 
 log = logging.getLogger(__name__)
 

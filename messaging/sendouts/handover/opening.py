@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, cast
 
-from messaging.sendouts.handover.answers import Answer
-from messaging.sendouts.handover.away import Cause, cause_of, has_no_network
-from messaging.sendouts.handover.routes import Direct, Relay, Route
+from messaging.delivery.answers import Answer
+from messaging.delivery.away import Cause, cause_of, has_no_network
+from messaging.delivery.routes import Direct, Relay, Route
 
 CONNECT_SECONDS: Final = 20
 

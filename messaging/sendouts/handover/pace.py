@@ -21,9 +21,9 @@ from django.utils import timezone
 from contacts.models import Channel
 from contacts.sql import array, columns
 from engage.domains import in_ascii
-from messaging.sendouts.handover.rates import Limits, Rate
-from messaging.sendouts.handover.ways import Held, Outcome, Ready, Way
-from messaging.statuses import Caveat, Event, Kind
+from messaging.delivery.rates import Limits, Rate
+from messaging.delivery.ways import Held, Outcome, Ready, Way
+from messaging.status.order import Caveat, Event, Kind
 
 log = logging.getLogger(__name__)
 

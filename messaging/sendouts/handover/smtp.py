@@ -15,15 +15,15 @@ from socket import socketpair
 from time import monotonic
 from typing import Final
 
-from messaging.sendouts.handover.answers import Answer
-from messaging.sendouts.handover.away import Cause
-from messaging.sendouts.handover.dialogue import CLOSING, AboutSender, Outgoing, Reply
-from messaging.sendouts.handover.mta_sts import Policy, heeding, policies
-from messaging.sendouts.handover.mx import NoServerError, servers_of
-from messaging.sendouts.handover.opening import NotOpenedError, Opened, opened
-from messaging.sendouts.handover.routes import Direct, Route
-from messaging.sendouts.handover.wire import Wire, closed_politely
-from messaging.statuses import Kind
+from messaging.delivery.answers import Answer
+from messaging.delivery.away import Cause
+from messaging.delivery.dialogue import CLOSING, AboutSender, Outgoing, Reply
+from messaging.delivery.mta_sts import Policy, heeding, policies
+from messaging.delivery.mx import NoServerError, servers_of
+from messaging.delivery.opening import NotOpenedError, Opened, opened
+from messaging.delivery.routes import Direct, Route
+from messaging.delivery.wire import Wire, closed_politely
+from messaging.status.order import Kind
 
 __all__ = ["NoServerError", "Outgoing", "Post"]
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from django.core.cache import cache
 
-from messaging.sendouts.handover import work
-from messaging.sendouts.handover.heart import beating
+from messaging.delivery import work
+from messaging.delivery.heart import beating
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from typing import Protocol, Self
 from django.utils import timezone
 
 from contacts.models import Channel
+from messaging.delivery.away import Away
 from messaging.models import Content, SendOut
 from messaging.sendouts import contents
 from messaging.sendouts.contents import Person
-from messaging.sendouts.handover.away import Away
-from messaging.statuses import GIVES_UP_AFTER, Event
+from messaging.status.order import GIVES_UP_AFTER, Event
 from messaging.tokens import token_of
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from messaging.models import Progress, SendOut
 from messaging.sendouts.outcome import sql
 from messaging.sendouts.outcome.models import STRETCH, Outcome, ReadUpTo
-from messaging.statuses import EPOCH, Status
+from messaging.status.order import EPOCH, Status
 
 # A look takes about so long, of the seconds between two of them: the rest of the machine is for reports.
 SECONDS: Final = 1.0

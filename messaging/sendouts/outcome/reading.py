@@ -15,7 +15,7 @@ from messaging.models import Content, SendOut
 from messaging.sendouts.contents import addresses_of_links
 from messaging.sendouts.outcome import keeping, sql
 from messaging.sendouts.outcome.models import Outcome
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 BOUNCES: Final = (Status.HARD_BOUNCE, Status.SOFT_BOUNCE, Status.FAILED, Status.EXPIRED)
 # Hours until giving up, as the page groups them.

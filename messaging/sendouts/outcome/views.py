@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from contacts.pages import HtmxRequest, is_partial, page
+from messaging.delivery.routes import Relay
 from messaging.models import SendOut
-from messaging.sendouts.handover.routes import Relay
 from messaging.sendouts.outcome import exporting
 from messaging.sendouts.outcome.chart import LINES, chart_of
 from messaging.sendouts.outcome.reading import outcome_of
 from messaging.sendouts.progress import seconds_to_news
 from messaging.sendouts.totals import totals_of
-from messaging.statuses import Status
+from messaging.status.order import Status
 
 
 @page("messaging.view_sendout")

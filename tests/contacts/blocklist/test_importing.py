@@ -18,7 +18,7 @@ from contacts.blocklist.filters import BlockFilter
 from contacts.models import Address, Block, BlockImport, Change, ImportPart, ImportRow
 from messaging import life
 from messaging.block_lists import reason_from
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.contacts.blocklist.test_removal import in_force, make_block
 from tests.factories import address, ago, hard_bounce, make_contact, make_message, make_user, said
 

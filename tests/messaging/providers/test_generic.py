@@ -18,7 +18,7 @@ from engage.bootstrap import BASE_DIR
 from messaging.providers import providers
 from messaging.providers.base import ForgedError, Provider, Raw, UnreadableError
 from messaging.providers.generic import gateways
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from messaging.tokens import token_of
 from tests.messaging.providers.asking import FORM, JSON, basic, get, post
 

@@ -17,7 +17,7 @@ from messaging.incoming.addresses import return_path
 from messaging.models import Report
 from messaging.providers import mail, providers
 from messaging.providers.base import Raw, UnreadableError
-from messaging.statuses import Kind
+from messaging.status.order import Kind
 from tests.messaging.conftest import make_message
 from tests.messaging.incoming.letters import DOMAIN, bounce_of, letter
 from tests.messaging.providers.asking import FORM, JSON, KEY, OTHER_KEY, ago, post, takes

@@ -6,7 +6,7 @@ from typing import Any
 
 from messaging.providers import providers
 from messaging.providers.base import Raw
-from messaging.statuses import key_of
+from messaging.status.order import key_of
 
 CLICK = {
     "email": "anna@example.org", "timestamp": 1793700000, "event": "click", "url": "https://shop.example/a",

@@ -18,7 +18,7 @@ from messaging.models import Report
 from messaging.providers import providers, smpp
 from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.smpp.connections import Connection
-from messaging.statuses import Event, Status
+from messaging.status.order import Event
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.smpp import pdus
 from tests.messaging.test_payloads import RECEIVED_AT

@@ -8,7 +8,7 @@ import pytest
 from messaging.bounces.reasons import HARD, REASONS
 from messaging.providers import tables as module
 from messaging.providers.tables import Outcome, decide, events_of, table_of, tables
-from messaging.statuses import CONSENTS, Event, Kind
+from messaging.status.order import CONSENTS, Event, Kind
 from tests.messaging.test_payloads import RECEIVED_AT
 
 NAMES = [

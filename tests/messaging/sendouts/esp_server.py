@@ -14,8 +14,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
 
-from messaging.sendouts.handover.esps import ESPS, variable
-from messaging.sendouts.handover.routes import Esp, route_of
+from messaging.delivery.esps import ESPS, variable
+from messaging.delivery.routes import Esp, route_of
 
 Answer = tuple[int, Mapping[str, str], Any]
 

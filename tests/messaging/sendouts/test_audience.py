@@ -31,7 +31,7 @@ from messaging.sendouts.audience import (
     Labelled as HasLabel,
 )
 from messaging.sendouts.forms import AudienceForm, initial_of
-from messaging.statuses import Status
+from messaging.status.order import Status
 from tests.factories import make_contact, make_message
 from tests.messaging.sendouts.people import make_send_out
 

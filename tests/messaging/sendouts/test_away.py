@@ -24,17 +24,17 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from django.utils import timezone
+from messaging.delivery import by_smtp, opening, work
+from messaging.delivery.away import ADVICE, Cause, has_no_network
+from messaging.delivery.mx import NoServerError
+from messaging.delivery.routes import Direct, Esp, Relay, Route, route_of
+from messaging.delivery.sms_routes import Http
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
 from messaging import alarms
 from messaging.models import Alarm, DeliveryEvent, Message, SendOut
 from messaging.sendouts import lifecycle, single
-from messaging.sendouts.handover import by_smtp, opening, work
-from messaging.sendouts.handover.away import ADVICE, Cause, has_no_network
-from messaging.sendouts.handover.mx import NoServerError
-from messaging.sendouts.handover.routes import Direct, Esp, Relay, Route, route_of
-from messaging.sendouts.handover.sms_routes import Http
 from messaging.tasks import watch_providers
 from tests.factories import log_in, make_user
 from tests.messaging.conftest import make_contact
@@ -438,8 +438,8 @@ def test_words_of_our_own_about_an_address_are_no_servers(settings: Settings) ->
 
 def directly(monkeypatch: pytest.MonkeyPatch, settings: Settings, resolve: Callable[[str], list[str]]) -> None:
     settings.EMAIL_ROUTE = Direct()
-    monkeypatch.setattr("messaging.sendouts.handover.smtp.servers_of", resolve)
-    monkeypatch.setattr("messaging.sendouts.handover.smtp._policy_of", lambda _domain: None)
+    monkeypatch.setattr("messaging.delivery.smtp.servers_of", resolve)
+    monkeypatch.setattr("messaging.delivery.smtp._policy_of", lambda _domain: None)
 
 
 def no_server(reply: int, text: str) -> Callable[[str], list[str]]:
@@ -495,8 +495,8 @@ def test_without_any_network_even_one_domain_is_enough(monkeypatch: pytest.Monke
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
     directly(monkeypatch, settings, lambda _domain: ["127.0.0.1"])
-    monkeypatch.setattr("messaging.sendouts.handover.opening.has_no_network", lambda _error: True)
-    monkeypatch.setattr("messaging.sendouts.handover.opening._connected", lambda *_, **__: no_way())
+    monkeypatch.setattr("messaging.delivery.opening.has_no_network", lambda _error: True)
+    monkeypatch.setattr("messaging.delivery.opening._connected", lambda *_, **__: no_way())
     send_out = started(count=1)
     handed_over(send_out)
 

@@ -12,6 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from messaging.delivery import sql
+from messaging.delivery.work import Loaded
 
 from contacts import consent
 from contacts.history import save_contact
@@ -22,10 +24,8 @@ from messaging.apply import Said, apply
 from messaging.models import LeftOut, Message, SendOut
 from messaging.providers.replies import reading_of_reply
 from messaging.sendouts import making
-from messaging.sendouts.handover import sql
-from messaging.sendouts.handover.work import Loaded
 from messaging.sendouts.lifecycle import start
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from messaging.tokens import Purpose, token_of
 from tests.messaging.sendouts.people import make_send_out
 

@@ -17,15 +17,15 @@ import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
+from messaging.delivery import heart, turns, work
+from messaging.delivery.patience import insist
+from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from engage import run as running
 from engage.bootstrap import BASE_DIR
 from engage.embedded import Postgres
 from messaging.models import Batch, DeliveryEvent, Installation, Message, SendOut
-from messaging.sendouts.handover import heart, turns, work
-from messaging.sendouts.handover.patience import insist
-from messaging.sendouts.handover.routes import Direct
 from messaging.tasks import hand_over
 from tests.messaging.conftest import make_contact
 from tests.messaging.processes import wait_for
@@ -198,7 +198,7 @@ import time, sys
 import django
 django.setup()
 from django.db import Error, close_old_connections
-from messaging.sendouts.handover import work
+from messaging.delivery import work
 is_more = True
 while is_more:
     close_old_connections()

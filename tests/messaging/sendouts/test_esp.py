@@ -8,19 +8,19 @@ from email.policy import default
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
+from messaging.delivery import esp_words, work
+from messaging.delivery.by_esp import ByEsp
+from messaging.delivery.by_smtp import mail_of
+from messaging.delivery.esp import LINES
+from messaging.delivery.esps import ESPS
+from messaging.delivery.routes import Esp, route_of
+from messaging.delivery.ways import Outcome, Ready
 from pytest_django import Settings
 
 from contacts.models import Block
 from messaging.models import Message, Pace, SendOut
 from messaging.sendouts import single
 from messaging.sendouts.contents import Person
-from messaging.sendouts.handover import esp_words, work
-from messaging.sendouts.handover.by_esp import ByEsp
-from messaging.sendouts.handover.by_smtp import mail_of
-from messaging.sendouts.handover.esp import LINES
-from messaging.sendouts.handover.esps import ESPS
-from messaging.sendouts.handover.routes import Esp, route_of
-from messaging.sendouts.handover.ways import Outcome, Ready
 from messaging.tokens import message_id_of
 from tests.factories import make_user
 from tests.messaging.conftest import make_contact

@@ -19,6 +19,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
+from messaging.delivery import by_gateway, chosen, described, work
+from messaging.delivery.gateways import GATEWAYS
+from messaging.delivery.sms_routes import HTTP, Http, sms_route_of
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
@@ -29,9 +32,6 @@ from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.providers.generic import gateways
 from messaging.reports import Kept
-from messaging.sendouts.handover import by_gateway, chosen, described, work
-from messaging.sendouts.handover.gateways import GATEWAYS
-from messaging.sendouts.handover.sms_routes import HTTP, Http, sms_route_of
 from messaging.tokens import message_id_of, token_of
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run

@@ -9,6 +9,12 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from messaging.delivery import by_smtp, work
+from messaging.delivery.answers import SCHEDULE, Answer, event_of, next_attempt
+from messaging.delivery.heart import SILENT_AFTER
+from messaging.delivery.routes import Direct, Relay
+from messaging.delivery.smtp import NoServerError, Outgoing, Post
+from messaging.delivery.ways import Way
 from pytest_django import Settings
 
 from contacts.addresses import address_of
@@ -16,14 +22,8 @@ from contacts.models import Block, Channel, Contact
 from messaging.incoming.addresses import return_path
 from messaging.models import Batch, DeliveryEvent, Message, SendOut
 from messaging.sendouts import lifecycle
-from messaging.sendouts.handover import by_smtp, work
-from messaging.sendouts.handover.answers import SCHEDULE, Answer, event_of, next_attempt
-from messaging.sendouts.handover.heart import SILENT_AFTER
-from messaging.sendouts.handover.routes import Direct, Relay
-from messaging.sendouts.handover.smtp import NoServerError, Outgoing, Post
-from messaging.sendouts.handover.ways import Way
 from messaging.sendouts.totals import totals_of
-from messaging.statuses import Kind, Status
+from messaging.status.order import Kind, Status
 from messaging.sweep import give_up_due
 from messaging.tokens import Purpose, message_id_of, token_of
 from tests.factories import log_in

@@ -20,10 +20,10 @@ from messaging.sendouts.lifecycle import start
 from messaging.sendouts.models import MasterControl, Why
 from messaging.sendouts.sql import IS_DRAWN
 from messaging.sendouts.totals import fold, recount, totals_of
-from messaging.statuses import Event, Kind, Status
+from messaging.status.order import Event, Kind, Status
 from tests.messaging.conftest import SENT_AT
 from tests.messaging.sendouts.people import Person, make_people, make_send_out, people
-from tests.messaging.test_laws import rolled_back
+from tests.messaging.status.test_laws import rolled_back
 
 crowds = st.lists(people, max_size=24)
 blocks = st.sets(st.integers(0, 7), max_size=3)

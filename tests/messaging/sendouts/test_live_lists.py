@@ -21,7 +21,7 @@ from messaging.sendouts.control import Draw
 from tests.factories import htmx, log_in, make_contact, make_user
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
 from tests.messaging.sendouts.test_laws import DATABASE, blocks, crowds
-from tests.messaging.test_laws import rolled_back
+from tests.messaging.status.test_laws import rolled_back
 
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 listed = st.lists(

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 from django.urls import reverse
+from messaging.delivery import work
+from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from contacts.keyset import LARGEST, number_in
@@ -13,8 +15,6 @@ from contacts.models import Contact
 from messaging.models import Content, Message, SendOut
 from messaging.sendouts import contents, drafts, lifecycle, lists, making
 from messaging.sendouts.contents import noticed, target
-from messaging.sendouts.handover import work
-from messaging.sendouts.handover.routes import Direct
 from messaging.sendouts.mjml_source import is_mjml, problems_in
 from messaging.sendouts.models import State
 from messaging.sendouts.plain import text_of_html

@@ -18,11 +18,11 @@ from messaging.models import DeliveryEvent, Heard, Message, Outcome, ReadUpTo, S
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import keeping
-from messaging.statuses import Event, Kind, key_of
+from messaging.status.order import Event, Kind, key_of
 from tests.factories import ago
 from tests.messaging.conftest import SENT_AT
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
-from tests.messaging.test_laws import rolled_back
+from tests.messaging.status.test_laws import rolled_back
 
 DATABASE = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -19,7 +19,7 @@ from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import exporting, finding, keeping
 from messaging.sendouts.outcome.chart import chart_of
 from messaging.sendouts.outcome.reading import outcome_of
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from tests.factories import ago, htmx, log_in, make_user
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
 

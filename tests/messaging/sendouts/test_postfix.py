@@ -12,14 +12,14 @@ from pathlib import Path
 import dkim
 import pytest
 from django.utils import timezone
+from messaging.delivery import work
+from messaging.delivery.routes import Direct, Relay
 from pytest_django import Settings
 
 from contacts.models import Block
 from messaging import reports
 from messaging.models import Content, Message, Report, SendOut
 from messaging.sendouts.dkim import keys_of, write_new
-from messaging.sendouts.handover import work
-from messaging.sendouts.handover.routes import Direct, Relay
 from messaging.sweep import give_up_due
 from tests import postfix
 from tests.factories import log_in

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from messaging.delivery.answers import Answer
+from messaging.delivery.mta_sts import Policy
+from messaging.delivery.routes import Direct
+from messaging.delivery.smtp import Outgoing, Post
 
-from messaging.sendouts.handover.answers import Answer
-from messaging.sendouts.handover.mta_sts import Policy
-from messaging.sendouts.handover.routes import Direct
-from messaging.sendouts.handover.smtp import Outgoing, Post
 from tests.messaging.sendouts.receiver import Receiver
 from tests.messaging.sendouts.test_mta_sts import certificate_for
 

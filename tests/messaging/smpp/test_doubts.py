@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from messaging.delivery.heart import SILENT_AFTER
 from pytest_django import Settings
 from smpplib.client import Client
 
@@ -15,7 +16,6 @@ from contacts.models import Channel
 from messaging import reports
 from messaging.models import Batch, DeliveryEvent, Message, Part, Report, SendOut
 from messaging.sendouts import making
-from messaging.sendouts.handover.heart import SILENT_AFTER
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import keeping
 from messaging.smpp.connections import connections_of

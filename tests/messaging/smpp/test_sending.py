@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import smpp34
 from django.utils import timezone
+from messaging.delivery.heart import SILENT_AFTER
+from messaging.delivery.sms_routes import sms_route_of
 from pytest_django import Settings
 from smpplib import consts
 
@@ -19,8 +21,6 @@ from contacts.models import Block, Channel, Contact
 from messaging import reports, staying
 from messaging.models import Batch, Message, Part, SendOut
 from messaging.sendouts import lifecycle
-from messaging.sendouts.handover.heart import SILENT_AFTER
-from messaging.sendouts.handover.sms_routes import sms_route_of
 from messaging.smpp import keeper, sender, window
 from messaging.smpp.connections import connections_of
 from messaging.sweep import give_up_due

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contacts.models import Block, Change, Channel
 from messaging.apply import Said, apply
 from messaging.models import DeliveryEvent, Message
-from messaging.statuses import (
+from messaging.status.order import (
     CONSENTS,
     GUESSES,
     MEANING,

@@ -12,7 +12,7 @@ from messaging.apply import Said, apply
 from messaging.models import Message, Part, Report
 from messaging.reports import apply_batch
 from messaging.rereading import contents_of
-from messaging.statuses import Event, Kind
+from messaging.status.order import Event, Kind
 from tests.messaging.conftest import SENT_AT, make_message
 
 IDS = ("a1", "a2", "a3")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
 from messaging.models import DeliveryEvent
-from messaging.statuses import (
+from messaging.status.order import (
     CONSENTS,
     GUESSES,
     MEANING,

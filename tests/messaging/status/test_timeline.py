@@ -7,10 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contacts.models import Channel
-from messaging import timeline as story
 from messaging.models import DeliveryEvent
-from messaging.statuses import Event, Kind, Status, fold, key_of, of_message
-from messaging.timeline import Effect, timeline
+from messaging.status import timeline as story
+from messaging.status.order import Event, Kind, Status, fold, key_of, of_message
+from messaging.status.timeline import Effect, timeline
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

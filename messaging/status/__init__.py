@@ -1,0 +1,1 @@
+"""The vocabulary of statuses, the order of events, the fold, and the timeline. Pure."""

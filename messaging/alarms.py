@@ -19,9 +19,9 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from messaging import health, rhythm, sql
+from messaging.inbox.hourly_counts import hour_of
 from messaging.models import Alarm, Tally
 from messaging.providers import providers
-from messaging.tallies import hour_of
 
 log = logging.getLogger(__name__)
 # Of what was said, no more is kept.

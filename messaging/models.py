@@ -214,7 +214,7 @@ class Report(models.Model):
 
 
 class Claim(models.Model):
-    """Reports that a worker is about to read, or those of a worker that died. Written by messaging/claims.py alone."""
+    """Reports that a worker is about to read, or those of a worker that died. Written by inbox/claims.py alone."""
 
     reports = ArrayField(models.BigIntegerField(), verbose_name=_("reports"))
     # How many workers have died while they held them.

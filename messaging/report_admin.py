@@ -38,13 +38,13 @@ from engage.large_tables import (
     up_to,
 )
 from messaging.admin_words import NEED_A_LOOK, STATE_LOOKS, ProviderFilter, state_pill, why_words
+from messaging.inbox.reparse import MOST as MOST_READ
+from messaging.inbox.reparse import Contents, Told, contents_of
+from messaging.inbox.reports import replay
 from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers import label_of, providers
 from messaging.raw import readable
-from messaging.reports import replay
-from messaging.rereading import MOST as MOST_READ
-from messaging.rereading import Contents, Told, contents_of
 from messaging.status.order import Kind, Look
 
 

@@ -11,11 +11,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from messaging import alarms, probe
+from messaging.inbox.hourly_counts import hour_of
 from messaging.models import Alarm, Tally, UnlistedCode
 from messaging.providers import providers
 from messaging.providers.base import Provider, Way
 from messaging.status.order import Look
-from messaging.tallies import hour_of
 
 HOUR: Final = timedelta(hours=1)
 HOURS: Final = 48

@@ -22,14 +22,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from contacts import consent
 from contacts.models import Channel
-from messaging import reports
 from messaging.explain import masked
+from messaging.inbox import reports
+from messaging.inbox.reports import Kept
+from messaging.inbox.wake import Nudges
 from messaging.machines import machine_of
 from messaging.models import Content, Message
-from messaging.nudges import Nudges
 from messaging.providers.tracking import SLUG
 from messaging.repeats import Repeats, network_of
-from messaging.reports import Kept
 from messaging.sendouts.contents import target, values_of
 from messaging.tokens import Purpose, message_id_of
 

@@ -11,8 +11,8 @@ from messaging import (
     restored_views,
     tracking,
     views,
-    webhooks,
 )
+from messaging.inbox import webhooks
 from messaging.sendouts import control_views, steps
 from messaging.sendouts import views as send_out_views
 from messaging.sendouts.outcome import views as outcome_views

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 from django.db import Error, connection, connections
 
-from messaging import tallies
-from messaging.inbox import Inbox
+from messaging.inbox import hourly_counts
+from messaging.inbox.reports import Kept
+from messaging.inbox.writer import Inbox
 from messaging.incoming.room import Room
-from messaging.reports import Kept
 
 log: Final = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Clerk:
 
 def _count(put_off: int) -> None:
     try:
-        tallies.count_mail(put_off=put_off)
+        hourly_counts.count_mail(put_off=put_off)
     except Error as error:
         log.warning("%d mails were put off, which could not be counted: %s.", put_off, type(error).__name__)
         connection.close()

@@ -5,7 +5,7 @@ from threading import Event, Thread
 
 from django.db import connections as databases
 
-from messaging.inbox import Inbox
+from messaging.inbox.writer import Inbox
 from messaging.incoming.mailbox import Known, Session
 from messaging.incoming.mailboxes import Mailbox
 from messaging.staying import stay

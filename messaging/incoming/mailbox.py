@@ -18,11 +18,11 @@ from typing import Any, Final
 from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError, LoginError
 
-from messaging.inbox import Inbox
+from messaging.inbox.reports import Kept
+from messaging.inbox.writer import Inbox
 from messaging.incoming import mails
 from messaging.incoming.mailboxes import Mailbox
 from messaging.incoming.room import Room
-from messaging.reports import Kept
 from messaging.staying import EndedError, RefusedError
 
 log: Final = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
-from messaging.inbox import Inbox
+from messaging.inbox.writer import Inbox
 from messaging.incoming import addresses, mails
 from messaging.incoming.room import Room
 

@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import Error, connection
 
 from messaging import sql
+from messaging.inbox.reports import Kept
 from messaging.providers.mail import PEER
-from messaging.reports import Kept
 
 log: Final = logging.getLogger(__name__)
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from messaging import inbox
+from messaging.inbox import writer
+from messaging.inbox.reports import Kept
 from messaging.providers.smpp import CONNECTION, SLUG
-from messaging.reports import Kept
 from messaging.smpp.pdus import CONTENT_TYPE
 
 
-class Inbox(inbox.Inbox):
+class Inbox(writer.Inbox):
     """That of one connection."""
 
     def __init__(self, name: str) -> None:

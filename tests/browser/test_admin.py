@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from contacts.models import Block, Contact
-from messaging import reports
+from messaging.inbox import reports
 from messaging.models import Message, Report
 from tests.browser.conftest import Open
 

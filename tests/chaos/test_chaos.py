@@ -27,7 +27,7 @@ import pytest
 from contacts.models import Channel
 from engage import run
 from engage.embedded import StartError
-from messaging import claims
+from messaging.inbox import claims
 from messaging.status.order import Event, Kind, fold, key_of
 from tests.chaos.kills import Killer, Running
 from tests.chaos.reports import START, Fact, Provider, batches, contacts, facts, messages

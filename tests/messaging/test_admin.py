@@ -16,15 +16,15 @@ from django.utils import timezone
 from contacts.history import save_contact
 from contacts.models import Channel, Contact
 from engage import large_tables
-from messaging import reports
 from messaging.admin import DeliveryEventAdmin
 from messaging.admin_words import NEED_A_LOOK
+from messaging.inbox import reports
 from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Report, SendOut, Tally
 from messaging.status.order import Kind
 from messaging.tokens import token_of
 from tests.factories import ago, hard_bounce, make_contact, make_message, said
-from tests.messaging.test_reports import fact
+from tests.messaging.inbox.test_reports import fact
 from tests.staff import staff, superuser
 
 pytestmark = pytest.mark.django_db

@@ -27,13 +27,14 @@ from pytest_django.live_server_helper import LiveServer
 from contacts.addresses import normalise_email, normalise_mobile
 from contacts.models import Address, Block, Change, Channel, Contact
 from engage.run import free_ports
-from messaging import reports, sweep
+from messaging import sweep
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import REASONS
 from messaging.demo import cast, phones, play, preconditions, receivers, sendgrid, tryout, twilio, waiting
 from messaging.demo.post import Keys, Said, callback_of, event_of
 from messaging.demo.script import Person, Plan, Plot, Scene, Story, story
-from messaging.inbox import Inbox
+from messaging.inbox import reports
+from messaging.inbox.writer import Inbox
 from messaging.incoming.clerk import Clerk
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.server import BounceServer

@@ -11,9 +11,9 @@ from messaging.delivery.sms_routes import sms_route_of
 from pytest_django import Settings
 
 from contacts.models import Change, Channel, Contact, Label, Labelled
-from messaging import reports
 from messaging.demo import cast, phones, tryout
 from messaging.demo.living import Calendar
+from messaging.inbox import reports
 from messaging.models import Message
 from messaging.smpp import keeper, sender
 from messaging.smpp.connections import connections_of

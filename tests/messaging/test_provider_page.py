@@ -16,12 +16,12 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.live_server_helper import LiveServer
 
 from messaging import health, probe
+from messaging.inbox.hourly_counts import hour_of
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
 from messaging.models import Alarm, Report, Tally, UnlistedCode
 from messaging.providers import providers
 from messaging.providers.base import Provider
-from messaging.tallies import hour_of
 from tests.factories import htmx, log_in
 from tests.staff import staff, superuser
 

@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from contacts.models import Channel
-from messaging import reports, tracking
+from messaging import tracking
+from messaging.inbox import reports
 from messaging.machines import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, bursts_marked, machine_of
 from messaging.models import Content, DeliveryEvent, Message, Report, SendOut
 from messaging.repeats import Repeats

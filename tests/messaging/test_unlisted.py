@@ -9,7 +9,7 @@ import pytest
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.status.order import Kind
-from tests.messaging.test_payloads import CASES, raw_of
+from tests.messaging.inbox.test_payloads import CASES, raw_of
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from messaging.inbox import Inbox
+from messaging.inbox.writer import Inbox
 from messaging.incoming import pipe
 
 

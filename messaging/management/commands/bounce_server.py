@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from messaging import health
-from messaging.inbox import Inbox
+from messaging.inbox.writer import Inbox
 from messaging.incoming.clerk import Clerk
 from messaging.incoming.server import BounceServer, tls_of
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_date, parse_datetime
 
-from messaging import reports
+from messaging.inbox import reports
 from messaging.models import Report
 from messaging.providers import providers
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from imapclient import IMAPClient
 
-from messaging import reports
+from messaging.inbox import reports
 from messaging.incoming import mailbox as mailbox_module
 from messaging.incoming.mailboxes import DONE
 from messaging.models import DeliveryEvent, Message, Report

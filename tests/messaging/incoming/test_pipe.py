@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from engage.bootstrap import BASE_DIR
-from messaging import reports
+from messaging.inbox import reports
 from messaging.incoming.addresses import return_path
 from messaging.models import Message, Report
 from tests.messaging.conftest import make_message

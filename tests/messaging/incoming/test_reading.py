@@ -11,8 +11,8 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from contacts.models import Block, Channel, Contact
-from messaging import reports
-from messaging.inbox import Inbox
+from messaging.inbox import reports
+from messaging.inbox.writer import Inbox
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
 from messaging.models import DeliveryEvent, Message, Report

@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from messaging import reports, retention, tallies
+from messaging.inbox import hourly_counts, reports, retention
+from messaging.inbox.reports import Kept
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
 from messaging.incoming.room import ROW_BYTES, Room, network_of
 from messaging.models import Message, Report, Tally
-from messaging.reports import Kept
 from tests.messaging.conftest import make_message
 from tests.messaging.incoming.letters import DOMAIN, bounce_of, letter
 from tests.messaging.processes import Process, wait_for
@@ -153,7 +153,7 @@ def test_other_providers_reports_are_none_of_its_business(settings: Settings) ->
 
 @pytest.mark.django_db
 def test_support_sees_how_many_were_dropped_and_put_off() -> None:
-    tallies.count_mail(dropped=1_234, put_off=7)
+    hourly_counts.count_mail(dropped=1_234, put_off=7)
     client = Client()
     client.force_login(User.objects.create_superuser("root", password="x"))
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from contacts.models import Block
-from messaging import reports
+from messaging.inbox import reports
 from messaging.incoming.addresses import return_path
 from messaging.models import DeliveryEvent, Message, Report
 from tests.messaging.conftest import make_message

@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from messaging.inbox import Inbox
+from messaging.inbox.writer import Inbox
 from messaging.incoming import server
 from messaging.incoming.addresses import return_path
 from messaging.incoming.clerk import Clerk

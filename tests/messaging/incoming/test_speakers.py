@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from contacts.models import Block
 from engage.celery import app
-from messaging import reports
+from messaging.inbox import reports
 from messaging.models import DeliveryEvent, Message
 from messaging.speakers import may_speak
 from tests.messaging.conftest import make_contact, make_message

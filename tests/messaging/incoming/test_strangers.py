@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from contacts.models import Block, Channel, Contact
 from messaging.apply import Said, apply
+from messaging.inbox.reports import Kept
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.base import Raw
 from messaging.providers.mail import MOST_GUESSED, provider
-from messaging.reports import Kept
 from messaging.status.order import Event, Kind
 from messaging.tokens import Purpose, token_of
 from tests.messaging.conftest import make_contact, make_message

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from messaging import reports
+from messaging.inbox import reports
 from messaging.incoming.addresses import return_path
 from messaging.models import Report
 from messaging.providers import mail, providers

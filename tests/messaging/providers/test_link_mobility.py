@@ -5,7 +5,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from contacts.models import Channel
-from messaging import reports
+from messaging.inbox import reports
 from messaging.models import Report
 from messaging.tokens import token_of
 from tests.messaging.conftest import make_message

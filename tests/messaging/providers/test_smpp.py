@@ -20,8 +20,8 @@ from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.smpp.connections import Connection
 from messaging.status.order import Event
 from tests.messaging.conftest import make_contact, make_message
+from tests.messaging.inbox.test_payloads import RECEIVED_AT
 from tests.messaging.smpp import pdus
-from tests.messaging.test_payloads import RECEIVED_AT
 
 
 def reading(pdu: bytes, name: str = "telia") -> Reading:

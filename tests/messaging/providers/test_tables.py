@@ -9,7 +9,7 @@ from messaging.bounces.reasons import HARD, REASONS
 from messaging.providers import tables as module
 from messaging.providers.tables import Outcome, decide, events_of, table_of, tables
 from messaging.status.order import CONSENTS, Event, Kind
-from tests.messaging.test_payloads import RECEIVED_AT
+from tests.messaging.inbox.test_payloads import RECEIVED_AT
 
 NAMES = [
     "amazon_sms", "bird", "elks", "gsm", "infobip", "link_mobility", "messagebird", "plivo", "sinch", "smpp", "telnyx",

@@ -25,13 +25,13 @@ from messaging.delivery.sms_routes import HTTP, Http, sms_route_of
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
-from messaging import reports
 from messaging.apply import Said, apply
+from messaging.inbox import reports
+from messaging.inbox.reports import Kept
 from messaging.models import Message, Part, SendOut
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.providers.generic import gateways
-from messaging.reports import Kept
 from messaging.tokens import message_id_of, token_of
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run

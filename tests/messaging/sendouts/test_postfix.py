@@ -17,7 +17,7 @@ from messaging.delivery.routes import Direct, Relay
 from pytest_django import Settings
 
 from contacts.models import Block
-from messaging import reports
+from messaging.inbox import reports
 from messaging.models import Content, Message, Report, SendOut
 from messaging.sendouts.dkim import keys_of, write_new
 from messaging.sweep import give_up_due

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from smpplib.client import Client
 
 from contacts.models import Channel
-from messaging import reports
+from messaging.inbox import reports
 from messaging.models import Batch, DeliveryEvent, Message, Part, Report, SendOut
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from smpplib.client import Client
 
 from contacts.models import Channel
-from messaging import reports
+from messaging.inbox import reports
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.smpp.connections import Connection, connections_of
 from tests.messaging.conftest import make_message

@@ -18,7 +18,8 @@ from pytest_django import Settings
 from smpplib import consts
 
 from contacts.models import Block, Channel, Contact
-from messaging import reports, staying
+from messaging import staying
+from messaging.inbox import reports
 from messaging.models import Batch, Message, Part, SendOut
 from messaging.sendouts import lifecycle
 from messaging.smpp import keeper, sender, window

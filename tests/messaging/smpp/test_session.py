@@ -9,7 +9,8 @@ import pytest
 from django.db import connection, transaction
 
 from contacts.models import Channel
-from messaging import reports, staying
+from messaging import staying
+from messaging.inbox import reports
 from messaging.models import DeliveryEvent, Report
 from messaging.smpp import session
 from tests.messaging.conftest import make_message

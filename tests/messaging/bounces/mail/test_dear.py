@@ -4,8 +4,8 @@ from itertools import count, islice
 
 import pytest
 
-from messaging import reports
 from messaging.bounces.mail import MOST_RECIPIENTS, read_mail
+from messaging.inbox import reports
 from messaging.incoming import mails
 from messaging.models import Report
 from tests.work import calls

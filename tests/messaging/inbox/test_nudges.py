@@ -3,7 +3,7 @@
 import threading
 from itertools import count
 
-from messaging.nudges import Nudges
+from messaging.inbox.wake import Nudges
 
 PATIENCE = 10
 

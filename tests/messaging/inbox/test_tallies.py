@@ -8,12 +8,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from messaging import reports, tallies
+from messaging.inbox import hourly_counts, reports
+from messaging.inbox.hourly_counts import Counted
 from messaging.models import Report, Tally, UnlistedCode
 from messaging.providers.base import Unlisted
-from messaging.tallies import Counted
 from tests.messaging.conftest import make_message
-from tests.messaging.test_reports import fact, kept
+from tests.messaging.inbox.test_reports import fact, kept
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,8 @@ def test_reports_and_events_are_counted_by_provider_and_hour() -> None:
     assert tally() == {"reports": 2, "events": 3}
     assert tally("twilio") == {"reports": 1, "unreadable": 1}
     assert [found.hour for found in Tally.objects.filter(provider="sendgrid").order_by("hour")] == [
-        tallies.hour_of(report.received_at) for report in Report.objects.filter(provider="sendgrid").order_by("-pk")
+        hourly_counts.hour_of(report.received_at)
+        for report in Report.objects.filter(provider="sendgrid").order_by("-pk")
     ]
     last = Tally.objects.filter(provider="sendgrid").latest("hour")
     assert last.last_at == Report.objects.filter(provider="sendgrid").earliest("pk").received_at
@@ -100,7 +101,7 @@ def test_a_provider_that_numbers_its_codes_does_not_fill_the_table() -> None:
 
     def say(first: int, last: int) -> None:
         codes = [Unlisted("codes", str(number)) for number in range(first, last)]
-        tallies.count([Counted("twilio", 1, now, is_first=True, unlisted=codes)])
+        hourly_counts.count([Counted("twilio", 1, now, is_first=True, unlisted=codes)])
 
     say(0, 400)
     say(400, 600)
@@ -123,7 +124,9 @@ def test_workers_that_count_the_same_hours_in_any_order_neither_deadlock_nor_los
                 mine = slugs if order % 2 else slugs[::-1]
                 unlisted = [Unlisted("codes", code) for code in ("1", "2")[:: 1 if order % 2 else -1]]
                 with transaction.atomic():
-                    tallies.count([Counted(slug, 1, now, is_first=True, events=2, unlisted=unlisted) for slug in mine])
+                    hourly_counts.count(
+                        [Counted(slug, 1, now, is_first=True, events=2, unlisted=unlisted) for slug in mine]
+                    )
         except Exception as error:  # noqa: BLE001 -- a thread's error fails no test by itself
             errors.append(error)
         finally:

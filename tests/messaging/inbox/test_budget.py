@@ -7,13 +7,13 @@ from time import process_time
 import pytest
 from pytest_django import Settings
 
-from messaging import reports
-from messaging.budget import within_budget
+from messaging.inbox import reports
+from messaging.inbox.budget import within_budget
 from messaging.models import Report
 from messaging.providers import reading
 from messaging.providers.base import UnreadableError
 from tests.messaging.conftest import make_message
-from tests.messaging.test_reports import fact, kept
+from tests.messaging.inbox.test_reports import fact, kept
 
 LARGE = 1_000_000
 

@@ -22,11 +22,12 @@ from psycopg import Cursor
 
 from contacts.sql import columns
 from engage.database import commit_without_waiting, prepared
-from messaging import claims, sql, tallies, tokens
+from messaging import sql, tokens
 from messaging.apply import Said, apply
-from messaging.budget import within_budget
+from messaging.inbox import claims, hourly_counts
+from messaging.inbox.budget import within_budget
+from messaging.inbox.wake import Nudges
 from messaging.models import Report
-from messaging.nudges import Nudges
 from messaging.providers import providers
 from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError
 from messaging.status.order import Event, not_later_than
@@ -41,7 +42,7 @@ LONGEST: Final = (
 )  # fmt: skip
 # How long a report without a message waits for the next try, seconds; the last one repeats.
 BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)
-NUDGE: Final = "messaging.reports.nudge"
+NUDGE: Final = "messaging.inbox.reports.nudge"
 HELP_SECONDS: Final = 5
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -319,7 +320,7 @@ def _settle(results: Sequence[Result]) -> None:
     settled = [_settled(result, now) for result in results]
     with prepared() as cursor:
         cursor.execute(sql.SETTLE_REPORTS, columns(settled))
-    tallies.count([_counted(result, each[1]) for result, each in zip(results, settled, strict=True)])
+    hourly_counts.count([_counted(result, each[1]) for result, each in zip(results, settled, strict=True)])
 
 
 def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, int, int, str]:
@@ -334,10 +335,10 @@ def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, 
     return report.id, state, next_at, len(result.said), result.unmatched, _clean("\n".join(result.problems))[:5000]
 
 
-def _counted(result: Result, state: str) -> tallies.Counted:
+def _counted(result: Result, state: str) -> hourly_counts.Counted:
     report = result.report
     is_first = not report.is_counted
-    return tallies.Counted(
+    return hourly_counts.Counted(
         report.provider,
         report.id,
         report.received_at,

@@ -6,8 +6,8 @@ from typing import Final
 
 from django.db import Error, close_old_connections, connection
 
-from messaging import reports
-from messaging.reports import Kept
+from messaging.inbox import reports
+from messaging.inbox.reports import Kept
 
 log: Final = logging.getLogger(__name__)
 

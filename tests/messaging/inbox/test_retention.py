@@ -8,10 +8,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from messaging import reports, retention
+from messaging.inbox import reports, retention
 from messaging.models import DeliveryEvent, Report
 from tests.messaging.conftest import make_message
-from tests.messaging.test_reports import fact, kept
+from tests.messaging.inbox.test_reports import fact, kept
 
 pytestmark = pytest.mark.django_db
 OLD = timedelta(days=1000)

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from messaging import sql, tallies
+from messaging import sql
+from messaging.inbox import hourly_counts
 from messaging.incoming.room import ROW_BYTES
 
 CHUNK: Final = 2_000
@@ -36,7 +37,7 @@ def drop_mail() -> int:
             cursor.execute(sql.DROP_MAIL, [ROW_BYTES, *most, CHUNK])
             gone = int(cursor.rowcount)
             if gone:
-                tallies.count_mail(dropped=gone)
+                hourly_counts.count_mail(dropped=gone)
         total += gone
         if gone < CHUNK:
             return total

@@ -13,12 +13,12 @@ from pytest_django import Settings
 
 from contacts.models import Channel
 from engage.bootstrap import BASE_DIR
-from messaging import claims, reports
 from messaging.apply import Said, apply
+from messaging.inbox import claims, reports
+from messaging.inbox.reparse import contents_of
 from messaging.models import Claim, Message, Report
-from messaging.rereading import contents_of
 from tests.messaging.conftest import make_message
-from tests.messaging.test_reports import fact, kept
+from tests.messaging.inbox.test_reports import fact, kept
 
 KILLER = b'"kills its worker"'
 

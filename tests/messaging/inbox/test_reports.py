@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from contacts.models import Block, Change, Channel
-from messaging import claims, reports
+from messaging.inbox import claims, reports
 from messaging.models import DeliveryEvent, Message, Report, Tally
 from messaging.providers.twilio import signature
 from messaging.status.order import Kind

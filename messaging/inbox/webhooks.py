@@ -7,7 +7,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 
-from messaging import probe, reports, tallies
+from messaging import probe
+from messaging.inbox import hourly_counts, reports
 from messaging.providers import providers
 from messaging.providers.base import ForgedError, Provider, UncheckedError, UnreadableError
 from messaging.providers.inbound import is_form
@@ -43,7 +44,7 @@ def take(provider: Provider, request: HttpRequest) -> HttpResponse:
         log.warning("Refused a report of %s: %s", provider.slug, error)
         return _plain("The report is too long, or no report.", status=413)
     except ForgedError as error:
-        tallies.count_refusal(provider.slug)
+        hourly_counts.count_refusal(provider.slug)
         log.warning("Refused a report of %s: %s", provider.slug, error)
         return _plain("The signature of this report is wrong or missing.", status=403)
     except UncheckedError as error:

@@ -1,4 +1,4 @@
-"""How fast events are applied: by messaging.apply, by the yardstick, and by a loop over the ORM."""
+"""How fast events are applied: by messaging.ledger.record, by the yardstick, and by a loop over the ORM."""
 
 import gc
 import time
@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from bench import data, events, orm_loop, yardstick
 from bench.figures import Figure, median_ratio, medians, rounded, say
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.status.order import Event
 
 ROUNDS: Final = 5

@@ -16,7 +16,7 @@ from bench import data
 from bench.events import BATCH
 from bench.figures import Figure, say
 from contacts.models import Block, Outage
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.status.order import Event, Kind
 
 CONTACTS: Final = 60_000

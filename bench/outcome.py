@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from bench import data, events
 from bench.figures import Figure, rounded, say
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.models import SendOut
 from messaging.sendouts.outcome import keeping
 from messaging.sendouts.outcome.chart import chart_of

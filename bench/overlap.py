@@ -18,7 +18,7 @@ from bench import data
 from bench.events import BATCH, START
 from bench.figures import Figure, rounded, say
 from contacts.models import Block, Cause, Channel
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.models import DeliveryEvent, Message, OutageRule
 from messaging.status.order import Event, Kind, Outcome, Status, fold
 

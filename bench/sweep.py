@@ -11,7 +11,7 @@ from django.db import connection
 
 from bench import data, sql
 from bench.figures import Figure, median_ratio, medians, rounded, say
-from messaging import sweep
+from messaging.ledger import sweep
 
 ROUNDS: Final = 5
 MEGABYTE: Final = 1_000_000

@@ -18,8 +18,9 @@ from django.core.cache import cache
 from django.db import Error, connection
 from django.utils import timezone
 
-from messaging import health, rhythm, sql
+from messaging import health, rhythm
 from messaging.inbox.hourly_counts import hour_of
+from messaging.ledger import sql
 from messaging.models import Alarm, Tally
 from messaging.providers import providers
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from contacts.models import Channel
 from engage.database import prepared
-from messaging import sql
+from messaging.ledger import sql
 from messaging.status.order import Status
 
 # Only what speaks of the recipient may ever count: our own faults and the network's say nothing of an address.

@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from contacts.models import Channel
-from messaging import sql
 from messaging.delivery import chosen
+from messaging.ledger import sql
 
 WORKER: Final = "engage.heartbeat.worker"
 BEAT: Final = "engage.heartbeat.beat"

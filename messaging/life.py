@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from contacts.blocks import Sign, lock, note_life, note_proofs
 from contacts.models import Block
-from messaging import sql
-from messaging.facts import SIGNS
+from messaging.ledger import sql
+from messaging.ledger.batch import SIGNS
 from messaging.status.order import Kind
 
 # So few, since all that was heard of their addresses since lies in memory at once.

@@ -17,8 +17,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from contacts.models import Channel
-from messaging import alarms, health, outages, restored, sql
+from messaging import alarms, health, outages, restored
 from messaging.delivery import chosen
+from messaging.ledger import sql
 from messaging.models import Alarm
 from messaging.providers import providers
 

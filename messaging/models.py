@@ -47,7 +47,7 @@ def title_of(subject: str, of_send_out: str, name_of_send_out: str) -> str:
 
 
 class Message(models.Model):
-    """One email or SMS to one contact at one address. `status` is written by messaging/apply.py alone.
+    """One email or SMS to one contact at one address. `status` is written by messaging/ledger/record.py alone.
 
     A new row is Waiting, or Control group where sendouts/making.py makes it; from then on only apply.py moves it.
 

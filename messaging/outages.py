@@ -27,7 +27,7 @@ from contacts.blocks import Ground, lock, settle
 from contacts.models import Block, Outage
 from contacts.sql import array, columns
 from engage.database import prepared
-from messaging import sql
+from messaging.ledger import sql
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from contacts.models import Channel
-from messaging import apply, sql
-from messaging.apply import Revised
 from messaging.bounces.classify import classify
 from messaging.bounces.ways import is_only_unrouteable
+from messaging.ledger import record, sql
+from messaging.ledger.record import Revised
 from messaging.models import Report
 from messaging.providers import providers
 from messaging.providers.base import Raw
@@ -158,6 +158,6 @@ def _write(changed: Sequence[Revised]) -> None:
     for start in range(0, len(ordered), WRITTEN_AT_ONCE):
         chunk = ordered[start : start + WRITTEN_AT_ONCE]
         with transaction.atomic():
-            apply.revise(chunk)
+            record.revise(chunk)
             keeping.hold()
             keeping.mark({each.message_id for each in chunk})

@@ -22,16 +22,16 @@ from django.utils.translation import gettext_lazy
 from contacts.models import Channel
 from contacts.sql import array
 from messaging import installation
-from messaging.apply import OURSELVES, Said, apply
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.delivery import chosen
 from messaging.installation import Outside, Seen, Sign
+from messaging.ledger.record import OURSELVES, Said, apply
+from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Installation, Progress, Report, Restore, SendOut
 from messaging.sendouts import lifecycle
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import State
 from messaging.sendouts.totals import totals_of
-from messaging.sql import LOCK_MESSAGES
 from messaging.status.order import Caveat, Event, Kind, Status
 
 log = logging.getLogger(__name__)

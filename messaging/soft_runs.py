@@ -15,8 +15,8 @@ from contacts.blocks import Ground
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import prepared
-from messaging import sql
 from messaging.block_rules import DEFAULTS, SoftRule, rules
+from messaging.ledger import sql
 
 
 class News(NamedTuple):

@@ -3,10 +3,11 @@
 from celery import shared_task
 
 from contacts.blocklist import importing
-from messaging import alarms, health, life, outages, rule_change, speakers, sweep
+from messaging import alarms, health, life, outages, rule_change
 from messaging.block_lists import reason_from
 from messaging.delivery import turns, work
 from messaging.inbox import reports, retention
+from messaging.ledger import speakers, sweep
 from messaging.sendouts import making, tending
 from messaging.sendouts.outcome import keeping
 

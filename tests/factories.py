@@ -11,7 +11,7 @@ from django.utils import timezone
 from contacts.addresses import address_of
 from contacts.history import save_contact
 from contacts.models import Address, Block, Channel, Contact
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.models import Message, SendOut
 from messaging.status.order import Event, Kind, Status
 

@@ -17,6 +17,7 @@ from django.db.models import Case, F, Q, Value, When
 from contacts.blocks import lock
 from contacts.models import Address, Block, Change, Consent, Contact
 from contacts.sql import array
+from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import (
     AddressList,
     Batch,
@@ -29,7 +30,6 @@ from messaging.models import (
     SlowDown,
 )
 from messaging.sendouts.outcome import keeping
-from messaging.sql import LOCK_MESSAGES
 from messaging.status.order import SEVERITY_BITS, WHOLE_RANK
 
 # What moves, by model. A test sees to it that this and STAYS name every time that the product keeps.

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from django.db import Error, connection, transaction
 
 from engage.database import commit_without_waiting
-from messaging import sql
+from messaging.ledger import sql
 from messaging.models import Claim
 
 # A claim takes reports up to this many bytes together (a SendGrid event is about 500), but at least one.

@@ -11,7 +11,7 @@ from typing import Final
 from django.db import connection
 
 from contacts.sql import columns
-from messaging import sql
+from messaging.ledger import sql
 from messaging.providers.base import Unlisted
 
 LONGEST_SPACE: Final = 40

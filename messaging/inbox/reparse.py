@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from messaging.correlation import named
 from messaging.inbox import claims
+from messaging.ledger.correlation import named
 from messaging.models import DeliveryEvent, Report
 from messaging.providers import providers
 from messaging.providers.base import Raw, Reading, UnreadableError

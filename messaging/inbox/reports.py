@@ -22,11 +22,12 @@ from psycopg import Cursor
 
 from contacts.sql import columns
 from engage.database import commit_without_waiting, prepared
-from messaging import sql, tokens
-from messaging.apply import Said, apply
+from messaging import tokens
 from messaging.inbox import claims, hourly_counts
 from messaging.inbox.budget import within_budget
 from messaging.inbox.wake import Nudges
+from messaging.ledger import sql
+from messaging.ledger.record import Said, apply
 from messaging.models import Report
 from messaging.providers import providers
 from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from messaging import sql
 from messaging.inbox import hourly_counts
 from messaging.incoming.room import ROW_BYTES
+from messaging.ledger import sql
 
 CHUNK: Final = 2_000
 

@@ -12,8 +12,8 @@ from typing import Final
 from django.conf import settings
 from django.db import Error, connection
 
-from messaging import sql
 from messaging.inbox.reports import Kept
+from messaging.ledger import sql
 from messaging.providers.mail import PEER
 
 log: Final = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.addresses import normalise_email
 from contacts.models import Channel
-from messaging import recipients
 from messaging.incoming import addresses
+from messaging.ledger import recipients
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
 from messaging.providers.reading import when
 from messaging.status.order import Caveat, Event, Kind

@@ -281,7 +281,7 @@ def fold(channel: Channel, events: Iterable[Event], parts: int = 1, since: datet
     """The status of a message of `parts` parts, handed over or made at `since`, about which `events` were reported, in
     any order and however often.
 
-    What messaging/apply.py does in SQL must come to the same; tests/messaging/status/test_laws.py proves it.
+    What messaging/ledger/record.py does in SQL must come to the same; tests/messaging/status/test_laws.py proves it.
     """
     best: tuple[int, UUID | None, Status] = (0, None, Status.WAITING)
     is_opened = is_opened_by_person = is_taken = False

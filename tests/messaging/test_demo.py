@@ -27,7 +27,6 @@ from pytest_django.live_server_helper import LiveServer
 from contacts.addresses import normalise_email, normalise_mobile
 from contacts.models import Address, Block, Change, Channel, Contact
 from engage.run import free_ports
-from messaging import sweep
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import REASONS
 from messaging.demo import cast, phones, play, preconditions, receivers, sendgrid, tryout, twilio, waiting
@@ -38,6 +37,7 @@ from messaging.inbox.writer import Inbox
 from messaging.incoming.clerk import Clerk
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.server import BounceServer
+from messaging.ledger import sweep
 from messaging.models import DeliveryEvent, LeftOut, Message, Progress, Report, SendOut, Tally
 from messaging.providers import providers
 from messaging.providers.base import Raw

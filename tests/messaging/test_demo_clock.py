@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Channel
-from messaging.apply import Said, apply
 from messaging.demo import clock
 from messaging.demo.clock import BusyError
+from messaging.ledger.record import Said, apply
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import Event, Kind, Status, fold
 from tests.messaging.conftest import SENT_AT, make_contact, make_message

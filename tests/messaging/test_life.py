@@ -9,7 +9,7 @@ from django.utils import timezone
 from contacts import blocks
 from contacts.models import Block, Contact
 from messaging import life
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.models import Message
 from messaging.status.order import Event, Kind
 from tests.factories import ago, as_fields, hard_bounce, make_contact, make_message, make_user, report, said

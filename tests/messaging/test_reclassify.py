@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contacts import blocks
 from contacts.models import Block, Channel, Contact
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.reclassify import Stored, judge, reclassify
 from messaging.status.order import Event, Kind, Status, rank_of, status_of

@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from engage.domains import in_ascii
-from messaging.apply import OURSELVES
 from messaging.bounces.classify import classify
 from messaging.delivery.answers import SCHEDULE, Answer, event_of
 from messaging.delivery.away import WANTS_LOGIN, Away, Cause
@@ -22,6 +21,7 @@ from messaging.delivery.routes import Relay, Route
 from messaging.delivery.smtp import Outgoing, Post
 from messaging.delivery.ways import Held, Outcome, Ready
 from messaging.incoming import addresses
+from messaging.ledger.record import OURSELVES
 from messaging.sendouts import contents
 from messaging.sendouts.dkim import Key, keys_for
 from messaging.sendouts.letter import Letter

@@ -15,10 +15,10 @@ from contacts.sql import array, columns
 from messaging.delivery import sql
 from messaging.delivery.away import PAUSES
 from messaging.delivery.ways import Held, Outcome, Way
+from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import SendOut
 from messaging.sendouts import lifecycle
 from messaging.sendouts.models import State
-from messaging.sql import LOCK_MESSAGES
 from messaging.status.order import Event, Kind
 
 log = logging.getLogger(__name__)

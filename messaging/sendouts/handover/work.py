@@ -21,7 +21,6 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel
 from contacts.sql import array, columns, numbers
 from messaging import installation
-from messaging.apply import OURSELVES, Said, apply
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.delivery import absence, chosen, holding, sql
 from messaging.delivery.absence import Watched
@@ -29,10 +28,11 @@ from messaging.delivery.answers import next_attempt
 from messaging.delivery.heart import SILENT_AFTER, beating
 from messaging.delivery.patience import insist
 from messaging.delivery.ways import Held, Outcome, Ready, Way, repeat_id
+from messaging.ledger.record import OURSELVES, Said, apply
+from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Content, SendOut
 from messaging.sendouts.contents import Person
 from messaging.sendouts.models import State
-from messaging.sql import LOCK_MESSAGES
 from messaging.status.order import GIVES_UP_AFTER, Caveat, Event, Kind, hex_key_of, key_of
 
 log = logging.getLogger(__name__)

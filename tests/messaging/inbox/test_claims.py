@@ -13,9 +13,9 @@ from pytest_django import Settings
 
 from contacts.models import Channel
 from engage.bootstrap import BASE_DIR
-from messaging.apply import Said, apply
 from messaging.inbox import claims, reports
 from messaging.inbox.reparse import contents_of
+from messaging.ledger.record import Said, apply
 from messaging.models import Claim, Message, Report
 from tests.messaging.conftest import make_message
 from tests.messaging.inbox.test_reports import fact, kept

@@ -11,8 +11,8 @@ from django.utils import timezone
 from contacts.models import Block
 from engage.celery import app
 from messaging.inbox import reports
+from messaging.ledger.speakers import may_speak
 from messaging.models import DeliveryEvent, Message
-from messaging.speakers import may_speak
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.incoming.letters import DOMAIN, letter, our_message_id
 from tests.messaging.name_server import answering

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Block, Channel, Contact
-from messaging.apply import Said, apply
 from messaging.inbox.reports import Kept
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
+from messaging.ledger.record import Said, apply
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.base import Raw
 from messaging.providers.mail import MOST_GUESSED, provider

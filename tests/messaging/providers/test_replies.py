@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.models import Change, Channel, Contact
-from messaging.apply import Said, apply
 from messaging.inbox import reports
+from messaging.ledger.record import Said, apply
 from messaging.providers import generic, providers, replies
 from messaging.providers.base import Raw
 from messaging.providers.replies import e164_of, reading_of_reply, wish_in

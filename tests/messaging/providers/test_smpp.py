@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from contacts.models import Block, Channel
-from messaging.apply import Said, apply
+from contacts.models import Channel
+from messaging.ledger.record import Said, apply
 from messaging.models import Report
 from messaging.providers import providers, smpp
 from messaging.providers.base import Raw, Reading, UnreadableError

@@ -19,8 +19,8 @@ from contacts import consent
 from contacts.history import save_contact
 from contacts.models import Change, Channel, Consent, Contact, Source
 from contacts.sql import numbers
-from messaging.apply import Said, apply
 from messaging.inbox import reports
+from messaging.ledger.record import Said, apply
 from messaging.models import LeftOut, Message, SendOut
 from messaging.providers.replies import reading_of_reply
 from messaging.sendouts import making

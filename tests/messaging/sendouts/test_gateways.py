@@ -25,9 +25,9 @@ from messaging.delivery.sms_routes import HTTP, Http, sms_route_of
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
-from messaging.apply import Said, apply
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
+from messaging.ledger.record import Said, apply
 from messaging.models import Message, Part, SendOut
 from messaging.providers import providers
 from messaging.providers.base import Raw

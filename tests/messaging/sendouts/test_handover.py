@@ -20,11 +20,11 @@ from pytest_django import Settings
 from contacts.addresses import address_of
 from contacts.models import Block, Channel, Contact
 from messaging.incoming.addresses import return_path
+from messaging.ledger.sweep import give_up_due
 from messaging.models import Batch, DeliveryEvent, Message, SendOut
 from messaging.sendouts import lifecycle
 from messaging.sendouts.totals import totals_of
 from messaging.status.order import Kind, Status
-from messaging.sweep import give_up_due
 from messaging.tokens import Purpose, message_id_of, token_of
 from tests.factories import log_in
 from tests.messaging.conftest import make_contact

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Channel, Contact, Label
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.models import Batch, LeftOut, Message, Progress, SendOut
 from messaging.sendouts import making
 from messaging.sendouts.audience import Country, Everybody, Segment

@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from messaging import apply as applying
-from messaging.apply import Revised, Said, apply, give_up
+from messaging.ledger import record as applying
+from messaging.ledger.record import Revised, Said, apply, give_up
 from messaging.models import DeliveryEvent, Heard, Message, Outcome, ReadUpTo, SendOut, Stretch
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start

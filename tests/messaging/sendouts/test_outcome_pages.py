@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from contacts.models import Contact
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.models import Content, Message, SendOut, Stretch
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start

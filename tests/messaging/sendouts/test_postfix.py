@@ -18,9 +18,9 @@ from pytest_django import Settings
 
 from contacts.models import Block
 from messaging.inbox import reports
+from messaging.ledger.sweep import give_up_due
 from messaging.models import Content, Message, Report, SendOut
 from messaging.sendouts.dkim import keys_of, write_new
-from messaging.sweep import give_up_due
 from tests import postfix
 from tests.factories import log_in
 from tests.messaging.conftest import make_contact

@@ -20,11 +20,11 @@ from smpplib import consts
 from contacts.models import Block, Channel, Contact
 from messaging import staying
 from messaging.inbox import reports
+from messaging.ledger.sweep import give_up_due
 from messaging.models import Batch, Message, Part, SendOut
 from messaging.sendouts import lifecycle
 from messaging.smpp import keeper, sender, window
 from messaging.smpp.connections import connections_of
-from messaging.sweep import give_up_due
 from tests.factories import log_in
 from tests.messaging.conftest import make_contact
 from tests.messaging.processes import Process, wait_for

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Block, Change, Channel
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import (
     CONSENTS,

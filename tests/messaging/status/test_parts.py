@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from contacts.models import Block, Channel
 from messaging import explain
-from messaging.apply import Said, apply
 from messaging.inbox.reparse import contents_of
 from messaging.inbox.reports import apply_batch
+from messaging.ledger.record import Said, apply
 from messaging.models import Message, Part, Report
 from messaging.status.order import Event, Kind
 from tests.messaging.conftest import SENT_AT, make_message

@@ -12,11 +12,11 @@ from messaging.delivery import sql as handover
 from pytest_django import DjangoAssertNumQueries
 
 from contacts.models import Channel
-from messaging.apply import Said, apply
 from messaging.inbox import reports
 from messaging.inbox.reparse import contents_of
+from messaging.ledger.record import Said, apply
+from messaging.ledger.sql import TRY_SETTLING
 from messaging.models import Message, Part, Report
-from messaging.sql import TRY_SETTLING
 from messaging.status.order import Caveat, Event, Kind, Submitted
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.sendouts.people import make_send_out

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from contacts.sql import columns
-from messaging import sql
+from messaging.ledger import sql
 from messaging.status.order import Event, Submitted
 
 # A provider and its id.

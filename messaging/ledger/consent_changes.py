@@ -9,7 +9,7 @@ from django.db import connection
 from contacts.consent import Wish
 from contacts.models import Channel, Source
 from contacts.sql import array
-from messaging import sql
+from messaging.ledger import sql
 from messaging.providers.tracking import ONE_CLICK, SLUG
 from messaging.status.order import CONSENTS, Event, Kind, key_of
 

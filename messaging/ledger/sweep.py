@@ -9,7 +9,7 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from messaging.apply import give_up
+from messaging.ledger.record import give_up
 
 CHUNK: Final = 1_000
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from contacts.sql import array, columns
-from messaging import sql
+from messaging.ledger import sql
 from messaging.status.order import Caveat, Event, Kind
 
 # RFC 5321 4.5.4.1: a server gives up on a mail after four or five days.

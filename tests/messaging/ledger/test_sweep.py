@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from contacts.models import Channel
-from messaging import sweep
-from messaging.apply import Said, apply
+from messaging.ledger import sweep
+from messaging.ledger.record import Said, apply
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import Event, Kind, key_of
 from tests.messaging.conftest import SENT_AT, make_message

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contacts.models import Block, Channel
 from messaging import life
-from messaging.apply import Said, apply
+from messaging.ledger.record import Said, apply
 from messaging.machines import bursts_marked
 from messaging.models import Heard, Message, Outcome
 from messaging.sendouts import making

@@ -16,8 +16,8 @@ from uuid import UUID
 from django.core.cache import cache
 from django.db import transaction
 
+from messaging.ledger.recipients import domain_in_ascii
 from messaging.models import Message
-from messaging.recipients import domain_in_ascii
 
 # Loaded where a server is looked for: not every worker need hold it.
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _ask(claims: Sequence[Claim]) -> None:
 
 def judge(claim: Claim) -> bool:
     """Ask the DNS, and let the bounce count in full where its sender may speak for the address. Returns whether."""
-    from messaging.apply import believe  # noqa: PLC0415 -- apply.py asks here
+    from messaging.ledger.record import believe  # noqa: PLC0415 -- apply.py asks here
 
     found = Message.objects.filter(pk=claim.message_id).values_list("address__value", flat=True).first()
     if found is None or not _may_speak(claim.peer, found.rpartition("@")[2]):
@@ -71,7 +71,7 @@ def judge(claim: Claim) -> bool:
 
 def _may_speak(peer: str, domain: str) -> bool:
     """The same as `may_speak`, remembered for a while."""
-    name = f"messaging.speakers.{peer}.{domain}"
+    name = f"messaging.ledger.speakers.{peer}.{domain}"
     with suppress(Exception):
         if (known := cache.get(name)) is not None:
             return bool(known)

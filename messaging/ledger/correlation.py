@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from contacts.sql import array, columns
 from engage.database import prepared
-from messaging import doubts, recipients, sql
+from messaging.ledger import outcome_unknown, recipients, sql
 from messaging.status.order import Event, Kind, of_message
 
 
@@ -55,7 +55,7 @@ def _looked_up(events: Sequence[Event], settles: bool) -> list[tuple[Event, int 
     return [(of_message(event, 1 if pk is None else parts.get(pk, 1)), pk) for event, pk in found]
 
 
-def _by_name(events: Sequence[Event], settles: bool) -> dict[doubts.Name, Named]:
+def _by_name(events: Sequence[Event], settles: bool) -> dict[outcome_unknown.Name, Named]:
     """By the provider's ids; those that are nobody's may be of messages in doubt."""
     wanted = {(event.provider, event.provider_message_id) for event in events if event.provider_message_id}
     if not wanted:
@@ -70,10 +70,10 @@ def _by_name(events: Sequence[Event], settles: bool) -> dict[doubts.Name, Named]
     if not settles:
         return known
     nobodys = [event for event in nobodys if (event.provider, event.provider_message_id) not in known]
-    return known | {name: Named(pk, is_guessed=True) for name, pk in doubts.settle(nobodys).items()}
+    return known | {name: Named(pk, is_guessed=True) for name, pk in outcome_unknown.settle(nobodys).items()}
 
 
-def _by_other_id(nobodys: Sequence[Event]) -> dict[doubts.Name, int]:
+def _by_other_id(nobodys: Sequence[Event]) -> dict[outcome_unknown.Name, int]:
     """By what the ids are if an SMSC writes them in another way. No query where none may be written otherwise."""
     asked = {
         (each.provider, each.provider_message_id, said.other_id, said.number)

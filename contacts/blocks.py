@@ -192,7 +192,8 @@ def note_life(signs: Sequence[Sign]) -> None:
 
 def doubt_life(message_ids: Collection[int], address_ids: Collection[int]) -> None:
     """Take the signs of life at these addresses that a person's click or open of these messages gave for a program's;
-    what a person did besides is sought again (messaging/life.py). The addresses must be locked."""
+    what a person did besides is sought again (messaging/suppression/engagement_after_block.py). The addresses must be
+    locked."""
     with prepared() as cursor:
         cursor.execute(sql.DOUBT_LIFE, [sql.array(address_ids), sql.array(message_ids)])
 

@@ -212,7 +212,7 @@ class Outage(models.Model):
     """A receiving domain that suddenly called many addresses dead that had taken mail lately.
 
     The hard bounces of its time are held for review instead of blocking, until a person keeps or drops them. Found and
-    decided in messaging/outages.py. Both ends belong to it.
+    decided in messaging/suppression/outages.py. Both ends belong to it.
     """
 
     class Verdict(models.TextChoices):

@@ -331,7 +331,7 @@ class UnlistedCode(models.Model):
 class BlockRule(models.Model):
     """When soft bounces in a row block an address of a channel: `bounces` within `days`, for one of `reasons`.
 
-    Without a row, messaging/block_rules.py has the rule that counts.
+    Without a row, messaging/suppression/rules.py has the rule that counts.
     """
 
     channel = models.CharField(_("channel"), max_length=5, choices=Channel, unique=True)

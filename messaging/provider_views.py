@@ -8,11 +8,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.pages import HtmxRequest, is_partial, page
-from messaging import health, outages, probe, stuckness
+from messaging import health, probe, stuckness
 from messaging.providers import providers
 from messaging.sendouts.slowness import Absence, absences
 from messaging.standing import Standing, standings
 from messaging.status.order import Look
+from messaging.suppression import outages
 
 CHECK_NAMES: Final = {
     "database": gettext_lazy("Database"),

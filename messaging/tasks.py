@@ -3,13 +3,14 @@
 from celery import shared_task
 
 from contacts.blocklist import importing
-from messaging import alarms, health, life, outages, rule_change
-from messaging.block_lists import reason_from
+from messaging import alarms, health
 from messaging.delivery import turns, work
 from messaging.inbox import reports, retention
 from messaging.ledger import speakers, sweep
 from messaging.sendouts import making, tending
 from messaging.sendouts.outcome import keeping
+from messaging.suppression import engagement_after_block, outages, rule_changes
+from messaging.suppression.list_reasons import reason_from
 
 
 # What holds the processor outside of Python hears no other limit (budget.py).
@@ -45,7 +46,7 @@ def heartbeat() -> None:
 
 @shared_task
 def apply_block_rules() -> int:
-    return rule_change.apply_changed()
+    return rule_changes.apply_changed()
 
 
 @shared_task
@@ -55,7 +56,7 @@ def carry_out_decisions() -> int:
 
 @shared_task
 def look_after_blocks() -> dict[str, int]:
-    return rule_change.look_after_blocks()
+    return rule_changes.look_after_blocks()
 
 
 @shared_task
@@ -94,7 +95,7 @@ def try_again() -> int:
 
 @shared_task
 def seek_life() -> int:
-    return life.seek()
+    return engagement_after_block.seek()
 
 
 @shared_task

@@ -2,20 +2,13 @@
 
 from django.urls import path
 
-from messaging import (
-    block_list_views,
-    block_views,
-    metrics,
-    monitoring,
-    provider_views,
-    restored_views,
-    tracking,
-    views,
-)
+from messaging import metrics, monitoring, provider_views, restored_views, tracking, views
 from messaging.inbox import webhooks
 from messaging.sendouts import control_views, steps
 from messaging.sendouts import views as send_out_views
 from messaging.sendouts.outcome import views as outcome_views
+from messaging.suppression import import_views
+from messaging.suppression import views as block_views
 
 app_name = "messaging"
 urlpatterns = [
@@ -35,10 +28,10 @@ urlpatterns = [
     path("block-rules/outages/<int:pk>/", block_views.outage, name="outage"),
     path("block-rules/outages/<int:pk>/decide/", block_views.decide, name="decide"),
     path("block-rules/<slug:channel>/", block_views.soft_rule, name="soft_rule"),
-    path("blocks/imports/", block_list_views.imports, name="imports"),
-    path("blocks/imports/<int:pk>/", block_list_views.one_import, name="import"),
-    path("blocks/imports/<int:pk>/confirm/", block_list_views.confirm, name="import-confirm"),
-    path("blocks/imports/<int:pk>/drop/", block_list_views.drop, name="import-drop"),
+    path("blocks/imports/", import_views.imports, name="imports"),
+    path("blocks/imports/<int:pk>/", import_views.one_import, name="import"),
+    path("blocks/imports/<int:pk>/confirm/", import_views.confirm, name="import-confirm"),
+    path("blocks/imports/<int:pk>/drop/", import_views.drop, name="import-drop"),
     path("metrics", metrics.metrics),
     path("healthz", monitoring.healthz),
     path("readyz", monitoring.readyz),

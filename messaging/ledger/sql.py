@@ -377,7 +377,7 @@ WITH due AS (
 SELECT count(*), count(*) FILTER (WHERE is_late) FROM due
 """
 
-# What messaging/block_rules.py says of these addresses: the soft bounce that makes the run long enough, if one does.
+# What suppression/rules.py says of these addresses: the soft bounce that makes the run long enough, if one does.
 # Messages are found by their contact: whoever has the address now, and whom these messages went to.
 SOFT_RUNS: Final = f"""
 WITH asked AS (

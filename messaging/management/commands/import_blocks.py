@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from contacts.blocklist import importing
 from contacts.blocklist.reading import Bad
 from contacts.models import BlockImport
-from messaging.block_lists import reason_from
+from messaging.suppression.list_reasons import reason_from
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from messaging.reclassify import reclassify
+from messaging.suppression.reclassification import reclassify
 
 
 class Command(BaseCommand):

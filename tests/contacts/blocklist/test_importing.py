@@ -16,9 +16,9 @@ from contacts import blocks
 from contacts.blocklist import exporting, importing
 from contacts.blocklist.filters import BlockFilter
 from contacts.models import Address, Block, BlockImport, Change, ImportPart, ImportRow
-from messaging import life
-from messaging.block_lists import reason_from
 from messaging.status.order import Kind
+from messaging.suppression import engagement_after_block
+from messaging.suppression.list_reasons import reason_from
 from tests.contacts.blocklist.test_removal import in_force, make_block
 from tests.factories import address, ago, hard_bounce, make_contact, make_message, make_user, said
 
@@ -160,7 +160,7 @@ def test_a_sign_of_life_after_the_date_of_the_list_is_found() -> None:
     make_message(anna, said(Kind.OPENED, ago(days=1)), sent_at=ago(days=2))
     block_all(give("email,date\nanna@x.example,2025-11-01\n"))
     Block.objects.update(recorded_at=ago(minutes=10))
-    life.seek()
+    engagement_after_block.seek()
 
     assert Block.objects.get().life_by == "opened"
 

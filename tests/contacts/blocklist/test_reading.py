@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contacts.addresses import normalise_email
 from contacts.blocklist.reading import Bad, Layout, Line, _email, read
 from contacts.lines import UnreadableListError
-from messaging.block_lists import reason_from
+from messaging.suppression.list_reasons import reason_from
 
 LISTS = Path(__file__).with_name("lists")
 NOVEMBER = datetime(2025, 11, 1, tzinfo=UTC)

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Block, Channel
-from messaging import life
 from messaging.ledger.record import Said, apply
 from messaging.machines import bursts_marked
 from messaging.models import Heard, Message, Outcome
@@ -17,6 +16,7 @@ from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import keeping
 from messaging.status.order import Event, Kind, fold, key_of
+from messaging.suppression import engagement_after_block
 from tests.factories import ago
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
@@ -149,5 +149,5 @@ def test_a_program_is_no_persons_sign_of_life_though_its_first_clicks_were_taken
 
     record(click(read, 1, 600))
     Block.objects.update(recorded_at=ago(minutes=10))
-    life.seek()
+    engagement_after_block.seek()
     assert not Block.objects.get().life_is_automatic

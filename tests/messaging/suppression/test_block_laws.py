@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Address, Block, Cause, Channel
-from messaging.block_rules import SoftRule, Told, decisive, run_of
 from messaging.ledger.record import Said, apply
 from messaging.models import BlockRule, Message
 from messaging.status.order import GUESSES, Event, Kind, fold, key_of
+from messaging.suppression.rules import SoftRule, Told, decisive, run_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.status.test_laws import (
     START,

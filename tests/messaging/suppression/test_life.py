@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from contacts import blocks
 from contacts.models import Block, Contact
-from messaging import life
 from messaging.ledger.record import Said, apply
 from messaging.models import Message
 from messaging.status.order import Event, Kind
+from messaging.suppression import engagement_after_block
 from tests.factories import ago, as_fields, hard_bounce, make_contact, make_message, make_user, report, said
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def noted() -> tuple[str, datetime | None, bool]:
 def settle() -> None:
     """As when the block was made some minutes ago."""
     Block.objects.update(recorded_at=ago(minutes=10))
-    life.seek()
+    engagement_after_block.seek()
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_a_sign_that_overtook_its_bounce_is_found_later_and_looked_for_once(anna
     make_message(anna, said(Kind.OPENED, ago(days=1)))
     make_message(anna, hard_bounce(BOUNCED))
     assert noted()[0] == ""
-    assert life.seek() == 0, "too early: a worker may be about to note it"
+    assert engagement_after_block.seek() == 0, "too early: a worker may be about to note it"
 
     settle()
 
     assert noted()[0] == "opened"
-    assert life.seek() == 0
+    assert engagement_after_block.seek() == 0
 
 
 def test_signs_of_addresses_that_are_not_blocked_leave_nothing(anna: Contact) -> None:

@@ -14,11 +14,12 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Outage
 from contacts.pages import HtmxRequest, page
-from messaging import outages, rule_change, tasks
-from messaging.block_forms import DecisionForm, OutageForm, SoftRuleForm
-from messaging.block_rules import rules
-from messaging.evidence import evidence_of
+from messaging import tasks
 from messaging.models import BlockRule, OutageRule
+from messaging.suppression import outages, rule_changes
+from messaging.suppression.forms import DecisionForm, OutageForm, SoftRuleForm
+from messaging.suppression.outage_evidence import evidence_of
+from messaging.suppression.rules import rules
 
 # Longer than this nobody waits for a page; then it is saved without having been counted.
 LONGEST_COUNT: Final = "20s"
@@ -98,12 +99,12 @@ def render_outage(request: HtmxRequest, found: Outage, status: int = 200) -> Htt
     return render(request, "messaging/outage.html", {**context, "is_late": status == 409}, status=status)
 
 
-def counted(form: SoftRuleForm) -> rule_change.Effect | None:
+def counted(form: SoftRuleForm) -> rule_changes.Effect | None:
     """What the rule would do; None where there are too many messages to count while somebody waits."""
     with suppress(OperationalError), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [LONGEST_COUNT])
-        return rule_change.dry_run(form.rule)
+        return rule_changes.dry_run(form.rule)
     return None
 
 

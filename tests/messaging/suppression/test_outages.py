@@ -10,10 +10,10 @@ from django.urls import reverse
 
 from contacts.blocks import IN_FORCE, open_blocks
 from contacts.models import Block, Change, Channel, Contact, Outage
-from messaging import outages
 from messaging.ledger.record import Said, apply
 from messaging.models import Message, OutageRule
 from messaging.status.order import Event, Kind
+from messaging.suppression import outages
 from tests.factories import NUMBERS, ago, hard_bounce, log_in, make_contact, make_message, make_user, report, said
 
 BIG, OTHER = "bigmail.example", "other.example"

@@ -15,8 +15,8 @@ from contacts.blocks import Ground
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import prepared
-from messaging.block_rules import DEFAULTS, SoftRule, rules
 from messaging.ledger import sql
+from messaging.suppression.rules import DEFAULTS, SoftRule, rules
 
 
 class News(NamedTuple):

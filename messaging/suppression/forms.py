@@ -6,9 +6,9 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
-from messaging.block_rules import REASONS, SoftRule
 from messaging.bounces.reasons import reason_of
-from messaging.outages import Thresholds
+from messaging.suppression.outages import Thresholds
+from messaging.suppression.rules import REASONS, SoftRule
 
 
 class SoftRuleForm(forms.Form):

@@ -8,11 +8,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from contacts.blocks import lift
 from contacts.models import Block, Change, Channel, Contact
-from messaging import rule_change
-from messaging.block_rules import DEFAULTS, SoftRule, rules
 from messaging.models import BlockRule
-from messaging.soft_runs import runs_of
 from messaging.status.order import Kind
+from messaging.suppression import rule_changes
+from messaging.suppression.rules import DEFAULTS, SoftRule, rules
+from messaging.suppression.soft_runs import runs_of
 from tests.factories import (
     ago,
     block_of,
@@ -206,8 +206,8 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(three_in_ten_days:
     bounced(blocked, [3, 2, 1])
     bounced(near, [2, 1])
 
-    stricter = rule_change.dry_run(rule_of(2))
-    milder = rule_change.dry_run(rule_of(4))
+    stricter = rule_changes.dry_run(rule_of(2))
+    milder = rule_changes.dry_run(rule_of(4))
 
     assert (stricter.blocked, stricter.lifted, stricter.to_block) == (1, 0, [near.email])
     assert (milder.blocked, milder.lifted, milder.to_lift) == (0, 1, [blocked.email])
@@ -220,7 +220,7 @@ def test_what_the_rule_blocked_is_lifted_and_nothing_else(three_in_ten_days: Sof
     bounced(soft, [3, 2, 1])
     make_message(hard, hard_bounce())
 
-    rule_change.apply_rule(rule_of(3, is_on=False))
+    rule_changes.apply_rule(rule_of(3, is_on=False))
 
     assert not is_blocked(soft)
     assert is_blocked(hard)
@@ -233,7 +233,7 @@ def test_blocks_that_a_delivery_missed_are_rechecked(anna: Contact, three_in_ten
     # As if another worker had recorded it while the block was being made.
     type(message).objects.filter(pk=message.pk).update(status="delivered", status_at=ago(minutes=1))
 
-    assert rule_change.look_after_blocks()["rechecked"] == 1
+    assert rule_changes.look_after_blocks()["rechecked"] == 1
     assert not is_blocked(anna)
 
 
@@ -266,13 +266,13 @@ def test_saving_applies_it_and_names_who_did(three_in_ten_days: SoftRule) -> Non
     administrator = log_in("Administrators")
 
     administrator.post(reverse("messaging:soft_rule", args=["email"]), filled(2, save="1"))
-    assert rule_change.apply_changed() == 1
+    assert rule_changes.apply_changed() == 1
 
     row = BlockRule.objects.get()
     assert (row.bounces, row.changed_by_id) == (2, int(administrator.session["_auth_user_id"]))
     assert row.applied_at is not None
     assert is_blocked(near)
-    assert rule_change.apply_changed() == 0
+    assert rule_changes.apply_changed() == 0
 
 
 @pytest.mark.parametrize("bounces", ["", "1", "101", "many"])

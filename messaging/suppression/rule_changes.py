@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from contacts.blocks import IN_FORCE, lock, settle
 from contacts.models import Address, Block, Cause, Channel
-from messaging import outages, soft_runs
-from messaging.block_rules import SoftRule, rules
 from messaging.models import BlockRule, Message
 from messaging.status.order import Status
+from messaging.suppression import outages, soft_runs
+from messaging.suppression.rules import SoftRule, rules
 
 log = logging.getLogger(__name__)
 

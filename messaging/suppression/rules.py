@@ -6,7 +6,7 @@ opened; its `status_at`), and since a person last lifted a block. A message coun
 it was retried; soft bounces for other reasons, and whatever is not known yet, neither count nor reset.
 
 It depends on the messages as they are, and those on the set of their events: so any order of reports ends the same.
-sql.SOFT_RUNS comes to the same in the database; tests/messaging/test_block_laws.py proves it.
+sql.SOFT_RUNS comes to the same in the database; tests/messaging/suppression/test_block_laws.py proves it.
 """
 
 import json

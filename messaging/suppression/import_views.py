@@ -18,7 +18,7 @@ from contacts.models import BlockImport
 from contacts.pages import HtmxRequest, is_partial, page
 from contacts.tasks import nudge
 from messaging import tasks
-from messaging.block_lists import reason_from
+from messaging.suppression.list_reasons import reason_from
 
 # A smaller file is read at once, a larger one by a worker.
 READ_AT_ONCE: Final = 128 * 1024

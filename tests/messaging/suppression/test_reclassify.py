@@ -14,8 +14,8 @@ from contacts import blocks
 from contacts.models import Block, Channel, Contact
 from messaging.ledger.record import Said, apply
 from messaging.models import DeliveryEvent, Message, Report
-from messaging.reclassify import Stored, judge, reclassify
 from messaging.status.order import Event, Kind, Status, rank_of, status_of
+from messaging.suppression.reclassification import Stored, judge, reclassify
 from tests.factories import ago, block_of, make_contact, make_message, make_user, report, said
 from tests.messaging.conftest import make_contact as contact_of
 from tests.messaging.conftest import make_message as message_of

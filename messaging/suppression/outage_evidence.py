@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from contacts.models import Block, Outage
-from messaging.outages import USUAL, Crowd, rate_of
+from messaging.suppression.outages import USUAL, Crowd, rate_of
 
 EXAMPLES: Final = 8
 WORDS: Final = 3

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from contacts.models import Address, Channel, Contact
 from contacts.templatetags.looks import clock, icon, pill
 from engage.large_tables import MOST_RELATED, Panel, RecordAdmin, Tool, head, link_to, more_than, or_dash, shortened
-from messaging import explain
 from messaging.admin_words import FOUND_BY, ProviderFilter, code_of, state_pill, why_words
+from messaging.card import explanations
 from messaging.lookup import find_messages
 from messaging.models import Alarm, DeliveryEvent, Message, Report, SendOut, Tally, UnlistedCode
 from messaging.providers import label_of
@@ -97,7 +97,7 @@ class MessageAdmin(RecordAdmin[Message]):
 
     @admin.display(description=gettext_lazy("address"))
     def address_shown(self, message: Message) -> SafeString:
-        return link_to(Address, message.address_id, explain.display_address(message))
+        return link_to(Address, message.address_id, explanations.display_address(message))
 
     @admin.display(description=gettext_lazy("contact"))
     def contact_link(self, message: Message) -> object:
@@ -125,7 +125,7 @@ class MessageAdmin(RecordAdmin[Message]):
 
     @admin.display(description=gettext_lazy("status"))
     def status_shown(self, message: Message) -> SafeString:
-        reason = format_html(' <span class="quiet">{}</span>', explain.reason_label(message))
+        reason = format_html(' <span class="quiet">{}</span>', explanations.reason_label(message))
         return status_pill(message) + reason
 
     @admin.display(description=gettext_lazy("opened"))
@@ -136,7 +136,7 @@ class MessageAdmin(RecordAdmin[Message]):
 
     @admin.display(description=gettext_lazy("in plain words"))
     def says(self, message: Message) -> str:
-        return f"{explain.says(message)} {explain.advice(message)}".strip()
+        return f"{explanations.says(message)} {explanations.advice(message)}".strip()
 
     @admin.display(description=gettext_lazy("status since"))
     def status_since(self, message: Message) -> object:
@@ -205,7 +205,7 @@ def messages_panel(send_out: SendOut) -> Panel:
     # In the order of the index `one_message_each`; a few are enough to see what becomes of it.
     found = Message.objects.filter(send_out=send_out).select_related("contact", "address").order_by("contact_id")
     rows = [
-        [link_to(Message, each.pk), explain.display_address(each), contact_of(each), status_pill(each)]
+        [link_to(Message, each.pk), explanations.display_address(each), contact_of(each), status_pill(each)]
         for each in found[:MOST_RELATED]
     ]
     heads = [_("Message"), head(Message, "address"), head(Message, "contact"), head(Message, "status")]

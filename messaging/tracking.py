@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from contacts import consent
 from contacts.models import Channel
-from messaging.explain import masked
+from messaging.card.explanations import masked
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
 from messaging.inbox.wake import Nudges

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from messaging import metrics, monitoring, provider_views, restored_views, tracking, views
+from messaging import metrics, monitoring, provider_views, restored_views, tracking
+from messaging.card import views
 from messaging.inbox import webhooks
 from messaging.sendouts import control_views, steps
 from messaging.sendouts import views as send_out_views

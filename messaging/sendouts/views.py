@@ -17,9 +17,9 @@ from contacts.keyset import page_of
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
 from messaging import restored
-from messaging.headings import Headings, heading_of
+from messaging.card.headings import Headings, heading_of
+from messaging.card.rows import listed, rows_of
 from messaging.models import Message, SendOut
-from messaging.rows import listed, rows_of
 from messaging.sendouts import contents, lifecycle, single
 from messaging.sendouts.concerns import concerns
 from messaging.sendouts.lifecycle import WrongStateError

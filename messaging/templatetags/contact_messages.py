@@ -8,9 +8,9 @@ from django.template.context import RequestContext
 
 from contacts.card import Line
 from contacts.models import Contact
-from messaging.rows import listed, messages_of, rows_of
+from messaging.card.rows import listed, messages_of, rows_of
+from messaging.card.twelve_months import year_of
 from messaging.suppression.soft_runs import Run, runs_of
-from messaging.year import year_of
 
 register = template.Library()
 

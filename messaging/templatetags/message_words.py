@@ -15,13 +15,13 @@ from contacts.addresses import display_mobile
 from contacts.blocklist.filters import OPT_OUTS
 from contacts.models import Block, Cause, Channel, Consent, Source
 from contacts.templatetags.looks import pill
-from messaging import explain
 from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of
+from messaging.card import explanations
+from messaging.card.twelve_months import Part
 from messaging.models import DeliveryEvent
 from messaging.providers import label_of
 from messaging.status.order import CONSENTS, LOOKS, Caveat, Look, Status
 from messaging.status.timeline import Entry
-from messaging.year import Part
 
 register = template.Library()
 
@@ -94,8 +94,8 @@ CAVEATS: Final[dict[str, str | Promise]] = {
 }
 
 for plain in (
-    explain.says, explain.advice, explain.reason_label, explain.gives_up, explain.display_address,
-    explain.provider_name, explain.status_label, explain.dialog_name, explain.event_name,
+    explanations.says, explanations.advice, explanations.reason_label, explanations.gives_up, explanations.display_address,
+    explanations.provider_name, explanations.status_label, explanations.dialog_name, explanations.event_name,
     label_of,
 ):  # fmt: skip
     register.filter(plain.__name__, plain)
@@ -205,13 +205,13 @@ def was_late(entry: Entry) -> bool:
 
 @register.filter
 def left(at: datetime) -> str:
-    return explain.in_time(at - timezone.now()) if at > timezone.now() else str(_("any minute now"))
+    return explanations.in_time(at - timezone.now()) if at > timezone.now() else str(_("any minute now"))
 
 
 @register.simple_tag
-def status_pill(message: explain.Told) -> SafeString:
+def status_pill(message: explanations.Told) -> SafeString:
     """The status of a message as icon, words and colour."""
-    return pill(*LOOKS[Status(message.status)], explain.status_label(message))
+    return pill(*LOOKS[Status(message.status)], explanations.status_label(message))
 
 
 @register.filter

@@ -31,7 +31,7 @@ NEEDLESS: Final = {
     "contacts.admin": "pages",
     "contacts.views": "pages",
     "messaging.admin": "pages",
-    "messaging.views": "pages",
+    "messaging.card.views": "pages",
     "messaging.bounces.mail": "bounces that come as mail",
 }
 # Starts as it does for us, and ends where it would fork.

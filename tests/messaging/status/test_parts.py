@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from contacts.models import Block, Channel
-from messaging import explain
+from messaging.card import explanations
 from messaging.inbox.reparse import contents_of
 from messaging.inbox.reports import apply_batch
 from messaging.ledger.record import Said, apply
@@ -40,7 +40,7 @@ def told(message: Message, *said: tuple[str, Kind]) -> Message:
 def test_is_found_by_the_id_of_any_part_and_delivered_with_the_last(message: Message) -> None:
     told(message, ("a3", Kind.PART_ARRIVED), ("a1", Kind.PART_ARRIVED))
     assert message.status == "unknown"
-    assert explain.hint(message, timezone.now()) == "2 of 3 parts arrived"
+    assert explanations.hint(message, timezone.now()) == "2 of 3 parts arrived"
 
     told(message, ("a3", Kind.PART_ARRIVED))
     assert message.status == "unknown"

@@ -12,8 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from contacts import keyset
 from contacts.history import save_contact
 from contacts.models import Channel, Contact
+from messaging.card.rows import listed, messages_of, rows_of, version_of
 from messaging.models import Message, SendOut
-from messaging.rows import listed, messages_of, rows_of, version_of
 from messaging.status.order import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Kind, Status
 from tests.factories import address, ago, hard_bounce, htmx, log_in, make_contact, make_many, make_message, report, said
 

@@ -12,10 +12,10 @@ from contacts import card
 from contacts.keyset import page_of
 from contacts.models import Block, Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, render_dialog, size_of
-from messaging.filters import Filters
-from messaging.headings import heading_of
+from messaging.card.filters import Filters
+from messaging.card.headings import heading_of
+from messaging.card.rows import is_live, listed, messages_of, rows_of, version_of
 from messaging.models import Message
-from messaging.rows import is_live, listed, messages_of, rows_of, version_of
 from messaging.status.order import Kind, Status
 from messaging.status.timeline import timeline
 

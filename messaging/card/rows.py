@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Contact
 from contacts.templatetags.looks import Clock, icon, in_dialog, moment
-from messaging import explain
-from messaging.headings import Headings
+from messaging.card import explanations
+from messaging.card.headings import Headings
 from messaging.models import Message
 from messaging.status.order import GUESSES, LOOKS, OPEN_STATUSES, Status
 from messaging.templatetags.message_words import status_pill
@@ -157,11 +157,11 @@ def rows_of(messages: Iterable[Listed], contact: Contact | None = None) -> list[
 def words_of(state: State, clock: Clock) -> Words:
     return Words(
         channel=icon(state.channel, str(Channel(state.channel).label)),
-        status=explain.status_label(state),
+        status=explanations.status_label(state),
         look=SafeString(LOOKS[Status(state.status)][0]),
         pill=status_pill(state),
-        hint=explain.hint(state, clock.now),
-        dialog=explain.dialog_name(state.status) if state.status in explain.NEED_WORDS else "",
+        hint=explanations.hint(state, clock.now),
+        dialog=explanations.dialog_name(state.status) if state.status in explanations.NEED_WORDS else "",
         content=_("What it said: %s"),
         again=_("Send again: %s"),
     )
@@ -176,7 +176,7 @@ def row_of(message: Listed, words: Words, clock: Clock, headings: Headings) -> R
         contact_id=message.contact_id,
         channel=words.channel,
         title=title,
-        address=explain.written(message.channel, message.sent_to),
+        address=explanations.written(message.channel, message.sent_to),
         status=words.status,
         look=words.look,
         pill=words.pill,

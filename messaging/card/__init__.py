@@ -1,0 +1,1 @@
+"""The Messages tab of a contact's card: rows, details, explanations, filters, twelve months."""

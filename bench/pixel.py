@@ -12,8 +12,8 @@ from django.core.management import call_command
 from bench import data, product
 from bench.figures import Figure, median_ratio, medians, say
 from bench.ingest import one
-from messaging.tokens import Purpose, token_of
-from messaging.tracking import PIXEL
+from messaging.tracking.tokens import Purpose, token_of
+from messaging.tracking.views import PIXEL
 
 ROUNDS: Final = 3
 WINDOW_SECONDS: Final = 6.0

@@ -14,7 +14,7 @@ from django.utils import timezone
 from bench import events
 from messaging.demo import sendgrid
 from messaging.status.order import Event, Kind
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 
 BATCH: Final = 100
 CONNECTIONS: Final = 4

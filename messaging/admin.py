@@ -27,7 +27,7 @@ from messaging.status.order import LOOKS, Kind, status_of
 from messaging.status.timeline import Effect, Entry, timeline
 from messaging.tally_admin import AlarmAdmin, TallyAdmin, UnlistedCodeAdmin
 from messaging.templatetags.message_words import status_pill
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 
 __all__ = [
     "AlarmAdmin", "DeliveryEventAdmin", "MessageAdmin", "ReportAdmin", "SendOutAdmin", "TallyAdmin",

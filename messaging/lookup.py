@@ -14,7 +14,7 @@ from contacts.models import Address, Channel, Contact, FormerAddress
 from contacts.search import bare
 from engage.large_tables import number_of
 from messaging.models import Message
-from messaging.tokens import message_ids_in
+from messaging.tracking.tokens import message_ids_in
 
 # Of one contact, one provider's id: more is no answer to a question.
 MOST: Final = 500

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from messaging import metrics, monitoring, provider_views, restored_views, tracking
+from messaging import metrics, monitoring, provider_views, restored_views
 from messaging.card import views
 from messaging.inbox import webhooks
 from messaging.sendouts import control_views, steps
@@ -10,6 +10,7 @@ from messaging.sendouts import views as send_out_views
 from messaging.sendouts.outcome import views as outcome_views
 from messaging.suppression import import_views
 from messaging.suppression import views as block_views
+from messaging.tracking import views as tracking
 
 app_name = "messaging"
 urlpatterns = [

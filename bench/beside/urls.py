@@ -21,8 +21,8 @@ from messaging.models import Message
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.status.order import Kind, Status
-from messaging.tokens import message_id_of
-from messaging.tracking import PIXEL
+from messaging.tracking.tokens import message_id_of
+from messaging.tracking.views import PIXEL
 
 STATUSES = {
     "delivered": Status.DELIVERED, "opened": Status.OPENED, "clicked": Status.OPENED,

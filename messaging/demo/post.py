@@ -19,7 +19,7 @@ from contacts.models import Channel
 from messaging.demo import sendgrid, twilio
 from messaging.demo.script import Line
 from messaging.models import Message
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 
 KEPT, FORBIDDEN = 204, 403
 

@@ -38,7 +38,7 @@ SOON: Final = 4.0
 TAKEN: Final = "250 2.0.0 Taken"
 BROWSER: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
 APPLE: Final = "Mozilla/5.0"
-# Past the time within which only a program opens or clicks (messaging/machines.py).
+# Past the time within which only a program opens or clicks (messaging/tracking/bots.py).
 READING_SECONDS: Final = 12.0
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+")
 _PIXEL: Final = re.compile(r"/o/[^/]+\.gif$")

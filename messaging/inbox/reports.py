@@ -22,7 +22,6 @@ from psycopg import Cursor
 
 from contacts.sql import columns
 from engage.database import commit_without_waiting, prepared
-from messaging import tokens
 from messaging.inbox import claims, hourly_counts
 from messaging.inbox.budget import within_budget
 from messaging.inbox.wake import Nudges
@@ -32,6 +31,7 @@ from messaging.models import Report
 from messaging.providers import providers
 from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError
 from messaging.status.order import Event, not_later_than
+from messaging.tracking import tokens
 
 log = logging.getLogger(__name__)
 

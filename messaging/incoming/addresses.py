@@ -1,7 +1,7 @@
 """The addresses to which bounce mail comes: VERP, a return path of its own for each message.
 
 bounce+<token>@BOUNCE_DOMAIN, and bounce@BOUNCE_DOMAIN for what names its message in another way, such as the complaints
-of a feedback loop. Nobody else can make one up: the token proves itself (messaging/tokens.py).
+of a feedback loop. Nobody else can make one up: the token proves itself (messaging/tracking/tokens.py).
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 from django.conf import settings
 
-from messaging.tokens import TOKEN, Purpose, is_ours, message_id_of, token_of
+from messaging.tracking.tokens import TOKEN, Purpose, is_ours, message_id_of, token_of
 
 LOCAL_PART: Final = "bounce"
 # RFC 5321 4.5.1: who takes mail takes that of the postmaster.

@@ -18,12 +18,10 @@ from contacts.consent import Wish
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import go_by_indexes, prepared
-from messaging import bursts
 from messaging.ledger import speakers, sql
 from messaging.ledger.batch import DECISIVE, FAILURES, SIGNS, WAITED_FOR, Facts
 from messaging.ledger.consent_changes import Told, answers_of, wishes_of
 from messaging.ledger.correlation import named
-from messaging.machines import bursts_marked
 from messaging.status.order import (
     CONSENTS,
     EPOCH,
@@ -44,6 +42,8 @@ from messaging.status.order import (
 )
 from messaging.suppression import outages, soft_runs
 from messaging.suppression.soft_runs import News
+from messaging.tracking import bursts
+from messaging.tracking.bots import bursts_marked
 
 # By what the database calls them; asking the enumeration takes longer than all else that is done to a row.
 CHANNELS: Final = {channel.value: channel for channel in Channel}

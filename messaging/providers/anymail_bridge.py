@@ -23,7 +23,7 @@ from messaging.bounces.classify import Verdict, classify
 from messaging.providers.base import Raw, Reading, Unlisted, UnreadableError
 from messaging.providers.reading import json_of, seconds_in
 from messaging.status.order import READS, Event, Kind
-from messaging.tokens import message_id_of
+from messaging.tracking.tokens import message_id_of
 
 # The name under which our token travels through a provider and back.
 OUR_METADATA: Final = "engage"

@@ -24,7 +24,7 @@ from messaging.ledger import recipients
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
 from messaging.providers.reading import when
 from messaging.status.order import Caveat, Event, Kind
-from messaging.tokens import Purpose, message_id_of, message_ids_in
+from messaging.tracking.tokens import Purpose, message_id_of, message_ids_in
 
 if TYPE_CHECKING:
     from messaging.bounces.mail import Finding

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, parse_qsl
 
 from messaging.providers.base import Raw, UnreadableError
-from messaging.tokens import message_id_of
+from messaging.tracking.tokens import message_id_of
 
 # The query parameter of a callback's address that carries our token.
 OUR_PARAMETER: Final = "message"

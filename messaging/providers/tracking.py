@@ -1,6 +1,6 @@
 """What our own pages saw: an image that was loaded, a link that was followed, a wish not to be written to any more.
 
-messaging/tracking.py keeps them as reports like any other, as JSON: {"kind", "message", "link", "machine"}. No webhook:
+tracking/views.py keeps them as reports like any other, as JSON: {"kind", "message", "link", "machine"}. No webhook:
 nothing may be posted here. Of who loaded it only the verdict is kept, never the address or the program.
 """
 

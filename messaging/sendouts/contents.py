@@ -32,9 +32,9 @@ from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import shows_way_out, text_of_html
 from messaging.sendouts.sms import Length, composed, length_of
 from messaging.sendouts.tags import TAG, Tag, TagError, Text, Values, compiled, name_in
-from messaging.tokens import Purpose, token_of
+from messaging.tracking.tokens import Purpose, token_of
 
-# The values that our own places are filled with: the message's tokens (messaging/tokens.py).
+# The values that our own places are filled with: the message's tokens (messaging/tracking/tokens.py).
 OPEN_TOKEN, CLICK_TOKEN = "openToken", "clickToken"
 UNSUBSCRIBE: Final = WAY_OUT
 OPENED, CLICKED, LEAVE = "o", "c", "u"

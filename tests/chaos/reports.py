@@ -16,7 +16,7 @@ from messaging.demo import sendgrid
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.status.order import READS, Event, Kind
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 from tests.messaging.killing import WORDS
 
 EVENTS = int(os.environ.get("CHAOS_EVENTS", "200000"))

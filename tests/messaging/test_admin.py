@@ -22,7 +22,7 @@ from messaging.inbox import reports
 from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Report, SendOut, Tally
 from messaging.status.order import Kind
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 from tests.factories import ago, hard_bounce, make_contact, make_message, said
 from tests.messaging.inbox.test_reports import fact
 from tests.staff import staff, superuser

@@ -46,7 +46,7 @@ from messaging.sendouts.outcome.models import Heard, Outcome
 from messaging.smpp import keeper, sender
 from messaging.smpp.connections import connections_of
 from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Event, Kind, Status, fold
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 from tests.factories import make_contact, make_user
 from tests.messaging.processes import wait_for
 

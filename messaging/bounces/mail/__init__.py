@@ -15,7 +15,7 @@ from messaging.bounces.mail.prose import Prose, reply_code_in
 from messaging.bounces.mail.reports import Report
 from messaging.bounces.ways import NO_WAY, is_only_unrouteable
 
-# Our own token (messaging/tokens.py), unproven, wherever it travels in a header.
+# Our own token (messaging/tracking/tokens.py), unproven, wherever it travels in a header.
 TOKEN: Final = re.compile(rb"(?<![a-z0-9])\d{1,18}-[0-9a-f]{16}(?![a-z0-9])", re.IGNORECASE)
 # Its last part alone: soon looked for, where a number may begin at any digit.
 PROOF: Final = re.compile(rb"-[0-9a-fA-F]{16}")

@@ -26,7 +26,7 @@ from messaging.sendouts import contents
 from messaging.sendouts.dkim import Key, keys_for
 from messaging.sendouts.letter import Letter
 from messaging.status.order import Event, Kind
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from messaging.delivery.routes import Esp
 from messaging.delivery.smtp import Outgoing
 from messaging.providers.anymail_bridge import OUR_METADATA, plain_id
 from messaging.status.order import Kind
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 
 # Requests at a time: each waits for most of its time.
 LINES: Final = 8

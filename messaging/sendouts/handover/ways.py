@@ -14,7 +14,7 @@ from messaging.models import Content, SendOut
 from messaging.sendouts import contents
 from messaging.sendouts.contents import Person
 from messaging.status.order import GIVES_UP_AFTER, Event
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from messaging.bounces.reasons import HARD, REASONS
 from messaging.providers import mail, providers
 from messaging.providers.base import Raw, UnreadableError
 from messaging.status.order import Event, Kind
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 
 PAYLOADS = Path(__file__).with_name("payloads")
 BESIDE = (".expected.json", ".headers.json")

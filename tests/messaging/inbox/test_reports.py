@@ -21,7 +21,7 @@ from messaging.inbox import claims, reports
 from messaging.models import DeliveryEvent, Message, Report, Tally
 from messaging.providers.twilio import signature
 from messaging.status.order import Kind
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 from tests.messaging.conftest import make_contact, make_message
 
 pytestmark = pytest.mark.django_db

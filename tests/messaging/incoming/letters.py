@@ -4,7 +4,7 @@ from pathlib import Path
 
 from messaging.incoming.addresses import return_path
 from messaging.models import Message
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 
 MAILS = Path(__file__).with_name("mails")
 DOMAIN = "bounces.shop.example"

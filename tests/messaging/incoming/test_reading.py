@@ -19,7 +19,7 @@ from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.mail import fingerprint, reading_of
 from messaging.status.order import Kind
 from messaging.status.timeline import Effect, timeline
-from messaging.tokens import Purpose, token_of
+from messaging.tracking.tokens import Purpose, token_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.incoming.letters import bounce_of, letter, our_message_id
 

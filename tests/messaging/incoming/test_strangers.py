@@ -19,7 +19,7 @@ from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.base import Raw
 from messaging.providers.mail import MOST_GUESSED, provider
 from messaging.status.order import Event, Kind
-from messaging.tokens import Purpose, token_of
+from messaging.tracking.tokens import Purpose, token_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.incoming.letters import DOMAIN, letter
 from tests.messaging.status.test_laws import rolled_back

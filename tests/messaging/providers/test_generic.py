@@ -19,7 +19,7 @@ from messaging.providers import providers
 from messaging.providers.base import ForgedError, Provider, Raw, UnreadableError
 from messaging.providers.generic import gateways
 from messaging.status.order import Kind
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 from tests.messaging.providers.asking import FORM, JSON, basic, get, post
 
 RECEIVED_AT = datetime(2026, 11, 3, 12, tzinfo=UTC)

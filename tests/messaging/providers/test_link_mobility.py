@@ -7,7 +7,7 @@ from pytest_django.fixtures import Settings
 from contacts.models import Channel
 from messaging.inbox import reports
 from messaging.models import Report
-from messaging.tokens import token_of
+from messaging.tracking.tokens import token_of
 from tests.messaging.conftest import make_message
 from tests.messaging.providers.asking import post, takes
 

@@ -17,7 +17,7 @@ from messaging.providers import generic, providers, replies
 from messaging.providers.base import Raw
 from messaging.providers.replies import e164_of, reading_of_reply, wish_in
 from messaging.status.order import Kind
-from messaging.tokens import Purpose, token_of
+from messaging.tracking.tokens import Purpose, token_of
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 
 

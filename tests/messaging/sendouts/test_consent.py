@@ -26,7 +26,7 @@ from messaging.providers.replies import reading_of_reply
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.status.order import Event, Kind
-from messaging.tokens import Purpose, token_of
+from messaging.tracking.tokens import Purpose, token_of
 from tests.messaging.sendouts.people import make_send_out
 
 OLD = {Channel.EMAIL: "old@corp.example", Channel.SMS: "+46701740699"}

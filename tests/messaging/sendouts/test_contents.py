@@ -14,7 +14,7 @@ from messaging.sendouts.contents import noticed, problems, target, values_of
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import shows_way_out, text_of_html
 from messaging.sendouts.tags import compiled
-from messaging.tokens import Purpose, token_of
+from messaging.tracking.tokens import Purpose, token_of
 
 ANNA = Contact(first_name="Anna", last_name="Å&<b>", email="anna@example.org", mobile_digits="+46701234567")
 HTML = """<body><p>Hi [[firstName]]</p><a class=x href="https://shop.example/a?x=1&amp;y=2">A</a>

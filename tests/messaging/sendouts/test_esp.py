@@ -21,7 +21,7 @@ from contacts.models import Block
 from messaging.models import Message, Pace, SendOut
 from messaging.sendouts import single
 from messaging.sendouts.contents import Person
-from messaging.tokens import message_id_of
+from messaging.tracking.tokens import message_id_of
 from tests.factories import make_user
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.clock import hours_later

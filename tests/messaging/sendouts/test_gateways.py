@@ -32,7 +32,7 @@ from messaging.models import Message, Part, SendOut
 from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.providers.generic import gateways
-from messaging.tokens import message_id_of, token_of
+from messaging.tracking.tokens import message_id_of, token_of
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run
 

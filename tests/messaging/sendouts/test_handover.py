@@ -25,7 +25,7 @@ from messaging.models import Batch, DeliveryEvent, Message, SendOut
 from messaging.sendouts import lifecycle
 from messaging.sendouts.totals import totals_of
 from messaging.status.order import Kind, Status
-from messaging.tokens import Purpose, message_id_of, token_of
+from messaging.tracking.tokens import Purpose, message_id_of, token_of
 from tests.factories import log_in
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run

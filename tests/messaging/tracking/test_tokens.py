@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from messaging import tokens
 from messaging.inbox import reports
 from messaging.incoming.addresses import LOCAL_PART, message_of, return_path
 from messaging.models import Message, OldTokens
-from messaging.tokens import OLD_RETURN_PATHS_DAYS, TOKEN, Purpose, message_id_of, message_ids_in, token_of
-from tests.messaging.test_tracking import visit
+from messaging.tracking import tokens
+from messaging.tracking.tokens import OLD_RETURN_PATHS_DAYS, TOKEN, Purpose, message_id_of, message_ids_in, token_of
+from tests.messaging.tracking.test_tracking import visit
 
 NUMBERS = st.integers(1, 10**18 - 1)
 

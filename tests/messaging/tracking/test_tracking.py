@@ -13,14 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from contacts.models import Channel
-from messaging import tracking
 from messaging.inbox import reports
-from messaging.machines import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, bursts_marked, machine_of
 from messaging.models import Content, DeliveryEvent, Message, Report, SendOut
-from messaging.repeats import Repeats
 from messaging.status.order import Event, Kind
-from messaging.tokens import Purpose, token_of
-from messaging.tracking import MOST_WISHES
+from messaging.tracking import views
+from messaging.tracking.bots import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, bursts_marked, machine_of
+from messaging.tracking.repeats import Repeats
+from messaging.tracking.tokens import Purpose, token_of
+from messaging.tracking.views import MOST_WISHES
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
@@ -30,8 +30,8 @@ GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com
 @pytest.fixture(autouse=True)
 def _nothing_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just started."""
-    monkeypatch.setattr(tracking, "_repeats", Repeats())
-    monkeypatch.setattr(tracking, "_wishes", Repeats(most_a_day=MOST_WISHES))
+    monkeypatch.setattr(views, "_repeats", Repeats())
+    monkeypatch.setattr(views, "_wishes", Repeats(most_a_day=MOST_WISHES))
 
 
 @pytest.fixture

@@ -26,12 +26,12 @@ from messaging.card.explanations import masked
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
 from messaging.inbox.wake import Nudges
-from messaging.machines import machine_of
 from messaging.models import Content, Message
 from messaging.providers.tracking import SLUG
-from messaging.repeats import Repeats, network_of
 from messaging.sendouts.contents import target, values_of
-from messaging.tokens import Purpose, message_id_of
+from messaging.tracking.bots import machine_of
+from messaging.tracking.repeats import Repeats, network_of
+from messaging.tracking.tokens import Purpose, message_id_of
 
 # Written out, since it is asked as often as mails are opened, and the ORM takes longer than PostgreSQL.
 SENT_AT: Final = "SELECT sent_at FROM messaging_message WHERE id = %s"

@@ -11,9 +11,9 @@ from uuid import UUID
 from contacts.sql import array, columns
 from engage.database import prepared
 from messaging.ledger import sql
-from messaging.machines import BURST, ONE_BREATH, OUR_PAGES, bursts_marked
 from messaging.sendouts.outcome import keeping
 from messaging.status.order import READS, UNPROVEN, Event, Kind
+from messaging.tracking.bots import BURST, ONE_BREATH, OUR_PAGES, bursts_marked
 
 SECONDS: Final = ONE_BREATH.total_seconds()
 

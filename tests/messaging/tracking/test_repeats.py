@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from messaging.repeats import REMEMBERED, Repeats, network_of
+from messaging.tracking.repeats import REMEMBERED, Repeats, network_of
 
 NOW = datetime(2026, 11, 2, 12, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -1,0 +1,1 @@
+"""Opens, clicks and ways out: the pixel, links, tokens, and bots told from people."""

@@ -47,7 +47,7 @@ app.autodiscover_tasks()
 @before_task_publish.connect(sender="messaging.tasks.heartbeat")
 def beat_is_here(**_: Any) -> None:
     """Runs in the beat as it sends the heartbeat; Celery has no other hook by which a beat could tell that it lives."""
-    from messaging import alarms, health  # noqa: PLC0415 -- Django must be set up first
+    from messaging.monitoring import alarms, health  # noqa: PLC0415 -- Django must be set up first
 
     with suppress(Exception):  # without a broker the task cannot be sent either, and the beat says so itself
         health.beat_heartbeat()
@@ -58,7 +58,7 @@ def beat_is_here(**_: Any) -> None:
 @worker_ready.connect
 def worker_is_here(**_: Any) -> None:
     """At once, instead of with the first heartbeat that the beat asks for: the health page would show an alarm."""
-    from messaging import health  # noqa: PLC0415 -- as above
+    from messaging.monitoring import health  # noqa: PLC0415 -- as above
 
     with suppress(Exception):
         health.worker_heartbeat()

@@ -391,7 +391,7 @@ class OldTokens(models.Model):
 class Alarm(models.Model):
     """From when until when something was wrong with a provider's reports, a way out was away, or Engage was stuck.
 
-    Written by messaging/alarms.py alone.
+    Written by messaging/monitoring/alarms.py alone.
     """
 
     class Kind(models.TextChoices):

@@ -3,10 +3,10 @@
 from celery import shared_task
 
 from contacts.blocklist import importing
-from messaging import alarms, health
 from messaging.delivery import turns, work
 from messaging.inbox import reports, retention
 from messaging.ledger import speakers, sweep
+from messaging.monitoring import alarms, health
 from messaging.sendouts import making, tending
 from messaging.sendouts.outcome import keeping
 from messaging.suppression import engagement_after_block, outages, rule_changes

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from messaging import metrics, monitoring, provider_views, restored_views
+from messaging import restored_views
 from messaging.card import views
 from messaging.inbox import webhooks
+from messaging.monitoring import metrics, provider_views
+from messaging.monitoring import views as monitoring
 from messaging.sendouts import control_views, steps
 from messaging.sendouts import views as send_out_views
 from messaging.sendouts.outcome import views as outcome_views

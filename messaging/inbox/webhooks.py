@@ -7,8 +7,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.csrf import csrf_exempt
 
-from messaging import probe
 from messaging.inbox import hourly_counts, reports
+from messaging.monitoring import test_report
 from messaging.providers import providers
 from messaging.providers.base import ForgedError, Provider, UncheckedError, UnreadableError
 from messaging.providers.inbound import is_form
@@ -31,7 +31,7 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         return HttpResponse()
     if request.method not in found.methods:
         return HttpResponseNotAllowed(found.methods)
-    return probe.answer(found, request) if probe.is_ours(request) else take(found, request)
+    return test_report.answer(found, request) if test_report.is_ours(request) else take(found, request)
 
 
 def take(provider: Provider, request: HttpRequest) -> HttpResponse:

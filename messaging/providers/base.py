@@ -64,7 +64,7 @@ class Reading:
 
 
 class Probe(NamedTuple):
-    """A request to our own webhook, made as the provider would make it (messaging/probe.py)."""
+    """A request to our own webhook, made as the provider would make it (messaging/monitoring/test_report.py)."""
 
     url: str
     headers: Mapping[str, str] = {}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from messaging.models import Alarm, Tally
-from messaging.standing import Standing
+from messaging.monitoring.provider_overview import Standing
 
 register = template.Library()
 

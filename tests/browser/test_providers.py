@@ -9,11 +9,11 @@ from playwright.sync_api import Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from messaging import health
 from messaging.inbox.hourly_counts import hour_of
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
 from messaging.models import Alarm, Tally, UnlistedCode
+from messaging.monitoring import health
 from tests.browser.conftest import Open, accessible
 
 pytestmark = pytest.mark.browser

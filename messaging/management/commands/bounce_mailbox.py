@@ -7,8 +7,8 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from messaging import health
 from messaging.incoming.keeper import read_all
+from messaging.monitoring import health
 
 STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from messaging import health
 from messaging.inbox.writer import Inbox
 from messaging.incoming.clerk import Clerk
 from messaging.incoming.server import BounceServer, tls_of
+from messaging.monitoring import health
 
 STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from contacts.models import Channel
-from messaging import alarms
 from messaging.delivery import chosen
 from messaging.delivery.away import Away
 from messaging.delivery.ways import Held, Outcome, Ready, Way
 from messaging.ledger.record import OURSELVES
 from messaging.models import Alarm, Message, SendOut
+from messaging.monitoring import alarms
 from messaging.sendouts import lifecycle
 from messaging.sendouts.models import State
 from messaging.status.order import Caveat, Event, Kind

@@ -32,8 +32,8 @@ from messaging.delivery.sms_routes import Http
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
-from messaging import alarms
 from messaging.models import Alarm, DeliveryEvent, Message, SendOut
+from messaging.monitoring import alarms
 from messaging.sendouts import lifecycle, single
 from messaging.tasks import watch_providers
 from tests.factories import log_in, make_user
@@ -303,7 +303,7 @@ def test_an_authority_that_is_not_there_stops_the_start(query: str) -> None:
 def test_the_alarm_says_since_when_and_why_to_the_log_and_to_prometheus_and_ends(
     settings: Settings, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING, "messaging.alarms")
+    caplog.set_level(logging.WARNING, "messaging.monitoring.alarms")
     settings.EMAIL_ROUTE = Relay("relay.exmaple.invalid", port)
     send_out = started()
     for _ in range(3):

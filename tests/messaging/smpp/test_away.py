@@ -7,7 +7,8 @@ from threading import Event
 
 import pytest
 
-from messaging import alarms, staying
+from messaging import staying
+from messaging.monitoring import alarms
 from messaging.smpp import keeper
 from messaging.smpp.connections import Connection
 from tests.messaging.processes import Process, wait_for

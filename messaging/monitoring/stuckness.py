@@ -8,8 +8,8 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from messaging import alarms, health
 from messaging.models import Alarm, SendOut
+from messaging.monitoring import alarms, health
 
 # What is so, and what to do first.
 WORDS: Final = {

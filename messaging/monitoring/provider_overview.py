@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from messaging import alarms, probe
 from messaging.inbox.hourly_counts import hour_of
 from messaging.models import Alarm, Tally, UnlistedCode
+from messaging.monitoring import alarms, test_report
 from messaging.providers import providers
 from messaging.providers.base import Provider, Way
 from messaging.status.order import Look
@@ -42,7 +42,7 @@ class Standing:
 
     @property
     def url(self) -> str:
-        return probe.url_of(self.provider) if self.provider.methods else ""
+        return test_report.url_of(self.provider) if self.provider.methods else ""
 
     @property
     def ways(self) -> Sequence[Way]:

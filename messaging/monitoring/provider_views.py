@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.pages import HtmxRequest, is_partial, page
-from messaging import health, probe, stuckness
+from messaging.monitoring import health, stuckness, test_report
+from messaging.monitoring.provider_overview import Standing, standings
 from messaging.providers import providers
 from messaging.sendouts.slowness import Absence, absences
-from messaging.standing import Standing, standings
 from messaging.status.order import Look
 from messaging.suppression import outages
 
@@ -43,7 +43,7 @@ def test(request: HtmxRequest, slug: str) -> HttpResponse:
     provider = providers().get(slug)
     if provider is None or not provider.methods or not provider.is_set_up():
         raise Http404
-    result = probe.send(provider)
+    result = test_report.send(provider)
     tested = {"slug": slug, "provider": provider, "result": result, "look": PROBE_LOOKS[result.outcome]}
     if is_partial(request):
         return render(request, "messaging/probe.html", {"tested": tested})
@@ -81,9 +81,9 @@ def unwell(set_up: list[Standing], checks: list[tuple[Any, health.Check]], gone:
 
 
 PROBE_LOOKS: Final = {
-    probe.Outcome.PROVED: (Look.GOOD, "check"),
-    probe.Outcome.REACHED: (Look.GOOD, "check"),
-    probe.Outcome.REFUSED: (Look.BAD, "lock"),
-    probe.Outcome.ELSEWHERE: (Look.BAD, "cross"),
-    probe.Outcome.UNREACHABLE: (Look.BAD, "cross"),
+    test_report.Outcome.PROVED: (Look.GOOD, "check"),
+    test_report.Outcome.REACHED: (Look.GOOD, "check"),
+    test_report.Outcome.REFUSED: (Look.BAD, "lock"),
+    test_report.Outcome.ELSEWHERE: (Look.BAD, "cross"),
+    test_report.Outcome.UNREACHABLE: (Look.BAD, "cross"),
 }

@@ -15,11 +15,11 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 from pytest_django.live_server_helper import LiveServer
 
-from messaging import health, probe
 from messaging.inbox.hourly_counts import hour_of
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
 from messaging.models import Alarm, Report, Tally, UnlistedCode
+from messaging.monitoring import health, test_report
 from messaging.providers import providers
 from messaging.providers.base import Provider
 from tests.factories import htmx, log_in
@@ -191,12 +191,12 @@ class TestProbe:
         if not provider.is_set_up():
             return
 
-        assert probe.send(provider).outcome == probe.Outcome.PROVED
+        assert test_report.send(provider).outcome == test_report.Outcome.PROVED
 
     def test_a_key_that_is_none_is_said_to_be_refused(self, live_server: LiveServer, settings: Settings) -> None:
         settings.PUBLIC_URL, settings.WEBHOOK_KEYS = live_server.url, {"resend": ["whsec_x"]}
 
-        assert probe.send(providers()["resend"]).outcome == probe.Outcome.REFUSED
+        assert test_report.send(providers()["resend"]).outcome == test_report.Outcome.REFUSED
 
     def test_an_address_that_is_not_the_public_one_breaks_what_is_signed_over_it(
         self, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -231,7 +231,7 @@ def test_there_is_no_test_for_what_is_not_set_up(slug: str) -> None:
 
 
 def test_a_stranger_cannot_pass_a_report_off_as_a_test() -> None:
-    made_up = {probe.HEADER: "nonce:1vNabc:signature"}
+    made_up = {test_report.HEADER: "nonce:1vNabc:signature"}
 
     assert Client().post("/webhooks/sendgrid/", b"[]", "application/json", headers=made_up).status_code == 403
     assert Tally.objects.get().refused == 1

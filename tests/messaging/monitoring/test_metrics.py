@@ -9,9 +9,9 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from messaging import health, metrics
 from messaging.inbox.hourly_counts import hour_of
 from messaging.models import Alarm, Message, Report, Tally
+from messaging.monitoring import health, metrics
 from tests.messaging.conftest import make_message
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.rhythm import HOUR, overdue
+from messaging.monitoring.silence import HOUR, overdue
 
 # A Tuesday.
 NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)

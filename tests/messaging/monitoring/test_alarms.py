@@ -11,13 +11,13 @@ from django.utils import timezone
 from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
-from messaging import alarms, health
 from messaging.models import Alarm, Report, SendOut, Tally
+from messaging.monitoring import alarms, health
 from messaging.tasks import watch_providers
 from tests.factories import log_in
 from tests.messaging.conftest import make_contact
+from tests.messaging.monitoring.test_rhythm import hours_until
 from tests.messaging.sendouts.people import make_send_out, run
-from tests.messaging.test_rhythm import hours_until
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +43,7 @@ def on() -> list[tuple[str, str]]:
 
 
 def test_silence_is_told_once_at_its_start_and_once_at_its_end(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "messaging.alarms")
+    caplog.set_level(logging.WARNING, "messaging.monitoring.alarms")
     reported_until(NOW)
     alarms.watch(NOW + timedelta(minutes=30))
     assert on() == []
@@ -130,7 +130,7 @@ def test_a_send_out_that_stands_still_is_an_alarm_that_ends_by_itself(
         alarms.watch()
 
     assert on() == []
-    said = [record.message for record in caplog.records if record.name == "messaging.alarms"]
+    said = [record.message for record in caplog.records if record.name == "messaging.monitoring.alarms"]
     assert [each.partition(": ")[0] for each in said] == ["Alarm", "Alarm over"]
 
 

@@ -17,10 +17,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from contacts.models import Channel
-from messaging import alarms, health, restored
+from messaging import restored
 from messaging.delivery import chosen
 from messaging.ledger import sql
 from messaging.models import Alarm
+from messaging.monitoring import alarms, health
 from messaging.providers import providers
 from messaging.suppression import outages
 

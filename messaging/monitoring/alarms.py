@@ -18,10 +18,10 @@ from django.core.cache import cache
 from django.db import Error, connection
 from django.utils import timezone
 
-from messaging import health, rhythm
 from messaging.inbox.hourly_counts import hour_of
 from messaging.ledger import sql
 from messaging.models import Alarm, Tally
+from messaging.monitoring import health, silence
 from messaging.providers import providers
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def away() -> list[Alarm]:
 
 def kinds_of(seen: Seen, told_until: datetime, *, is_failing: bool) -> Iterable[Alarm.Kind]:
     """Which alarms a provider gives reason for. `is_failing`: its signatures did before; that ends at half as many."""
-    overdue = rhythm.overdue(seen.hours, seen.last_at, told_until) if seen.last_at else None
+    overdue = silence.overdue(seen.hours, seen.last_at, told_until) if seen.last_at else None
     if overdue is not None and overdue >= timedelta(minutes=settings.SILENCE_MINUTES):
         yield Alarm.Kind.SILENT
     if seen.refused >= settings.REFUSALS_PER_HOUR / (2 if is_failing else 1):
@@ -153,7 +153,7 @@ def kinds_of(seen: Seen, told_until: datetime, *, is_failing: bool) -> Iterable[
 def look(now: datetime) -> dict[str, Seen]:
     """What the tallies of the last four weeks say, by provider."""
     rows: dict[str, list[Tally]] = {}
-    for tally in Tally.objects.filter(hour__gt=hour_of(now) - rhythm.WINDOW - HOUR, hour__lte=now):
+    for tally in Tally.objects.filter(hour__gt=hour_of(now) - silence.WINDOW - HOUR, hour__lte=now):
         rows.setdefault(tally.provider, []).append(tally)
     return {slug: _seen(tallies, now) for slug, tallies in rows.items()}
 

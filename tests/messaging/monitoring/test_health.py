@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from messaging import health
 from messaging.models import Batch, Message, Report, SendOut, SlowDown
+from messaging.monitoring import health
 from messaging.tasks import heartbeat
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run

@@ -24,8 +24,8 @@ from messaging.providers.base import ForgedError, Probe, Provider, UncheckedErro
 log = logging.getLogger(__name__)
 
 HEADER: Final = "X-Engage-Probe"
-ASKS: Final = TimestampSigner(salt="messaging.probe.asks")
-ANSWERS: Final = Signer(salt="messaging.probe.answers")
+ASKS: Final = TimestampSigner(salt="messaging.monitoring.test_report.asks")
+ANSWERS: Final = Signer(salt="messaging.monitoring.test_report.answers")
 VALID_SECONDS: Final = 60
 TIMEOUT_SECONDS: Final = 8
 LONGEST_ANSWER: Final = 500

@@ -1,0 +1,1 @@
+"""What tells whether Engage and its providers work: health, metrics, alarms, silence, the page Providers."""

@@ -37,7 +37,7 @@ class AdminSite(admin.AdminSite):
         return sorted(apps, key=lambda app: app["app_label"] not in OURS)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from messaging.report_admin import needing_a_look  # noqa: PLC0415 -- this is loaded before any model
+        from messaging.support.reports import needing_a_look  # noqa: PLC0415 -- this is loaded before any model
 
         return super().index(request, {"needing_a_look": needing_a_look(request)} | (extra_context or {}))
 

@@ -195,7 +195,7 @@ class Report(models.Model):
         verbose_name_plural = _("reports")
         indexes: ClassVar = [
             models.Index("next_at", "id", condition=Q(next_at__isnull=False), name="report_inbox"),
-            # What may want a person (messaging/admin.py). Few reports are ever in here, and settling one moves its
+            # What may want a person (support/messages.py). Few reports are ever in here, and settling one moves its
             # `next_at` out of the inbox's index anyway, so it cannot be HOT: this index costs it nothing more.
             models.Index(
                 "state",

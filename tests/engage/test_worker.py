@@ -30,7 +30,7 @@ NEEDLESS: Final = {
     "engage.urls": "pages",
     "contacts.admin": "pages",
     "contacts.views": "pages",
-    "messaging.admin": "pages",
+    "messaging.support.messages": "pages",
     "messaging.card.views": "pages",
     "messaging.bounces.mail": "bounces that come as mail",
 }

@@ -37,15 +37,15 @@ from engage.large_tables import (
     shortened,
     up_to,
 )
-from messaging.admin_words import NEED_A_LOOK, STATE_LOOKS, ProviderFilter, state_pill, why_words
 from messaging.inbox.reparse import MOST as MOST_READ
 from messaging.inbox.reparse import Contents, Told, contents_of
 from messaging.inbox.reports import replay
-from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers import label_of, providers
-from messaging.raw import readable
 from messaging.status.order import Kind, Look
+from messaging.support.pretty_print import readable
+from messaging.support.search import find_messages
+from messaging.support.words import NEED_A_LOOK, STATE_LOOKS, ProviderFilter, state_pill, why_words
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.raw import FORM, LONGEST_READ, LONGEST_SHOWN, readable
 from messaging.smpp.pdus import CONTENT_TYPE
+from messaging.support.pretty_print import FORM, LONGEST_READ, LONGEST_SHOWN, readable
 from tests.messaging.smpp.pdus import RECEIPTED_MESSAGE_ID, data_sm
 
 

@@ -16,12 +16,12 @@ from django.utils import timezone
 from contacts.history import save_contact
 from contacts.models import Channel, Contact
 from engage import large_tables
-from messaging.admin import DeliveryEventAdmin
-from messaging.admin_words import NEED_A_LOOK
 from messaging.inbox import reports
-from messaging.lookup import find_messages
 from messaging.models import DeliveryEvent, Report, SendOut, Tally
 from messaging.status.order import Kind
+from messaging.support.messages import DeliveryEventAdmin
+from messaging.support.search import find_messages
+from messaging.support.words import NEED_A_LOOK
 from messaging.tracking.tokens import token_of
 from tests.factories import ago, hard_bounce, make_contact, make_message, said
 from tests.messaging.inbox.test_reports import fact

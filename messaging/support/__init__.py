@@ -1,0 +1,1 @@
+"""The Django admin's pages of messages and reports, and its search."""

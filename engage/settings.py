@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from messaging.delivery.rates import CAREFUL, limits_of
 from messaging.delivery.routes import route_of, to_strangers
-from messaging.delivery.sms_routes import sms_route_of
 
 from engage.domains import in_ascii
 from engage.logs import without_traces_of_refusals
+from messaging.delivery.rates import CAREFUL, limits_of
+from messaging.delivery.sms_routes import sms_route_of
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
 from messaging.sendouts.dkim import keys_of
@@ -44,7 +44,7 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 if not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"PUBLIC_URL must start with http:// or https://, not {PUBLIC_URL!r}.")
 
-# By which way emails leave (messaging/sendouts/handover/routes.py); without one none do, and send-outs wait.
+# By which way emails leave (messaging/delivery/email_routes.py); without one none do, and send-outs wait.
 EMAIL_ROUTE = route_of(env.str("EMAIL_ROUTE", default=""))
 # How many leave at what time (rates.py): in all, and by receiving domain. Directly to the receiving servers, a careful
 # number for each; a relay or a provider keeps its own limits.
@@ -184,7 +184,7 @@ WEBHOOK_OLD_SIGNATURES = frozenset(env.list("WEBHOOK_OLD_SIGNATURES", default=[]
 GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # The SMSCs that `manage.py smpp` binds to, by comma: smpp://user:password@host:2775/name (docs/providers/smpp.md).
 SMPP_CONNECTIONS = connections_of(env.list("SMPP_URLS", default=[]))
-# By which way SMS leave (messaging/sendouts/handover/sms_routes.py); without one none do, and send-outs wait.
+# By which way SMS leave (messaging/delivery/sms_routes.py); without one none do, and send-outs wait.
 SMS_ROUTE = sms_route_of(env.str("SMS_ROUTE", default=""), SMPP_CONNECTIONS, GATEWAYS_DIR)
 # Bounce mail comes to bounce+<token>@BOUNCE_DOMAIN (docs/providers/mail.md): by `manage.py bounce_server`, which
 # listens at BOUNCE_LISTEN, lmtp://127.0.0.1:8024 or smtp://0.0.0.0:25 or lmtp:///run/engage/bounce.sock, by comma, with

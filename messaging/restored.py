@@ -21,10 +21,9 @@ from django.utils.translation import gettext_lazy
 
 from contacts.models import Channel
 from contacts.sql import array
-from messaging import installation
 from messaging.bounces.reasons import IN_DOUBT
-from messaging.delivery import chosen
-from messaging.installation import Outside, Seen, Sign
+from messaging.delivery import chosen, installation
+from messaging.delivery.installation import Outside, Seen, Sign
 from messaging.ledger.record import OURSELVES, Said, apply
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Installation, Progress, Report, Restore, SendOut

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from contacts.pages import HtmxRequest, page
 from messaging import restored
-from messaging.installation import Sign
+from messaging.delivery.installation import Sign
 from messaging.models import Restore
 from messaging.restored import AGAIN, AtWork, Choice
 

@@ -1,7 +1,7 @@
 """What is done for all send-outs every few seconds."""
 
-from messaging import installation, restored
-from messaging.delivery import turns
+from messaging import restored
+from messaging.delivery import installation, turns
 from messaging.sendouts import lifecycle, progress, totals
 
 

@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from messaging import installation, restored
+from messaging import restored
+from messaging.delivery import installation
 from messaging.models import Message, SendOut
 from messaging.sendouts import lifecycle
 from tests.browser.conftest import Open, accessible

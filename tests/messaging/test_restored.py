@@ -14,14 +14,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
-from messaging.delivery import by_smtp, work
 from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from engage import run as running
 from engage.embedded import package_folder
-from messaging import installation, restored
-from messaging.installation import BEFORE, Outside, Seen, Sign, sign_of
+from messaging import restored
+from messaging.delivery import by_smtp, installation, work
+from messaging.delivery.installation import BEFORE, Outside, Seen, Sign, sign_of
 from messaging.models import DeliveryEvent, Installation, Message, Restore, SendOut, SendOutChange
 from messaging.sendouts import lifecycle, tending
 from messaging.sendouts.lifecycle import WrongStateError

@@ -3,7 +3,7 @@
 from typing import Final
 
 from contacts.sql import SAYS_NO
-from messaging.installation import IS_WHOLE, OPEN
+from messaging.delivery.installation import IS_WHOLE, OPEN
 
 # One batch of a send-out that is sending. One whose worker has been silent for so long is taken up by another, unless
 # nobody could be heard meanwhile.

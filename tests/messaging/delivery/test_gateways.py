@@ -19,12 +19,12 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
-from messaging.delivery import by_gateway, chosen, described, work
 from messaging.delivery.gateways import GATEWAYS
-from messaging.delivery.sms_routes import HTTP, Http, sms_route_of
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
+from messaging.delivery import by_gateway, chosen, described, work
+from messaging.delivery.sms_routes import HTTP, Http, sms_route_of
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
 from messaging.ledger.record import Said, apply

@@ -12,11 +12,11 @@ from pathlib import Path
 import dkim
 import pytest
 from django.utils import timezone
-from messaging.delivery import work
 from messaging.delivery.routes import Direct, Relay
 from pytest_django import Settings
 
 from contacts.models import Block
+from messaging.delivery import work
 from messaging.inbox import reports
 from messaging.ledger.sweep import give_up_due
 from messaging.models import Content, Message, Report, SendOut

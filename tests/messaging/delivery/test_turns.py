@@ -4,11 +4,11 @@ from collections import deque
 
 import pytest
 from django.core.cache import cache
-from messaging.delivery import turns
 from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from messaging import tasks
+from messaging.delivery import turns
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run
 from tests.messaging.sendouts.receiver import receiver

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from messaging.delivery.answers import Answer
 from messaging.delivery.mta_sts import Policy
 from messaging.delivery.routes import Direct
 from messaging.delivery.smtp import Outgoing, Post
 
+from messaging.delivery.answers import Answer
+from tests.messaging.delivery.test_mta_sts import certificate_for
 from tests.messaging.sendouts.receiver import Receiver
-from tests.messaging.sendouts.test_mta_sts import certificate_for
 
 ENFORCED = Policy("1", "enforce", ("localhost",), 1e12)
 TESTING = Policy("1", "testing", ("localhost",), 1e12)

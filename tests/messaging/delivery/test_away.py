@@ -24,14 +24,14 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from django.utils import timezone
-from messaging.delivery import by_smtp, opening, work
-from messaging.delivery.away import ADVICE, Cause, has_no_network
 from messaging.delivery.mx import NoServerError
 from messaging.delivery.routes import Direct, Esp, Relay, Route, route_of
-from messaging.delivery.sms_routes import Http
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
+from messaging.delivery import by_smtp, opening, work
+from messaging.delivery.away import ADVICE, Cause, has_no_network
+from messaging.delivery.sms_routes import Http
 from messaging.models import Alarm, DeliveryEvent, Message, SendOut
 from messaging.monitoring import alarms
 from messaging.sendouts import lifecycle, single

@@ -10,13 +10,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils import timezone
-from messaging.delivery import work
 from messaging.delivery.pace import AHEAD, FIRST_PAUSE, LONGEST_PAUSE
-from messaging.delivery.rates import Limits, Rate, limits_of, rate_of
 from messaging.delivery.routes import Direct, Relay, to_strangers
 from pytest_django import Settings
 
 from contacts.models import Contact
+from messaging.delivery import work
+from messaging.delivery.rates import Limits, Rate, limits_of, rate_of
 from messaging.models import Message, Pace, SendOut, SlowDown
 from messaging.sendouts import lifecycle
 from tests.factories import log_in

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from messaging.delivery import by_smtp, work
-from messaging.delivery.answers import SCHEDULE, Answer, event_of, next_attempt
 from messaging.delivery.heart import SILENT_AFTER
 from messaging.delivery.routes import Direct, Relay
 from messaging.delivery.smtp import NoServerError, Outgoing, Post
@@ -19,6 +17,8 @@ from pytest_django import Settings
 
 from contacts.addresses import address_of
 from contacts.models import Block, Channel, Contact
+from messaging.delivery import by_smtp, work
+from messaging.delivery.answers import SCHEDULE, Answer, event_of, next_attempt
 from messaging.incoming.addresses import return_path
 from messaging.ledger.sweep import give_up_due
 from messaging.models import Batch, DeliveryEvent, Message, SendOut

@@ -17,14 +17,14 @@ import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
-from messaging.delivery import heart, turns, work
-from messaging.delivery.patience import insist
 from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from engage import run as running
 from engage.bootstrap import BASE_DIR
 from engage.embedded import Postgres
+from messaging.delivery import heart, turns, work
+from messaging.delivery.patience import insist
 from messaging.models import Batch, DeliveryEvent, Installation, Message, SendOut
 from messaging.tasks import hand_over
 from tests.messaging.conftest import make_contact

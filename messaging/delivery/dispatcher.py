@@ -20,9 +20,8 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from contacts.sql import array, columns, numbers
-from messaging import installation
 from messaging.bounces.reasons import IN_DOUBT
-from messaging.delivery import absence, chosen, holding, sql
+from messaging.delivery import absence, chosen, holding, installation, sql
 from messaging.delivery.absence import Watched
 from messaging.delivery.answers import next_attempt
 from messaging.delivery.heart import SILENT_AFTER, beating

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from messaging.delivery.answers import Answer
 from messaging.delivery.routes import Direct, Relay
 from messaging.delivery.smtp import MOST_CLOSINGS, Outgoing, Post
 
+from messaging.delivery.answers import Answer
 from tests.messaging.sendouts.scripted import Scripted, scripted
 
 BODY = b"Subject: x\r\n\r\nHello\r\n"

@@ -8,7 +8,6 @@ from email.policy import default
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
-from messaging.delivery import esp_words, work
 from messaging.delivery.by_esp import ByEsp
 from messaging.delivery.by_smtp import mail_of
 from messaging.delivery.esp import LINES
@@ -18,16 +17,17 @@ from messaging.delivery.ways import Outcome, Ready
 from pytest_django import Settings
 
 from contacts.models import Block
+from messaging.delivery import esp_words, work
 from messaging.models import Message, Pace, SendOut
 from messaging.sendouts import single
 from messaging.sendouts.contents import Person
 from messaging.tracking.tokens import message_id_of
 from tests.factories import make_user
 from tests.messaging.conftest import make_contact
+from tests.messaging.delivery.test_handover import handed_over, sent_to
 from tests.messaging.sendouts.clock import hours_later
 from tests.messaging.sendouts.esp_server import READ, Answer, provider
 from tests.messaging.sendouts.people import make_send_out, run
-from tests.messaging.sendouts.test_handover import handed_over, sent_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,0 +1,1 @@
+"""The ways on which a message leaves: SMTP, the APIs of email providers and SMS gateways, SMPP."""

@@ -1,1 +1,0 @@
-"""Handing messages over: claiming them, the way out (relay, receiving server, provider), and trying again."""

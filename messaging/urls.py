@@ -2,12 +2,11 @@
 
 from django.urls import path
 
-from messaging import restored_views
 from messaging.card import views
 from messaging.inbox import webhooks
 from messaging.monitoring import metrics, provider_views
 from messaging.monitoring import views as monitoring
-from messaging.sendouts import control_views, steps
+from messaging.sendouts import control_group_views, restored_views, steps
 from messaging.sendouts import views as send_out_views
 from messaging.sendouts.outcome import views as outcome_views
 from messaging.suppression import import_views
@@ -45,10 +44,10 @@ urlpatterns = [
     path("messages/<int:pk>/again/", send_out_views.send_again, name="send_again"),
     path("send-outs/", send_out_views.send_outs, name="send_outs"),
     path("send-outs/new/", steps.new, name="send_out_new"),
-    path("send-outs/master-control-group/", control_views.master, name="master_control"),
+    path("send-outs/master-control-group/", control_group_views.master, name="master_control"),
     path("send-outs/<int:pk>/", send_out_views.send_out, name="send_out"),
-    path("send-outs/<int:pk>/comparison/", control_views.comparison, name="send_out_comparison"),
-    path("send-outs/<int:pk>/left-out/<slug:why>/", control_views.left_out, name="send_out_left_out"),
+    path("send-outs/<int:pk>/comparison/", control_group_views.comparison, name="send_out_comparison"),
+    path("send-outs/<int:pk>/left-out/<slug:why>/", control_group_views.left_out, name="send_out_left_out"),
     path("send-outs/<int:pk>/audience/", steps.audience, name="send_out_audience"),
     path("send-outs/<int:pk>/count/", steps.count, name="send_out_count"),
     path("send-outs/<int:pk>/content/", steps.content, name="send_out_content"),

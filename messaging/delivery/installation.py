@@ -114,7 +114,7 @@ def advance() -> int | None:
 
     Returns it; None where nothing may leave. A database that turns out to be restored is held from here on.
     """
-    from messaging import restored  # noqa: PLC0415 -- which asks this module
+    from messaging.sendouts import restored  # noqa: PLC0415 -- which asks this module
 
     while True:
         # Outside first: what is there was in the database before, so another worker's step is no sign.

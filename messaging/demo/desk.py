@@ -18,7 +18,7 @@ from messaging.demo.script import Meanwhile, Plan
 from messaging.models import Message, SendOut
 from messaging.sendouts import drafts, lifecycle, lists, making, single
 from messaging.sendouts.audience import Listed
-from messaging.sendouts.control import Draw
+from messaging.sendouts.control_group import Draw
 from messaging.sendouts.models import new_seed
 
 NAME: Final = "Engage"

@@ -8,7 +8,7 @@ from contacts.models import Block, Channel
 from messaging.demo import cast
 from messaging.demo.script import Scene, story
 from messaging.models import Message
-from messaging.sendouts.control import Draw
+from messaging.sendouts.control_group import Draw
 from messaging.status.order import Status
 
 

@@ -17,12 +17,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from contacts.models import Channel
-from messaging import restored
 from messaging.delivery import chosen
 from messaging.ledger import sql
 from messaging.models import Alarm
 from messaging.monitoring import alarms, health
 from messaging.providers import providers
+from messaging.sendouts import restored
 from messaging.suppression import outages
 
 # No more of the inbox, and of what is overdue, is counted than this.

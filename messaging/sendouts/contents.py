@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Contact
 from engage.domains import in_ascii
-from messaging.sendouts.letter import Letter, html_value, letter_of, mailbox, one_line
 from messaging.sendouts.links import (
     WAY_OUT,
     address_compiled,
@@ -28,6 +27,7 @@ from messaging.sendouts.links import (
     text_compiled,
 )
 from messaging.sendouts.markup import Kind, pieces
+from messaging.sendouts.mime_template import Letter, html_value, letter_of, mailbox, one_line
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import shows_way_out, text_of_html
 from messaging.sendouts.sms import Length, composed, length_of

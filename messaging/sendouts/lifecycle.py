@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from messaging.sendouts import making, sql
-from messaging.sendouts.control import current_master
+from messaging.sendouts.control_group import current_master
 from messaging.sendouts.models import Installation, Progress, SendOut, SendOutChange, State
 
 Kind = SendOutChange.Kind

@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 
 from messaging.sendouts import sql
 from messaging.sendouts.audience import Parameters
-from messaging.sendouts.control import master_of
-from messaging.sendouts.judging import judged, rules_of
+from messaging.sendouts.control_group import master_of
 from messaging.sendouts.models import Progress
+from messaging.sendouts.recipient_resolution import judged, rules_of
 
 log = logging.getLogger(__name__)
 

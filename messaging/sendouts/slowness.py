@@ -12,13 +12,13 @@ from django.utils.translation import ngettext
 
 from contacts.models import Channel
 from engage.domains import in_unicode
-from messaging import restored
 from messaging.delivery import chosen
 from messaging.delivery.away import ADVICE, Cause
 from messaging.delivery.esps import ESPS
 from messaging.models import Alarm, SendOut, SlowDown
 from messaging.monitoring import alarms
 from messaging.providers import providers
+from messaging.sendouts import restored
 from messaging.sendouts.models import SendOutChange, State
 
 

@@ -19,7 +19,7 @@ from contacts.lines import UnreadableListError
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
 from messaging.delivery.chosen import slug_of
-from messaging.sendouts import contents, drafts, judging, lifecycle, lists
+from messaging.sendouts import contents, drafts, lifecycle, lists, recipient_resolution
 from messaging.sendouts.audience import Audience, Having, Listed, Members, read
 from messaging.sendouts.concerns import concerns
 from messaging.sendouts.forms import (
@@ -169,7 +169,11 @@ def members(request: HtmxRequest, pk: int, outcome: str) -> HttpResponse:
     """The contacts behind a number of the final page."""
     send_out = draft_of(pk)
     before, size = number_in(request.GET.get("before", "")) or LARGEST, size_of(request)
-    numbers = judging.members(judging.rules_of(send_out), outcome, before, size + 1) if outcome in OUTCOMES else []
+    numbers = (
+        recipient_resolution.members(recipient_resolution.rules_of(send_out), outcome, before, size + 1)
+        if outcome in OUTCOMES
+        else []
+    )
     found = Contact.objects.in_bulk(numbers[:size])
     context = {
         "send_out": send_out,
@@ -246,17 +250,19 @@ def _told(send_out: SendOut, chosen: Audience) -> dict[str, Any]:
 def _counted(send_out: SendOut, chosen: Members, listed: AddressList | None) -> dict[str, Any]:
     """The count of an audience, and what is on its list if it is one."""
     is_few = listed is not None and listed.known <= lists.MOST_LIVE_LINES
-    found = judging.live_counts(replace(judging.rules_of(send_out), audience=chosen), is_few=is_few)
+    found = recipient_resolution.live_counts(
+        replace(recipient_resolution.rules_of(send_out), audience=chosen), is_few=is_few
+    )
     return {"list": listed, "counts": found, "reasons": reasons_of(found)}
 
 
-def reasons_of(found: judging.Counts) -> list[tuple[str, Any, int]]:
+def reasons_of(found: recipient_resolution.Counts) -> list[tuple[str, Any, int]]:
     """Why members get nothing: outcome, words and number, of what there is."""
     return [(key, label, n) for key, label in OUTCOMES.items() if key != Status.WAITING and (n := found.of(key))]
 
 
 def _ask_start(request: HtmxRequest, send_out: SendOut, form: StartForm) -> HttpResponse:
-    found = judging.counts(judging.rules_of(send_out))
+    found = recipient_resolution.counts(recipient_resolution.rules_of(send_out))
     context = {
         "form": form, "counts": found, "reasons": reasons_of(found), "is_empty": not found.get_it,
         "seen": latest_change(send_out), "audience_says": describe(send_out),

@@ -1,8 +1,7 @@
 """What is done for all send-outs every few seconds."""
 
-from messaging import restored
 from messaging.delivery import installation, turns
-from messaging.sendouts import lifecycle, progress, totals
+from messaging.sendouts import lifecycle, progress, restored, totals
 
 
 def tend() -> int:

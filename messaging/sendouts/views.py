@@ -16,11 +16,10 @@ from contacts import search
 from contacts.keyset import page_of
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
-from messaging import restored
 from messaging.card.headings import Headings, heading_of
 from messaging.card.rows import listed, rows_of
 from messaging.models import Message, SendOut
-from messaging.sendouts import contents, lifecycle, single
+from messaging.sendouts import contents, lifecycle, restored, single
 from messaging.sendouts.concerns import concerns
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import Progress, State, Why

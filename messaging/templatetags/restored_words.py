@@ -8,8 +8,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from messaging import restored
-from messaging.restored import AtWork
+from messaging.sendouts import restored
+from messaging.sendouts.restored import AtWork
 
 register = template.Library()
 

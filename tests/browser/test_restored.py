@@ -7,10 +7,9 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from messaging import restored
 from messaging.delivery import installation
 from messaging.models import Message, SendOut
-from messaging.sendouts import lifecycle
+from messaging.sendouts import lifecycle, restored
 from tests.browser.conftest import Open, accessible
 from tests.factories import log_in
 from tests.messaging.conftest import make_contact

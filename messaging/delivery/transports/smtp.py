@@ -24,7 +24,7 @@ from messaging.incoming import addresses
 from messaging.ledger.record import OURSELVES
 from messaging.sendouts import contents
 from messaging.sendouts.dkim import Key, keys_for
-from messaging.sendouts.letter import Letter
+from messaging.sendouts.mime_template import Letter
 from messaging.status.order import Event, Kind
 from messaging.tracking.tokens import token_of
 

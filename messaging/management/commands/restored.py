@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from messaging import restored
+from messaging.sendouts import restored
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from pytest import MonkeyPatch  # noqa: PT013 -- the type
 
 from contacts.models import Channel, Contact, Label, Labelled
 from messaging.models import Message
-from messaging.sendouts import judging
+from messaging.sendouts import recipient_resolution
 from messaging.sendouts.audience import (
     Audience,
     AudienceError,
@@ -95,8 +95,12 @@ def test_what_is_nearly_an_audience_is_none(raw: object) -> None:
 
 def met(*found: Condition) -> set[str]:
     """The first names of those who get an email."""
-    rules = judging.Rules(Channel.EMAIL, Segment(found))
-    return set(Contact.objects.filter(pk__in=judging.members(rules, "waiting")).values_list("first_name", flat=True))
+    rules = recipient_resolution.Rules(Channel.EMAIL, Segment(found))
+    return set(
+        Contact.objects.filter(pk__in=recipient_resolution.members(rules, "waiting")).values_list(
+            "first_name", flat=True
+        )
+    )
 
 
 @pytest.mark.django_db
@@ -152,21 +156,21 @@ def test_the_form_makes_the_audience_that_it_shows() -> None:
 
 @pytest.mark.django_db
 def test_where_counting_takes_too_long_a_sample_stands_for_all(monkeypatch: MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "SAMPLE", 150)
-    monkeypatch.setattr(judging, "FEW", 5)
+    monkeypatch.setattr(recipient_resolution, "SAMPLE", 150)
+    monkeypatch.setattr(recipient_resolution, "FEW", 5)
     for n in range(300):
         make_contact(country="SE" if n % 3 else "NO", accepts_email=n % 10 > 0)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE contacts_contact")
-    everybody = judging.Rules(Channel.EMAIL, Everybody())
+    everybody = recipient_resolution.Rules(Channel.EMAIL, Everybody())
 
-    exact, about = judging.counts(everybody), judging.live_counts(everybody)
+    exact, about = recipient_resolution.counts(everybody), recipient_resolution.live_counts(everybody)
 
     assert (exact.audience, exact.get_it, exact.is_estimate) == (300, 270, False)
     assert about.is_estimate
     assert 240 <= about.audience <= 360
     assert abs(about.get_it - 270) < 60
     # Too few of them in the sample to go by: counted.
-    rare = judging.Rules(Channel.EMAIL, Segment((Country(("SE",)), Country(("NO",)))))
-    assert judging.live_counts(rare) == judging.Counts()
+    rare = recipient_resolution.Rules(Channel.EMAIL, Segment((Country(("SE",)), Country(("NO",)))))
+    assert recipient_resolution.live_counts(rare) == recipient_resolution.Counts()
     assert Message.objects.count() == 0

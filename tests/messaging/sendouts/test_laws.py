@@ -14,10 +14,10 @@ from messaging.ledger.record import Said, apply
 from messaging.models import Batch, LeftOut, Message, Progress, SendOut
 from messaging.sendouts import making
 from messaging.sendouts.audience import Country, Everybody, Segment
-from messaging.sendouts.control import Draw, Master
-from messaging.sendouts.judging import counts, members, rules_of
+from messaging.sendouts.control_group import Draw, Master
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.models import MasterControl, Why
+from messaging.sendouts.recipient_resolution import counts, members, rules_of
 from messaging.sendouts.sql import IS_DRAWN
 from messaging.sendouts.totals import fold, recount, totals_of
 from messaging.status.order import Event, Kind, Status

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from messaging.sendouts import letter
+from messaging.sendouts import mime_template
 from messaging.sendouts.dkim import Key, keys_of, write_new
-from messaging.sendouts.letter import letter_of
+from messaging.sendouts.mime_template import letter_of
 from messaging.sendouts.tags import NAMES, Tag, Text, html_quoted
 
 BOUNDARY = "=_0123456789abcdef0123456789abcdef"
@@ -46,7 +46,7 @@ def singly(text: Text, given_values: dict[str, str], *, html: bool) -> str:
     """The plain way: each piece as it is, each value quoted, joined."""
 
     def quoted(value: str) -> str:
-        return html_quoted(letter.one_line(value)) if html else letter.one_line(value)
+        return html_quoted(mime_template.one_line(value)) if html else mime_template.one_line(value)
 
     return "".join(
         lines(piece) if isinstance(piece, str) else quoted(given_values.get(piece.name, "") or piece.otherwise)
@@ -65,8 +65,8 @@ def test_each_mail_parses_back_to_what_rendering_it_singly_gives(
     mail = template.mail(given_values, {"To": "anna@example.org"})
 
     assert mail.isascii()
-    assert max(letter.lengths(mail)) <= 78
-    assert max(letter.lengths(mail.partition(b"--" + BOUNDARY.encode())[2])) <= 76
+    assert max(mime_template.lengths(mail)) <= 78
+    assert max(mime_template.lengths(mail.partition(b"--" + BOUNDARY.encode())[2])) <= 76
     assert b"\n." not in mail
     assert body(parsed(mail), "plain") == singly(text, given_values, html=False)
     assert body(parsed(mail), "html") == singly(html, given_values, html=True)
@@ -80,7 +80,7 @@ def test_no_line_begins_with_a_dot() -> None:
     for first_name in (".", ".Anna", ". Anna", "..." * 50, ".Zoë"):
         mail = template.mail({"firstName": first_name}, {})
         assert b"\n." not in mail
-        assert max(letter.lengths(mail)) <= 76
+        assert max(mime_template.lengths(mail)) <= 76
         assert body(parsed(mail), "html") == singly(text, {"firstName": first_name}, html=True)
 
 
@@ -118,7 +118,7 @@ def is_verified(mail: bytes, keys: list[Key], signature: int) -> bool:
 def test_each_mail_bears_signatures_that_verify_and_is_the_same_but_for_them(
     keys: list[Key], subject: Text, text: Text, html: Text | None, given_values: dict[str, str], name: str
 ) -> None:
-    shared = {"From": letter.mailbox(name, "a@b.example"), "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    shared = {"From": mime_template.mailbox(name, "a@b.example"), "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     template = letter_of(subject=subject, text=text, html=html, headers=shared, boundary=BOUNDARY)
     own = {"To": "anna@example.org", "List-Unsubscribe": f"<https://engage.example/u/{'x' * 90}/>"}
 
@@ -127,7 +127,7 @@ def test_each_mail_bears_signatures_that_verify_and_is_the_same_but_for_them(
     assert [is_verified(mail, keys, number) for number in (0, 1)] == [True, True]
     unsigned = template.mail(given_values, own)
     assert mail.endswith(b"\r\n" + unsigned)
-    assert max(letter.lengths(mail.removesuffix(unsigned))) <= 78
+    assert max(mime_template.lengths(mail.removesuffix(unsigned))) <= 78
 
 
 def test_a_changed_mail_verifies_no_more(keys: list[Key]) -> None:
@@ -164,17 +164,17 @@ def test_the_subject_reads_as_it_was_meant_and_begins_no_header_of_its_own(
 
     mail = template.mail(given_values, {})
 
-    wanted = letter.one_line(text.fill(given_values))
+    wanted = mime_template.one_line(text.fill(given_values))
     assert " ".join(str(parsed(mail)["Subject"]).split()) == " ".join(wanted.split())
     assert set(parsed(mail).keys()) == {"Subject", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
 
 
 @pytest.mark.parametrize("name", ["Åsa Öberg", 'Anna "Ann" Berg', "Berg, Anna", "安娜", "", "a\r\nBcc: x@example.org"])
 def test_names_stand_before_their_address(name: str) -> None:
-    mail = parsed(letter.header("To", letter.mailbox(name, "anna@example.org")) + b"\r\n")
+    mail = parsed(mime_template.header("To", mime_template.mailbox(name, "anna@example.org")) + b"\r\n")
 
     assert [each.addr_spec for each in mail["To"].addresses] == ["anna@example.org"]
-    assert mail["To"].addresses[0].display_name == " ".join(letter.one_line(name).split())
+    assert mail["To"].addresses[0].display_name == " ".join(mime_template.one_line(name).split())
     assert mail.keys() == ["To"]
 
 
@@ -186,10 +186,10 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)
 @example("Åsa & Björn på Sjöfartsmuséets vänner i Göteborg med omnejd och östra Småland")
 @example("🎄" * 50)
 def test_each_encoded_word_of_a_name_has_75_characters_at_most_and_can_be_read_by_itself(name: str) -> None:
-    written = letter.header("From", letter.mailbox(name, "news@shop.example"))
+    written = mime_template.header("From", mime_template.mailbox(name, "news@shop.example"))
 
     words = re.findall(rb"=\?utf-8\?[^? ]*\?[^? ]*\?=", written)
-    if not letter.one_line(name).strip().isascii():
+    if not mime_template.one_line(name).strip().isascii():
         assert words
     for word in words:
         assert len(word) <= 75
@@ -199,9 +199,9 @@ def test_each_encoded_word_of_a_name_has_75_characters_at_most_and_can_be_read_b
     assert address == "news@shop.example"
     # (Not by the library's newer parser, which leaves blanks between encoded words: RFC 2047 6.2 has them ignored.)
     found = str(make_header(decode_header(display_name)))
-    assert " ".join(found.split()) == " ".join(letter.one_line(name).split())
+    assert " ".join(found.split()) == " ".join(mime_template.one_line(name).split())
 
 
 def test_a_line_break_in_a_header_is_refused() -> None:
     with pytest.raises(ValueError, match="line break"):
-        letter.header("To", "anna@example.org\r\nBcc: all@example.org")
+        mime_template.header("To", "anna@example.org\r\nBcc: all@example.org")

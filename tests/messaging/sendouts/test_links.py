@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from messaging.sendouts import contents, links, markup
 from messaging.sendouts.contents import Person, addresses_of_links, noticed, problems, target, values_of
-from messaging.sendouts.letter import html_value
 from messaging.sendouts.markup import in_attribute
+from messaging.sendouts.mime_template import html_value
 from messaging.sendouts.mjml_source import html_of
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import text_of_html

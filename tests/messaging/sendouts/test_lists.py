@@ -14,7 +14,7 @@ from contacts.models import Channel
 from messaging.models import AddressList, ListedAddress
 from messaging.sendouts import lists
 from messaging.sendouts.audience import Listed
-from messaging.sendouts.judging import Rules, members
+from messaging.sendouts.recipient_resolution import Rules, members
 from tests.factories import make_contact, make_user
 
 MIXED = b"""\

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from contacts.models import Channel
 from messaging.models import AddressList, ListedAddress, SendOut
-from messaging.sendouts import forms, judging, lists
+from messaging.sendouts import forms, lists, recipient_resolution
 from messaging.sendouts.audience import Having, Listed
-from messaging.sendouts.control import Draw
+from messaging.sendouts.control_group import Draw
 from tests.factories import htmx, log_in, make_contact, make_user
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
 from tests.messaging.sendouts.test_laws import DATABASE, blocks, crowds
@@ -72,7 +72,7 @@ def test_what_is_counted_before_is_what_is_kept_and_counted_after(
         for name in ("name", "lines", "known", "unknown", "bad", "bad_lines", "repeats"):
             assert getattr(found, name) == getattr(kept, name)
         before, after = (
-            judging.counts(judging.Rules(Channel.EMAIL, each, control=Draw(control, 7)))
+            recipient_resolution.counts(recipient_resolution.Rules(Channel.EMAIL, each, control=Draw(control, 7)))
             for each in (Having(addresses), Listed(kept.pk))
         )
         assert before == after

@@ -9,16 +9,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from messaging.delivery import work
 from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from contacts.history import save_contact
 from contacts.models import Contact, Label, Labelled
 from contacts.templatetags.looks import exact
+from messaging.delivery import work
 from messaging.models import MasterControl, Message, SendOut
 from messaging.sendouts import lifecycle, making
-from messaging.sendouts.control_views import Group, compared
+from messaging.sendouts.control_group_views import Group, compared
 from messaging.sendouts.models import State
 from messaging.sendouts.totals import totals_of
 from tests.factories import htmx, log_in, make_contact

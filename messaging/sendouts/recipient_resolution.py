@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 from contacts.models import Channel
 from messaging.sendouts import sql
 from messaging.sendouts.audience import LARGEST, Members, Parameters, read
-from messaging.sendouts.control import Draw, Master, current_master
+from messaging.sendouts.control_group import Draw, Master, current_master
 from messaging.sendouts.models import SendOut, Why
 from messaging.status.order import Status
 

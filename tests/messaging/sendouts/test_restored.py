@@ -19,11 +19,10 @@ from pytest_django import Settings
 
 from engage import run as running
 from engage.embedded import package_folder
-from messaging import restored
 from messaging.delivery import by_smtp, installation, work
 from messaging.delivery.installation import BEFORE, Outside, Seen, Sign, sign_of
 from messaging.models import DeliveryEvent, Installation, Message, Restore, SendOut, SendOutChange
-from messaging.sendouts import lifecycle, tending
+from messaging.sendouts import lifecycle, restored, tending
 from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.single import send_again
 from tests.factories import log_in

@@ -12,10 +12,10 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from contacts.pages import HtmxRequest, page
-from messaging import restored
 from messaging.delivery.installation import Sign
 from messaging.models import Restore
-from messaging.restored import AGAIN, AtWork, Choice
+from messaging.sendouts import restored
+from messaging.sendouts.restored import AGAIN, AtWork, Choice
 
 # What the button says that only writes down what is ticked.
 SAVE: Final = "save"

@@ -8,7 +8,7 @@ from django.db import connections as databases
 from messaging.inbox.writer import Inbox
 from messaging.incoming.mailbox import Known, Session
 from messaging.incoming.mailboxes import Mailbox
-from messaging.staying import stay
+from messaging.incoming.reconnect import stay
 
 
 def read_all(mailboxes: Iterable[Mailbox], stop: Event) -> list[Thread]:

@@ -22,8 +22,8 @@ from messaging.inbox.reports import Kept
 from messaging.inbox.writer import Inbox
 from messaging.incoming import mails
 from messaging.incoming.mailboxes import Mailbox
+from messaging.incoming.reconnect import EndedError, RefusedError
 from messaging.incoming.room import Room
-from messaging.staying import EndedError, RefusedError
 
 log: Final = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from django.db import connections as databases
 
 from messaging.delivery import absence
 from messaging.delivery.away import Away, Cause, cause_of
+from messaging.incoming.reconnect import EndedError, RefusedError, stay
 from messaging.providers.smpp import SLUG
 from messaging.smpp.connections import Connection
 from messaging.smpp.inbox import Inbox
@@ -19,7 +20,6 @@ from messaging.smpp.line import open_line
 from messaging.smpp.pdus import GarbageError
 from messaging.smpp.sender import Sender
 from messaging.smpp.session import Session
-from messaging.staying import EndedError, RefusedError, stay
 
 log: Final = logging.getLogger(__name__)
 

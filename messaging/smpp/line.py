@@ -7,9 +7,9 @@ from threading import Lock
 from time import monotonic
 from typing import Final
 
+from messaging.incoming.reconnect import EndedError
 from messaging.smpp.connections import Connection
 from messaging.smpp.pdus import take_from
-from messaging.staying import EndedError
 
 CONNECT_SECONDS: Final = 10.0
 SEND_SECONDS: Final = 30.0

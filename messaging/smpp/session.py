@@ -13,13 +13,13 @@ from typing import Final
 
 from smpplib import consts, smpp
 
+from messaging.incoming.reconnect import EndedError, RefusedError
 from messaging.smpp.connections import Connection
 from messaging.smpp.inbox import Inbox
 from messaging.smpp.line import Line
 from messaging.smpp.pdus import COMMANDS, DATA_SM, DELIVER_SM, RESPONSE, GarbageError, Header, header_of, message_id_in
 from messaging.smpp.submits import SUBMIT_SM_RESP
 from messaging.smpp.window import Answered, Window
-from messaging.staying import EndedError, RefusedError
 
 log: Final = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from smpplib import consts
 
+from messaging.incoming.reconnect import EndedError
 from messaging.smpp.connections import Connection
 from messaging.smpp.submits import pdus_of
-from messaging.staying import EndedError
 
 OK: Final = consts.SMPP_ESME_ROK
 # The SMSC wants fewer at a time; nothing is said about the message.

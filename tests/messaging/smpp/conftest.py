@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from messaging import staying
+from messaging.incoming import reconnect
 from messaging.smpp import keeper
 from messaging.smpp.connections import Connection
 from tests.messaging.processes import Process
@@ -41,7 +41,7 @@ def stop() -> Event:
 @pytest.fixture
 def start(smsc: FakeSmsc, stop: Event, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Our client in a thread of this process, bound to the fake SMSC and quick to come back."""
-    monkeypatch.setattr(staying, "FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(reconnect, "FIRST_WAIT_SECONDS", 0.05)
     threads: list[Thread] = []
 
     def start(**fields: object) -> Thread:

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from messaging import staying
+from messaging.incoming import reconnect
 from messaging.monitoring import alarms
 from messaging.smpp import keeper
 from messaging.smpp.connections import Connection
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staying, "FIRST_WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(staying, "LONGEST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(reconnect, "FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(reconnect, "LONGEST_WAIT_SECONDS", 0.2)
 
 
 def causes() -> list[str]:
@@ -65,7 +65,7 @@ def test_it_ends_with_a_bind_and_one_bound_connection_is_enough(port: int, stop:
 def test_a_connection_that_only_takes_receipts_is_no_way_out(
     port: int, stop: Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "messaging.staying")
+    caplog.set_level(logging.INFO, "messaging.incoming.reconnect")
     (thread,) = keeper.keep_all_bound([Connection("telia", "127.0.0.1", port, "engage", "s3cret")], stop)
     wait_for(lambda: "trying again" in caplog.text)
     stop.set()

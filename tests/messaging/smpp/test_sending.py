@@ -13,13 +13,13 @@ import pytest
 import smpp34
 from django.utils import timezone
 from messaging.delivery.heart import SILENT_AFTER
-from messaging.delivery.sms_routes import sms_route_of
 from pytest_django import Settings
 from smpplib import consts
 
 from contacts.models import Block, Channel, Contact
-from messaging import staying
+from messaging.delivery.sms_routes import sms_route_of
 from messaging.inbox import reports
+from messaging.incoming import reconnect
 from messaging.ledger.sweep import give_up_due
 from messaging.models import Batch, Message, Part, SendOut
 from messaging.sendouts import lifecycle
@@ -46,7 +46,7 @@ def start(
     """Our client in threads of this process, which sends. Returns what stops it."""
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(sender, "AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(staying, "FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(reconnect, "FIRST_WAIT_SECONDS", 0.05)
     stop, threads = Event(), []
 
     def start(options: str = "") -> Event:

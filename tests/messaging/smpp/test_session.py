@@ -9,8 +9,8 @@ import pytest
 from django.db import connection, transaction
 
 from contacts.models import Channel
-from messaging import staying
 from messaging.inbox import reports
+from messaging.incoming import reconnect
 from messaging.models import DeliveryEvent, Report
 from messaging.smpp import session
 from tests.messaging.conftest import make_message
@@ -190,7 +190,7 @@ def test_a_refused_bind_says_what_to_do_and_not_the_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(staying, "LONGEST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(reconnect, "LONGEST_WAIT_SECONDS", 0.1)
     start()
     for _ in range(2):
         with smsc.client() as client:
@@ -273,10 +273,10 @@ def test_a_host_out_of_reach_is_named(
 
 
 def test_waits_grow_and_differ() -> None:
-    assert 0.5 <= staying.wait_seconds(0) <= 1
-    assert 4 <= staying.wait_seconds(3) <= 8
-    assert 30 <= staying.wait_seconds(10_000) <= 60
-    assert len({staying.wait_seconds(3) for _ in range(9)}) > 1
+    assert 0.5 <= reconnect.wait_seconds(0) <= 1
+    assert 4 <= reconnect.wait_seconds(3) <= 8
+    assert 30 <= reconnect.wait_seconds(10_000) <= 60
+    assert len({reconnect.wait_seconds(3) for _ in range(9)}) > 1
 
 
 def test_over_tls_the_certificate_is_checked(start: Start, stop: Event, smpps: FakeSmsc, ca: str) -> None:

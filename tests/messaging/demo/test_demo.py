@@ -18,9 +18,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F, Sum
 from django.test import RequestFactory
-from messaging.delivery import work
 from messaging.delivery.routes import Direct
-from messaging.delivery.sms_routes import sms_route_of
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -29,6 +27,8 @@ from contacts.models import Address, Block, Change, Channel, Contact
 from engage.run import free_ports
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import REASONS
+from messaging.delivery import work
+from messaging.delivery.sms_routes import sms_route_of
 from messaging.demo import cast, phones, play, preconditions, receivers, sendgrid, tryout, twilio, waiting
 from messaging.demo.post import Keys, Said, callback_of, event_of
 from messaging.demo.script import Person, Plan, Plot, Scene, Story, story

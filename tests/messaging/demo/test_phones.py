@@ -7,10 +7,10 @@ from functools import partial
 from threading import Event, Thread
 
 import pytest
-from messaging.delivery.sms_routes import sms_route_of
 from pytest_django import Settings
 
 from contacts.models import Change, Channel, Contact, Label, Labelled
+from messaging.delivery.sms_routes import sms_route_of
 from messaging.demo import cast, phones, tryout
 from messaging.demo.living import Calendar
 from messaging.inbox import reports

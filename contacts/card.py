@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404, render
 
 from contacts import consent, labels
 from contacts.addresses import display_mobile
-from contacts.blocks import unended_blocks
+from contacts.blocks.record import unended_blocks
 from contacts.models import Block, Channel, Consent, Contact
 from contacts.pages import HtmxRequest, is_partial
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts import channels
-from contacts.blocklist.records import BlockImport, BulkLift, ImportPart, ImportRow
+from contacts.blocks.operations import BlockImport, BulkLift, ImportPart, ImportRow
 
 __all__ = [
     "Address", "Block", "BlockImport", "BulkLift", "Cause", "Change", "Channel", "Consent", "Contact", "FormerAddress",

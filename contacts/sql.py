@@ -1,4 +1,4 @@
-"""The set-based statements of contacts/blocks.py and consent.py; each takes its arrays in the order of its columns."""
+"""The set-based statements of blocks/record.py and consent.py; each takes its arrays in the order of its columns."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

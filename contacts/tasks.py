@@ -4,7 +4,7 @@ import logging
 
 from celery import Task, shared_task
 
-from contacts.blocklist import removal
+from contacts.blocks import removal
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from contacts import views
-from contacts.blocklist import views as blocklist
+from contacts.blocks import views as blocklist
 
 app_name = "contacts"
 urlpatterns = [

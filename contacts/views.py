@@ -9,7 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django_htmx.http import trigger_client_event
 
-from contacts import blocks, card, labels, search
+from contacts import card, labels, search
+from contacts.blocks import record
 from contacts.forms import LabelsForm, LiftForm
 from contacts.keyset import page_of
 from contacts.models import Address, Block, Channel, Contact, Label
@@ -21,7 +22,7 @@ def contact_list(request: HtmxRequest) -> HttpResponse:
     query = request.GET.get("q", "").strip()
     meant, label = labels.labelled(search.find(query), request.GET.get("label", ""))
     found = page_of(meant, request.GET.get("before", ""), size=size_of(request), is_search=bool(query))
-    blocked = blocks.open_blocks([pk for row in found.rows for pk in (row.email_address_id, row.mobile_address_id)])
+    blocked = record.open_blocks([pk for row in found.rows for pk in (row.email_address_id, row.mobile_address_id)])
     rows = [(contact, card.lines_of(contact, blocked)) for contact in found.rows]
     kept = urlencode({name: value for name, value in (("q", query), ("label", label and label.pk)) if value})
     context = {"q": query, "page": found, "rows": rows, "label": label, "kept": kept}
@@ -95,8 +96,8 @@ def lift(request: HtmxRequest, guid: UUID, pk: int) -> HttpResponse:
     if not form.is_valid():
         return ask(request, contact, found, form, status=422)
     try:
-        blocks.lift(found.pk, actor_id=request.user.pk, reason=form.cleaned_data["reason"])
-    except blocks.AlreadyLiftedError as error:
+        record.lift(found.pk, actor_id=request.user.pk, reason=form.cleaned_data["reason"])
+    except record.AlreadyLiftedError as error:
         return too_late(request, contact, error.block or found, status=409)
     return lifted(request, contact, found)
 

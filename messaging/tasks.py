@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from contacts.blocklist import importing
+from contacts.blocks import importing
 from messaging.delivery import turns, work
 from messaging.inbox import reports, retention
 from messaging.ledger import speakers, sweep

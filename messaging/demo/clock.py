@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.db import connection, models, transaction
 from django.db.models import Case, F, Q, Value, When
 
-from contacts.blocks import lock
+from contacts.blocks.record import lock
 from contacts.models import Address, Block, Change, Consent, Contact
 from contacts.sql import array
 from messaging.ledger.sql import LOCK_MESSAGES

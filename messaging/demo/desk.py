@@ -10,7 +10,7 @@ from typing import Final
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from contacts.blocks import lift, open_blocks
+from contacts.blocks.record import lift, open_blocks
 from contacts.history import save_contact
 from contacts.models import Channel, Contact
 from messaging.demo import cast

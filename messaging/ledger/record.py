@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks import ARRIVED, Ground, Sign, causes_of, doubt_life, lock, reword, settle, withdraw
+from contacts.blocks.record import ARRIVED, Ground, Sign, causes_of, doubt_life, lock, reword, settle, withdraw
 from contacts.consent import Wish
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns

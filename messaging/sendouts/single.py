@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts.addresses import address_of, normalise_email, normalise_mobile
-from contacts.blocks import IN_FORCE
+from contacts.blocks.record import IN_FORCE
 from contacts.models import Address, Block, Channel, Contact
 from messaging.delivery import chosen
 from messaging.models import Message

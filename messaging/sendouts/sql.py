@@ -34,7 +34,7 @@ members AS {how} (
 )
 """
 
-# What is in force: neither ended nor held for review (contacts/blocks.py, IN_FORCE).
+# What is in force: neither ended nor held for review (contacts/blocks/record.py, IN_FORCE).
 IS_BLOCKED: Final = """
 EXISTS (SELECT FROM contacts_block b
   WHERE b.address_id = {alias}.{address} AND b.ended_at IS NULL AND b.held_at IS NULL)

@@ -11,7 +11,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils import timezone
 
-from contacts.blocks import Sign, lock, note_life, note_proofs
+from contacts.blocks.record import Sign, lock, note_life, note_proofs
 from contacts.models import Block
 from messaging.ledger import sql
 from messaging.ledger.batch import SIGNS

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contacts.blocklist import importing
+from contacts.blocks import importing
 from contacts.keyset import page_of
 from contacts.models import BlockImport
 from contacts.pages import HtmxRequest, is_partial, page

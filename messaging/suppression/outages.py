@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from contacts import sql as contact_sql
-from contacts.blocks import Ground, lock, settle
+from contacts.blocks.record import Ground, lock, settle
 from contacts.models import Block, Outage
 from contacts.sql import array, columns
 from engage.database import prepared

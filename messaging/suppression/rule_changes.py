@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Count, Max
 from django.utils import timezone
 
-from contacts.blocks import IN_FORCE, lock, settle
+from contacts.blocks.record import IN_FORCE, lock, settle
 from contacts.models import Address, Block, Cause, Channel
 from messaging.models import BlockRule, Message
 from messaging.status.order import Status

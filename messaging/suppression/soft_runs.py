@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from contacts.blocks import Ground
+from contacts.blocks.record import Ground
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import prepared

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from contacts.addresses import display_mobile
-from contacts.blocklist.filters import OPT_OUTS
+from contacts.blocks.filters import OPT_OUTS
 from contacts.models import Block, Cause, Channel, Consent, Source
 from contacts.templatetags.looks import pill
 from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of

@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from contacts import blocks
+from contacts.blocks import record
 from contacts.models import Contact
 from messaging.models import Message
 from messaging.status.order import Kind
@@ -81,7 +81,7 @@ def test_the_later_of_two_administrators_sees_who_was_first(open_as: Open, anna:
     page.get_by_role("link", name="Remove block").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
-    blocks.lift(block_of(anna).pk, actor_id=make_user("Administrators", "eva").pk, reason="It works again")
+    record.lift(block_of(anna).pk, actor_id=make_user("Administrators", "eva").pk, reason="It works again")
 
     dialog.get_by_label("Why do you remove it?").fill("Me, too")
     dialog.get_by_role("button", name="Remove block").click()

@@ -5,7 +5,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 from pytest_django.fixtures import Settings
 
-from contacts import blocks
+from contacts.blocks import record
 from contacts.models import Contact
 from tests.browser.conftest import Open, accessible
 from tests.factories import block_of, make_contact, make_many, make_user
@@ -81,7 +81,7 @@ def test_the_dialogs_that_say_no(open_as: Open, anna: Contact, scheme: str) -> N
     expect(dialog.get_by_role("alert")).to_have_text("Write why you remove the block.")
     accessible(page)
 
-    blocks.lift(block_of(anna).pk, actor_id=make_user("Administrators", "eva").pk, reason="She called")
+    record.lift(block_of(anna).pk, actor_id=make_user("Administrators", "eva").pk, reason="She called")
     dialog.get_by_label("Why do you remove it?").fill("Me, too")
     dialog.get_by_role("button", name="Remove block").click()
     expect(dialog.get_by_role("alert")).to_contain_text("removed this block already")

@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
-from contacts import blocks, keyset
+from contacts import keyset
+from contacts.blocks import record
 from contacts.history import save_contact
 from contacts.models import Change, Channel, Contact
 from messaging.bounces.reasons import reason_of
@@ -140,7 +141,7 @@ def test_history_tells_when_who_what_and_why(marketer: Client, anna: Contact) ->
     anna.last_name = "Ek"
     save_contact(anna, actor_id=eva.pk, why="She married")
     message = make_message(anna, hard_bounce(), said(Kind.UNSUBSCRIBED, ago(minutes=5), reason="unsubscribe"))
-    blocks.lift(block_of(anna).pk, actor_id=eva.pk, reason="She called\n<b>us</b>")
+    record.lift(block_of(anna).pk, actor_id=eva.pk, reason="She called\n<b>us</b>")
 
     page = marketer.get(reverse("contacts:history", args=[anna.guid])).content.decode()
     lines = re.findall(r'<li class="change (\w+)"', page)

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from contacts import blocks
+from contacts.blocks import record
 from contacts.models import Block, Change, Contact
 from tests.factories import block_of, hard_bounce, htmx, log_in, make_contact, make_message, make_user
 
@@ -101,7 +101,7 @@ def test_a_stranger_has_to_log_in(client: Client, anna: Contact) -> None:
 
 def test_of_two_administrators_the_later_learns_who_was_first(administrator: Client, anna: Contact) -> None:
     address, first = address_of(anna), make_user("Administrators", "eva")
-    blocks.lift(block_of(anna).pk, actor_id=first.pk, reason="The mailbox works again")
+    record.lift(block_of(anna).pk, actor_id=first.pk, reason="The mailbox works again")
 
     late = administrator.post(address, {"reason": "Me, too"}, headers=htmx("dialog-content"))
     page = late.content.decode()

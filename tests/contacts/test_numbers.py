@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.addresses import display_mobile, known_mobile, normalise_mobile
-from contacts.blocks import IN_FORCE
+from contacts.blocks.record import IN_FORCE
 from contacts.models import Block, Change, Channel, Contact
 from tests.factories import hard_bounce, make_contact, make_message
 from tests.staff import staff

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError
 
-from contacts.blocklist import exporting
-from contacts.blocklist.filters import BlockFilter
+from contacts.blocks import exporting
+from contacts.blocks.filters import BlockFilter
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from contacts.blocklist import importing
-from contacts.blocklist.reading import Bad
+from contacts.blocks import importing
+from contacts.blocks.reading import Bad
 from contacts.models import BlockImport
 from messaging.suppression.list_reasons import reason_from
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from contacts.blocklist.exporting import harmless
+from contacts.blocks.exporting import harmless
 from messaging.models import Message, Progress, SendOut
 
 CHUNK: Final = 2_000

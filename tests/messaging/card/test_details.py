@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from contacts import blocks
+from contacts.blocks import record
 from contacts.models import Channel, Contact
 from messaging.models import Message
 from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Kind, Status
@@ -118,7 +118,7 @@ def test_what_followed_tells_every_way_it_can_end(marketer: Client, anna: Contac
     assert "So we unsubscribed the person" in dialog(marketer, complaint)
 
     eva = make_user("Administrators", "eva")
-    blocks.lift(block_of(anna).pk, actor_id=eva.pk, reason="Works again")
+    record.lift(block_of(anna).pk, actor_id=eva.pk, reason="Works again")
     late = make_message(anna, hard_bounce(ago(minutes=30)))
 
     assert "blocked the address for all send-outs; eva removed the block just now" in dialog(marketer, first)

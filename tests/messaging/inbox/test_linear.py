@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from contacts.blocklist.reading import Layout, read
+from contacts.blocks.reading import Layout, read
 from contacts.lines import Lines, UnreadableListError
 from contacts.listing import Listing
 from messaging.bounces.mail import read_mail

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from contacts.blocks import lift
+from contacts.blocks.record import lift
 from contacts.models import Block, Change, Channel, Contact
 from messaging.models import BlockRule
 from messaging.status.order import Kind

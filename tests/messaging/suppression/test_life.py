@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 from django.utils import timezone
 
-from contacts import blocks
+from contacts.blocks import record
 from contacts.models import Block, Contact
 from messaging.ledger.record import Said, apply
 from messaging.models import Message
@@ -129,7 +129,7 @@ def test_a_sign_that_overtook_its_bounce_is_found_later_and_looked_for_once(anna
 
 def test_signs_of_addresses_that_are_not_blocked_leave_nothing(anna: Contact) -> None:
     make_message(anna, hard_bounce(BOUNCED))
-    blocks.lift(Block.objects.get().pk, actor_id=make_user("").pk, reason="Works")
+    record.lift(Block.objects.get().pk, actor_id=make_user("").pk, reason="Works")
     make_message(anna, said(Kind.OPENED, timezone.now()))
     make_message(make_contact(), said(Kind.OPENED, timezone.now()))
 

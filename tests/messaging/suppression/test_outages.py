@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.urls import reverse
 
-from contacts.blocks import IN_FORCE, open_blocks
+from contacts.blocks.record import IN_FORCE, open_blocks
 from contacts.models import Block, Change, Channel, Contact, Outage
 from messaging.ledger.record import Said, apply
 from messaging.models import Message, OutageRule

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts import blocks
+from contacts.blocks import record
 from contacts.models import Block, Channel, Contact
 from messaging.ledger.record import Said, apply
 from messaging.models import DeliveryEvent, Message, Report
@@ -102,7 +102,7 @@ def test_the_block_stays_where_another_bounce_proves_it(db: None) -> None:
 def test_what_was_said_before_a_lift_does_not_block(db: None) -> None:
     contact = make_contact()
     make_message(contact, bounce(Kind.HARD_BOUNCE, NO_SUCH_USER, "user_unknown", minutes=40))
-    blocks.lift(block_of(contact).pk, actor_id=make_user("Administrators").pk, reason="She called")
+    record.lift(block_of(contact).pk, actor_id=make_user("Administrators").pk, reason="She called")
     make_message(contact, bounce(Kind.SOFT_BOUNCE, NO_SUCH_USER, minutes=20))
 
     run()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.addresses import normalise_email
-from contacts.blocklist.reading import Bad, Layout, Line, _email, read
+from contacts.blocks.reading import Bad, Layout, Line, _email, read
 from contacts.lines import UnreadableListError
 from messaging.suppression.list_reasons import reason_from
 

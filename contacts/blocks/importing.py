@@ -14,10 +14,10 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts.blocklist import sql
-from contacts.blocklist.reading import Bad, Layout, Line, ReasonOf, read
-from contacts.blocklist.records import BlockImport, ImportPart, ImportRow
-from contacts.blocks import lock
+from contacts.blocks import sql
+from contacts.blocks.operations import BlockImport, ImportPart, ImportRow
+from contacts.blocks.reading import Bad, Layout, Line, ReasonOf, read
+from contacts.blocks.record import lock
 from contacts.lines import UnreadableListError
 from contacts.models import Cause
 from contacts.sql import columns

@@ -9,9 +9,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.utils import timezone
 
-from contacts import blocks
-from contacts.blocklist import removal
-from contacts.blocklist.filters import BlockFilter
+from contacts.blocks import record, removal
+from contacts.blocks.filters import BlockFilter
 from contacts.models import Address, Block, BulkLift, Change, Channel, Contact
 from tests.factories import address, ago, block_of, hard_bounce, make_contact, make_message, make_user
 
@@ -179,7 +178,7 @@ def test_undoing_puts_back_just_what_was_removed(ada: User) -> None:
     message = make_message(anna, hard_bounce())
     make_block("b@x.example", life_at=ago(hours=1), life_by="opened")
     free = make_block("free@x.example")
-    blocks.lift(free.pk, actor_id=ada.pk, reason="By hand")
+    record.lift(free.pk, actor_id=ada.pk, reason="By hand")
     before = list(Block.objects.filter(ended_at=None).order_by("address").values(*KEPT))
     done = lift(BlockFilter(address="x.example"), ada)
 
@@ -207,7 +206,7 @@ def test_undoing_leaves_alone_where_something_happened_since(ada: User) -> None:
     for value in ("again", "freed"):
         make_message(Contact.objects.get(email=f"{value}@x.example"), hard_bounce(timezone.now()))
     freed = Contact.objects.get(email="freed@x.example")
-    blocks.lift(block_of(freed).pk, actor_id=ada.pk, reason="Works after all")
+    record.lift(block_of(freed).pk, actor_id=ada.pk, reason="Works after all")
 
     undone = removal.undo(done.pk, actor_id=ada.pk)
 
@@ -219,7 +218,7 @@ def test_undoing_leaves_alone_where_something_happened_since(ada: User) -> None:
 def test_undoing_restores_when_a_person_last_removed_a_block(ada: User) -> None:
     anna = make_contact()
     make_message(anna, hard_bounce(ago(days=3)))
-    first = blocks.lift(block_of(anna).pk, actor_id=ada.pk, reason="Works")
+    first = record.lift(block_of(anna).pk, actor_id=ada.pk, reason="Works")
     make_message(anna, hard_bounce(timezone.now()))
     done = lift(BlockFilter(address=anna.email), ada)
     removal.undo(done.pk, actor_id=ada.pk)
@@ -265,10 +264,10 @@ def test_of_two_administrators_and_a_worker_at_once_each_block_ends_once(small_c
         for _ in range(5):
             with transaction.atomic():
                 proofs = [
-                    blocks.Ground(c.email_address_id or 0, ago(days=3), UUID(int=c.pk), 7, "r", "user_unknown", "", "")
+                    record.Ground(c.email_address_id or 0, ago(days=3), UUID(int=c.pk), 7, "r", "user_unknown", "", "")
                     for c in reversed(contacts)
                 ]
-                blocks.follow_up(proofs, [])
+                record.follow_up(proofs, [])
 
     works = [lambda: remove(actors[0]), lambda: remove(actors[1]), report_old_bounces]
     threads = [Thread(target=run, args=[work]) for work in works]

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 
 from contacts import tasks
-from contacts.blocklist import exporting, removal
-from contacts.blocklist.filters import BlockFilter, FilterForm
+from contacts.blocks import exporting, removal
+from contacts.blocks.filters import BlockFilter, FilterForm
 from contacts.forms import LiftForm
 from contacts.keyset import page_of
 from contacts.models import Block, BulkLift, Contact

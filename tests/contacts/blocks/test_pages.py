@@ -6,9 +6,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from contacts.blocklist import removal
+from contacts.blocks import removal
 from contacts.models import Block, BlockImport, BulkLift, Change
-from tests.contacts.blocklist.test_removal import in_force, make_block
+from tests.contacts.blocks.test_removal import in_force, make_block
 from tests.factories import ago, htmx, log_in, make_contact, make_user
 
 pytestmark = pytest.mark.django_db

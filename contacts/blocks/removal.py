@@ -15,10 +15,10 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from contacts.blocklist import sql
-from contacts.blocklist.filters import OPT_OUTS, BlockFilter
-from contacts.blocklist.records import BulkLift
-from contacts.blocks import lock
+from contacts.blocks import sql
+from contacts.blocks.filters import OPT_OUTS, BlockFilter
+from contacts.blocks.operations import BulkLift
+from contacts.blocks.record import lock
 from contacts.keyset import newest_number
 from contacts.models import Block
 

@@ -12,14 +12,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from contacts import blocks
-from contacts.blocklist import exporting, importing
-from contacts.blocklist.filters import BlockFilter
+from contacts.blocks import exporting, importing, record
+from contacts.blocks.filters import BlockFilter
 from contacts.models import Address, Block, BlockImport, Change, ImportPart, ImportRow
 from messaging.status.order import Kind
 from messaging.suppression import engagement_after_block
 from messaging.suppression.list_reasons import reason_from
-from tests.contacts.blocklist.test_removal import in_force, make_block
+from tests.contacts.blocks.test_removal import in_force, make_block
 from tests.factories import address, ago, hard_bounce, make_contact, make_message, make_user, said
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +47,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_dry_run_counts_and_blocks_nothing() -> None:
     make_block("known@x.example")
     freed = make_block("freed@x.example")
-    blocks.lift(freed.pk, actor_id=make_user("").pk, reason="Works")
+    record.lift(freed.pk, actor_id=make_user("").pk, reason="Works")
 
     given = give("email,date\nnew@x.example,\nknown@x.example,\nfreed@x.example,2025-11-01\nNEW@x.example,\nbad,\n")
 
@@ -81,7 +80,7 @@ def test_blocks_those_who_have_the_address_and_those_who_get_it_later() -> None:
     change = Change.objects.get(contact=anna, kind="imported")
     assert (change.actor, change.why, change.new) == (ada, "user_unknown", "550 5.1.1")
     later = make_contact(email="Later@X.example")
-    assert blocks.open_blocks([later.email_address_id])
+    assert record.open_blocks([later.email_address_id])
     assert not ImportRow.objects.exists()
 
 
@@ -97,7 +96,7 @@ def test_the_same_list_again_changes_nothing() -> None:
 def test_a_dated_line_does_not_block_what_a_person_freed_since() -> None:
     freed = make_block("freed@x.example")
     given = give("email,date\nfreed@x.example,2025-11-01\n")
-    blocks.lift(freed.pk, actor_id=make_user("").pk, reason="Works")
+    record.lift(freed.pk, actor_id=make_user("").pk, reason="Works")
 
     assert block_all(given).blocked == 0
     assert in_force() == set()

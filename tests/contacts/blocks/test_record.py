@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from contacts.blocks import AlreadyLiftedError, Ground, follow_up, lift
+from contacts.blocks.record import AlreadyLiftedError, Ground, follow_up, lift
 from contacts.history import save_contact
 from contacts.models import Address, Block, Cause, Change, Contact
 from tests.messaging.conftest import make_contact

@@ -8,12 +8,12 @@ define NO_PYTHON
 echo "engage: needs Python 3.11, 3.12 or 3.13; $(or $(PYTHON),python3) is: $$($(or $(PYTHON),python3) -V 2>&1 | head -1)" >&2; \
 echo "Install one (Debian: apt install python3 python3-venv), or name it: PYTHON=/path/to/python3.12 make $@" >&2; exit 1
 endef
-BOOTSTRAP = @$(if $(FOUND),$(FOUND) -I engage/bootstrap.py,$(NO_PYTHON);)
+BOOTSTRAP = @$(if $(FOUND),$(FOUND) -I engage/local/bootstrap.py,$(NO_PYTHON);)
 
 .PHONY: run test lint unit postfix browser newcomer chaos bench
 
 run:
-	$(BOOTSTRAP) engage.run
+	$(BOOTSTRAP) engage.local.run
 
 test:
 	$(BOOTSTRAP) --tests tests.checks lint unit postfix browser newcomer chaos

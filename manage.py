@@ -14,7 +14,7 @@ def main() -> None:
         execute()
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
-    from engage import embedded
+    from engage.local import embedded
 
     with embedded.environment():
         execute()

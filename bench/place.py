@@ -16,8 +16,8 @@ import django
 from django.db import connection, connections
 
 from bench.figures import say
-from engage import embedded
-from engage.bootstrap import BASE_DIR
+from engage.local import embedded
+from engage.local.bootstrap import BASE_DIR
 
 FOLDER: Final = BASE_DIR / "var" / "bench"
 # The one that is worked in; the others, named after what they hold, are only copied from.

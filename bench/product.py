@@ -9,7 +9,7 @@ from typing import Final
 import psutil
 
 from bench import place
-from engage import run
+from engage.local import run
 
 ENGAGE: Final = "engage.wsgi:application"
 BESIDE: Final = "bench.beside.wsgi:application"

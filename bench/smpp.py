@@ -16,8 +16,8 @@ from django.db import connection
 from bench import data, place
 from bench.figures import Figure, medians, rounded, say
 from contacts.models import Channel
-from engage import run
-from engage.bootstrap import BASE_DIR
+from engage.local import run
+from engage.local.bootstrap import BASE_DIR
 from messaging.models import Content, DeliveryEvent, Message, Part, SendOut
 from messaging.sendouts import lifecycle, making
 from messaging.smpp.connections import Connection, connections_of

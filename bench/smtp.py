@@ -25,7 +25,6 @@ from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection, connections
-from messaging.delivery import by_smtp, work
 from messaging.delivery.routes import Relay
 from messaging.delivery.ways import Ready
 
@@ -33,7 +32,8 @@ from bench import data, place
 from bench.figures import Figure, median_ratio, medians, rounded, say
 from bench.letters import HTML, SUBJECT, TEXT
 from contacts.models import Channel
-from engage import bootstrap
+from engage.local import bootstrap
+from messaging.delivery import by_smtp, work
 from messaging.models import Content, Message, SendOut
 from messaging.sendouts import lifecycle, making
 from messaging.sendouts.contents import person_of

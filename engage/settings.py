@@ -1,6 +1,6 @@
 """All settings, read from the environment; a missing or wrong value stops the start with a clear error.
 
-`make run` fills in what a bare machine lacks (see engage/run.py); docs/operators.md lists every variable.
+`make run` fills in what a bare machine lacks (see engage/local/run.py); docs/operators.md lists every variable.
 """
 
 import os

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engage.bootstrap import BASE_DIR, fail, until_parent_dies
+from engage.local.bootstrap import BASE_DIR, fail, until_parent_dies
 
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest"]

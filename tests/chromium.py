@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-from engage import bootstrap
+from engage.local import bootstrap
 
 NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 # In the checkout: a test run leaves nothing in the home folder.

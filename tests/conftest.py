@@ -15,7 +15,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connection
 
-from engage import bootstrap, embedded, keys
+from engage.local import bootstrap, embedded, keys
 
 # A developer may test against servers of their own; everything else that the settings read is the tests' to say.
 KEPT = {"DATABASE_URL", "REDIS_URL", "LOG_LEVEL"}

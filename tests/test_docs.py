@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from contacts.models import Channel
-from engage.bootstrap import BASE_DIR
+from engage.local.bootstrap import BASE_DIR
 from messaging.bounces.reasons import REASONS
 from messaging.providers import providers
 from messaging.providers.base import Provider

@@ -85,7 +85,7 @@ def pixel(_: HttpRequest) -> HttpResponse:
 
 @login_not_required
 def here(_: HttpRequest) -> HttpResponse:
-    """What engage.run asks for to see whether the server is up."""
+    """What engage.local.run asks for to see whether the server is up."""
     return HttpResponse()
 
 

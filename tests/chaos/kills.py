@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from engage import run
-from engage.embedded import Postgres, Server, Valkey
+from engage.local import run
+from engage.local.embedded import Postgres, Server, Valkey
 from tests.chaos.reports import Provider
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "220"))

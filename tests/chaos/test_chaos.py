@@ -25,8 +25,8 @@ import psycopg
 import pytest
 
 from contacts.models import Channel
-from engage import run
-from engage.embedded import StartError
+from engage.local import run
+from engage.local.embedded import StartError
 from messaging.inbox import claims
 from messaging.status.order import Event, Kind, fold, key_of
 from tests.chaos.kills import Killer, Running

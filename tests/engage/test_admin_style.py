@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from engage.bootstrap import BASE_DIR
+from engage.local.bootstrap import BASE_DIR
 
 STYLES = BASE_DIR / "static" / "css"
 

@@ -10,7 +10,7 @@ from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
 from pytest_django import Settings
 
-from engage.embedded import private_log
+from engage.local.embedded import private_log
 from engage.logs import without_traces_of_refusals
 
 pytestmark = pytest.mark.django_db

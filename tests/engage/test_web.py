@@ -11,8 +11,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from engage import run
-from engage.bootstrap import BASE_DIR
+from engage.local import run
+from engage.local.bootstrap import BASE_DIR
 from engage.web import Chunks, Incoming
 
 MANY = 40  # threads are eight

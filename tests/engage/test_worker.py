@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from engage import run
-from engage.bootstrap import BASE_DIR
+from engage.local import run
+from engage.local.bootstrap import BASE_DIR
 
 # What each process of a worker would hold, and what for it is there.
 NEEDLESS: Final = {

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 
 from django.db import connection
 
-from engage.bootstrap import BASE_DIR
+from engage.local.bootstrap import BASE_DIR
 
 PATIENCE_SECONDS = 20
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engage.bootstrap import BASE_DIR
+from engage.local.bootstrap import BASE_DIR
 
 pytestmark = pytest.mark.newcomer
 

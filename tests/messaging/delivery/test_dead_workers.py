@@ -20,9 +20,9 @@ from django.utils import timezone
 from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
-from engage import run as running
-from engage.bootstrap import BASE_DIR
-from engage.embedded import Postgres
+from engage.local import run as running
+from engage.local.bootstrap import BASE_DIR
+from engage.local.embedded import Postgres
 from messaging.delivery import heart, turns, work
 from messaging.delivery.patience import insist
 from messaging.models import Batch, DeliveryEvent, Installation, Message, SendOut

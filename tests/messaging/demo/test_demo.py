@@ -24,7 +24,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from contacts.addresses import normalise_email, normalise_mobile
 from contacts.models import Address, Block, Change, Channel, Contact
-from engage.run import free_ports
+from engage.local.run import free_ports
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import REASONS
 from messaging.delivery import work

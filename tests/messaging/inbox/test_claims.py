@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from contacts.models import Channel
-from engage.bootstrap import BASE_DIR
+from engage.local.bootstrap import BASE_DIR
 from messaging.inbox import claims, reports
 from messaging.inbox.reparse import contents_of
 from messaging.ledger.record import Said, apply

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from engage.bootstrap import BASE_DIR
+from engage.local.bootstrap import BASE_DIR
 from messaging.inbox import reports
 from messaging.incoming.addresses import return_path
 from messaging.models import Message, Report

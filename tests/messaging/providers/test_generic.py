@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from engage.bootstrap import BASE_DIR
+from engage.local.bootstrap import BASE_DIR
 from messaging.providers import providers
 from messaging.providers.base import ForgedError, Provider, Raw, UnreadableError
 from messaging.providers.generic import gateways

@@ -17,8 +17,8 @@ from django.utils import timezone
 from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
-from engage import run as running
-from engage.embedded import package_folder
+from engage.local import run as running
+from engage.local.embedded import package_folder
 from messaging.delivery import by_smtp, installation, work
 from messaging.delivery.installation import BEFORE, Outside, Seen, Sign, sign_of
 from messaging.models import DeliveryEvent, Installation, Message, Restore, SendOut, SendOutChange

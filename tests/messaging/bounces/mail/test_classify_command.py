@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engage.bootstrap import BASE_DIR
+from engage.local.bootstrap import BASE_DIR
 from tests.messaging.bounces.examine import MAILS
 
 KEYS = [

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 
-from engage import bootstrap, embedded, keys, unprivileged
+from engage.local import bootstrap, embedded, keys, unprivileged
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 

@@ -19,9 +19,9 @@ import environ
 import psycopg
 import redis
 
-from engage import bootstrap, embedded, keys
-from engage.bootstrap import BASE_DIR, until_parent_dies
-from engage.embedded import StartError
+from engage.local import bootstrap, embedded, keys
+from engage.local.bootstrap import BASE_DIR, until_parent_dies
+from engage.local.embedded import StartError
 
 # A first start on a machine that is busy with other things takes minutes, and comes up.
 START_SECONDS = 300

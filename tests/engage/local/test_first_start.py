@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engage import run
-from engage.run import Demo
+from engage.local import run
+from engage.local.run import Demo
 
 
 def demo(script: str, stamp: Path) -> Demo:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engage import bootstrap, run
-from engage.embedded import StartError
+from engage.local import bootstrap, run
+from engage.local.embedded import StartError
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "eight", "80 80"])

@@ -2,7 +2,7 @@
 
 Runs before anything is installed, so it uses the standard library only, and nothing of ours. As a program:
 
-    python3 -I engage/bootstrap.py [--tests] MODULE [ARGUMENT…]
+    python3 -I engage/local/bootstrap.py [--tests] MODULE [ARGUMENT…]
 """
 
 import errno
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parents[2]
 VENV = BASE_DIR / ".venv"
 PYTHON = VENV / "bin" / "python"
 # There while pip works: a kill may leave a package half unpacked, and pip would take it for installed.
@@ -32,7 +32,7 @@ def main() -> None:
         requirements.append("tests/requirements.txt")
     os.chdir(BASE_DIR)
     try:
-        if arguments == ["engage.run"]:
+        if arguments == ["engage.local.run"]:
             refuse_second_instance()
             refuse_taken_port(host(), port())
         prepare(requirements)

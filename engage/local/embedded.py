@@ -26,8 +26,8 @@ import psycopg
 import redis
 from psycopg.conninfo import make_conninfo
 
-from engage import bootstrap, keys, unprivileged
-from engage.bootstrap import until_parent_dies
+from engage.local import bootstrap, keys, unprivileged
+from engage.local.bootstrap import until_parent_dies
 
 # The kernel keeps 108 bytes for a socket's path, macOS 104.
 MAX_SOCKET_PATH = 100

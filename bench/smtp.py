@@ -25,15 +25,16 @@ from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.db import connection, connections
-from messaging.delivery.routes import Relay
-from messaging.delivery.ways import Ready
 
 from bench import data, place
 from bench.figures import Figure, median_ratio, medians, rounded, say
 from bench.letters import HTML, SUBJECT, TEXT
 from contacts.models import Channel
 from engage.local import bootstrap
-from messaging.delivery import by_smtp, work
+from messaging.delivery import dispatcher
+from messaging.delivery.email_routes import Relay
+from messaging.delivery.transport import Ready
+from messaging.delivery.transports import smtp
 from messaging.models import Content, Message, SendOut
 from messaging.sendouts import lifecycle, making
 from messaging.sendouts.contents import person_of
@@ -181,7 +182,7 @@ def handed_over(mails: int) -> Done:
 
 def _work(pk: int, peaks: "Queue[int]") -> None:
     """As tasks.hand_over, turn after turn."""
-    while work.hand_over(pk):
+    while dispatcher.hand_over(pk):
         pass
     peaks.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
@@ -202,7 +203,7 @@ def mean_size() -> int:
         assert each.send_out is not None
         assert each.content is not None
         ready = Ready(each.pk, 1, each.address.value, each.send_out, each.content, person_of(each.contact))
-        sizes.append(len(by_smtp.mail_of(ready).mail))
+        sizes.append(len(smtp.mail_of(ready).mail))
     return round(statistics.mean(sizes))
 
 

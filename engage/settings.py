@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from messaging.delivery.routes import route_of, to_strangers
 
 from engage.domains import in_ascii
 from engage.logs import without_traces_of_refusals
+from messaging.delivery.email_routes import route_of, to_strangers
 from messaging.delivery.rates import CAREFUL, limits_of
 from messaging.delivery.sms_routes import sms_route_of
 from messaging.incoming.listeners import listeners_of

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from contacts.blocks import importing
-from messaging.delivery import turns, work
+from messaging.delivery import dispatcher, worker_slots
 from messaging.inbox import reports, retention
 from messaging.ledger import speakers, sweep
 from messaging.monitoring import alarms, health
@@ -82,13 +82,13 @@ def look_at_outcomes() -> int:
 
 @shared_task
 def hand_over(send_out_id: int, place: int = 0) -> None:
-    turns.take(send_out_id, place)
+    worker_slots.take(send_out_id, place)
 
 
 @shared_task
 def try_again() -> int:
-    done = work.try_again()
-    if done >= work.AT_ONCE:
+    done = dispatcher.try_again()
+    if done >= dispatcher.AT_ONCE:
         try_again.delay()
     return done
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from contacts.models import Channel
-from messaging.delivery import chosen
+from messaging.delivery import transport_factory
 from messaging.delivery.away import Away
-from messaging.delivery.ways import Held, Outcome, Ready, Way
+from messaging.delivery.transport import Held, Outcome, Ready, Way
 from messaging.ledger.record import OURSELVES
 from messaging.models import Alarm, Message, SendOut
 from messaging.monitoring import alarms
@@ -101,8 +101,8 @@ def paused_for(slug: str) -> list[int]:
 def end_needless() -> None:
     """Alarms of ways out that are none any more, or that nothing waits for: nobody would notice that they are back."""
     for alarm in Alarm.objects.filter(kind=Alarm.Kind.AWAY, ended_at=None):
-        channel = next((each for each in Channel if chosen.slug_of(each) == alarm.provider), None)
-        is_watched = channel is not None and chosen.way_of(channel) is None  # manage.py smpp does it
+        channel = next((each for each in Channel if transport_factory.slug_of(each) == alarm.provider), None)
+        is_watched = channel is not None and transport_factory.way_of(channel) is None  # manage.py smpp does it
         if channel is None or not (is_watched or _is_awaited(channel, alarm.provider)):
             end(alarm.provider)
 

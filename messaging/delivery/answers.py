@@ -12,7 +12,7 @@ from messaging.bounces.classify import classify
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.bounces.ways import NO_WAY, is_only_unrouteable
 from messaging.delivery.away import Cause
-from messaging.delivery.ways import repeat_id
+from messaging.delivery.transport import repeat_id
 from messaging.status.order import Caveat, Event, Kind
 
 # How long after each attempt the next one follows: from minutes to hours. The last one repeats, until 72 hours after

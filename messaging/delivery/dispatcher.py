@@ -21,12 +21,12 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel
 from contacts.sql import array, columns, numbers
 from messaging.bounces.reasons import IN_DOUBT
-from messaging.delivery import absence, chosen, holding, installation, sql
+from messaging.delivery import absence, installation, requeue, sql, transport_factory
 from messaging.delivery.absence import Watched
 from messaging.delivery.answers import next_attempt
-from messaging.delivery.heart import SILENT_AFTER, beating
+from messaging.delivery.heartbeat import SILENT_AFTER, beating
 from messaging.delivery.patience import insist
-from messaging.delivery.ways import Held, Outcome, Ready, Way, repeat_id
+from messaging.delivery.transport import Held, Outcome, Ready, Way, repeat_id
 from messaging.ledger.record import OURSELVES, Said, apply
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Content, SendOut
@@ -76,7 +76,7 @@ def hand_over(send_out_id: int, seconds: float = TURN_SECONDS) -> bool:
     Safe with any number of workers at once; ends within a slice when the send-out is paused or cancelled.
     """
     channel = SendOut.objects.values_list("channel", flat=True).filter(pk=send_out_id).first()
-    way = chosen.way_of(channel) if channel else None
+    way = transport_factory.way_of(channel) if channel else None
     if way is None:
         return False
     with way, _uncollected():
@@ -147,7 +147,7 @@ def try_again(limit: int = AT_ONCE) -> int:
     Returns how many were tried.
     """
     done = 0
-    for way in filter(None, map(chosen.way_of, Channel)):
+    for way in filter(None, map(transport_factory.way_of, Channel)):
         with way:
             done += try_again_by(way, limit)
     absence.end_needless()
@@ -307,10 +307,10 @@ def _send(
                 held.append(found)
             else:
                 outcomes.append(found)
-        outcomes += holding.refused_singles(held, way)
+        outcomes += requeue.refused_singles(held, way)
     # What has left is told, however long it takes: else it would be in doubt for ever.
     insist(lambda: _record(outcomes, loaded, way))
-    insist(lambda: holding.take_back(held, way))
+    insist(lambda: requeue.take_back(held, way))
 
 
 def _prepared(marked: Sequence[int], way: Way) -> tuple[dict[int, Loaded], list[Outcome], list[Ready]]:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from messaging.delivery.esps import settings_of
+from messaging.delivery.transports.esps import settings_of
 
 PORTS: Final = {"smtp": 25, "smtps": 465}
 

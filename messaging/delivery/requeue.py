@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from contacts.sql import array, columns
 from messaging.delivery import sql
 from messaging.delivery.away import PAUSES
-from messaging.delivery.ways import Held, Outcome, Way
+from messaging.delivery.transport import Held, Outcome, Way
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import SendOut
 from messaging.sendouts import lifecycle

@@ -22,7 +22,7 @@ from contacts.models import Channel
 from contacts.sql import array, columns
 from engage.domains import in_ascii
 from messaging.delivery.rates import Limits, Rate
-from messaging.delivery.ways import Held, Outcome, Ready, Way
+from messaging.delivery.transport import Held, Outcome, Ready, Way
 from messaging.status.order import Caveat, Event, Kind
 
 log = logging.getLogger(__name__)

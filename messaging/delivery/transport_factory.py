@@ -6,10 +6,10 @@ Only the ways that they name are loaded: each brings libraries along that every 
 from django.conf import settings
 
 from contacts.models import Channel
-from messaging.delivery.pace import Paced
-from messaging.delivery.routes import Direct, Esp, Route
+from messaging.delivery.email_routes import Direct, Esp, Route
 from messaging.delivery.sms_routes import Http
-from messaging.delivery.ways import Way
+from messaging.delivery.throttle import Paced
+from messaging.delivery.transport import Way
 
 
 def check() -> None:
@@ -27,7 +27,7 @@ def way_of(channel: str) -> Way | None:
     if channel == Channel.EMAIL and route is not None:
         return Paced(_email_way(route), settings.EMAIL_LIMITS, is_direct=isinstance(route, Direct))
     if channel == Channel.SMS and isinstance(settings.SMS_ROUTE, Http):
-        from messaging.delivery.by_gateway import ByGateway  # noqa: PLC0415 -- see above
+        from messaging.delivery.transports.http_sms import ByGateway  # noqa: PLC0415 -- see above
 
         return ByGateway(settings.SMS_ROUTE)
     return None
@@ -35,10 +35,10 @@ def way_of(channel: str) -> Way | None:
 
 def _email_way(route: Route | Esp) -> Way:
     if isinstance(route, Esp):
-        from messaging.delivery.by_esp import ByEsp  # noqa: PLC0415 -- see above
+        from messaging.delivery.transports.esp import ByEsp  # noqa: PLC0415 -- see above
 
         return ByEsp(route)
-    from messaging.delivery.by_smtp import BySmtp  # noqa: PLC0415 -- see above
+    from messaging.delivery.transports.smtp import BySmtp  # noqa: PLC0415 -- see above
 
     return BySmtp(route, settings.MAIL_NAME)
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from django.core.cache import cache
 
-from messaging.delivery import work
-from messaging.delivery.heart import beating
+from messaging.delivery import dispatcher
+from messaging.delivery.heartbeat import beating
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ KEPT_SECONDS: Final = 30
 
 def nudge_all() -> None:
     """Have workers go on with each send-out that has something to hand over."""
-    for pk in work.waiting():
+    for pk in dispatcher.waiting():
         nudge(pk)
 
 
@@ -34,10 +34,10 @@ def nudge(send_out_id: int) -> None:
         log.warning("The broker cannot be reached (%s).", type(error).__name__)
 
 
-def take(send_out_id: int, place: int, seconds: float = work.TURN_SECONDS) -> None:
+def take(send_out_id: int, place: int, seconds: float = dispatcher.TURN_SECONDS) -> None:
     """One turn of about so long. While there is more to hand over, the next one is asked for."""
     with beating(partial(_keep, send_out_id, place)):
-        is_more = work.hand_over(send_out_id, seconds)
+        is_more = dispatcher.hand_over(send_out_id, seconds)
     try:
         if is_more:
             _keep(send_out_id, place)

@@ -12,7 +12,7 @@ from functools import partial
 from aiosmtpd.smtp import SMTP
 from django.conf import settings
 
-from messaging.delivery.routes import Direct
+from messaging.delivery.email_routes import Direct
 from messaging.delivery.sms_routes import Smpp
 from messaging.demo.living import Calendar
 from messaging.demo.phones import Session

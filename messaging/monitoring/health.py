@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from contacts.models import Channel
-from messaging.delivery import chosen
+from messaging.delivery import transport_factory
 from messaging.ledger import sql
 
 WORKER: Final = "engage.heartbeat.worker"
@@ -151,7 +151,7 @@ def _lag(name: str) -> Check:
 def standing_still() -> list[int]:
     """The send-outs that are sending and have something to hand over, of which nothing has left for
     STILL_AFTER_SECONDS, though nobody asked us to wait and their way out is there."""
-    ways = json.dumps({channel: chosen.slug_of(channel) for channel in Channel})
+    ways = json.dumps({channel: transport_factory.slug_of(channel) for channel in Channel})
     of: Any = {"after": timedelta(seconds=STILL_AFTER_SECONDS), "ways": ways}
     with connection.cursor() as cursor:
         cursor.execute(sql.STANDING_STILL, of)

@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from contacts.models import Channel
-from messaging.delivery import chosen
+from messaging.delivery import transport_factory
 from messaging.ledger import sql
 from messaging.models import Alarm
 from messaging.monitoring import alarms, health
@@ -104,7 +104,7 @@ def _alarms() -> Iterator[Metric]:
         if provider.is_set_up():
             for kind in (Alarm.Kind.SILENT, Alarm.Kind.REFUSED):
                 gauge.add_metric([slug, kind], float((slug, kind) in on))
-    for slug in filter(None, map(chosen.slug_of, Channel)):
+    for slug in filter(None, map(transport_factory.slug_of, Channel)):
         gauge.add_metric([slug, Alarm.Kind.AWAY], float((slug, Alarm.Kind.AWAY) in on))
     own = {Alarm.Kind.STILL, Alarm.Kind.QUEUE, Alarm.Kind.WRITES}
     closed = {(Alarm.ENGAGE, Alarm.Kind.WRITES)} if alarms.closed_since() else set()

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 from contacts.models import Channel
 from contacts.sql import array
 from messaging.bounces.reasons import IN_DOUBT
-from messaging.delivery import chosen, installation
+from messaging.delivery import installation, transport_factory
 from messaging.delivery.installation import Outside, Seen, Sign
 from messaging.ledger.record import OURSELVES, Said, apply
 from messaging.ledger.sql import LOCK_MESSAGES
@@ -312,7 +312,7 @@ def _count_as_sent(restore: Restore, ids: Sequence[int], kind: Kind) -> bool:
         if cursor.fetchone() is None:
             return False
         cursor.execute(LOCK_MESSAGES, [array(ids)])
-        at, slugs = restore.as_of or restore.noticed_at, [chosen.slug_of(channel) for channel in Channel]
+        at, slugs = restore.as_of or restore.noticed_at, [transport_factory.slug_of(channel) for channel in Channel]
         cursor.execute(COUNT_AS_SENT, [at, *slugs, array(ids)])
         diagnostic = _("Counted as sent after the database was restored from a backup: nobody knows whether it left.")
         apply([

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from contacts.addresses import address_of, normalise_email, normalise_mobile
 from contacts.blocks.record import IN_FORCE
 from contacts.models import Address, Block, Channel, Contact
-from messaging.delivery import chosen
+from messaging.delivery import transport_factory
 from messaging.models import Message
 from messaging.sendouts import contents
 from messaging.sendouts.models import Content, SendOut, SendOutChange
@@ -115,7 +115,7 @@ def _check(channel: str, address: Address | None, contact: Contact | None, *, is
 
 
 def _queued(channel: str, address: Address, content: Content, contact: Contact | None) -> Message:
-    slug = chosen.slug_of(channel)
+    slug = transport_factory.slug_of(channel)
     if not slug:
         raise RefusedError(
             _("No way for emails to leave is set up. Tell whoever looks after Engage.")

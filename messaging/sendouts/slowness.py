@@ -12,9 +12,9 @@ from django.utils.translation import ngettext
 
 from contacts.models import Channel
 from engage.domains import in_unicode
-from messaging.delivery import chosen
+from messaging.delivery import transport_factory
 from messaging.delivery.away import ADVICE, Cause
-from messaging.delivery.esps import ESPS
+from messaging.delivery.transports.esps import ESPS
 from messaging.models import Alarm, SendOut, SlowDown
 from messaging.monitoring import alarms
 from messaging.providers import providers
@@ -59,7 +59,7 @@ class Absence:
 def absences() -> list[Absence]:
     """Of each channel whose way out is away."""
     on = {alarm.provider: alarm for alarm in alarms.away()}
-    slugs = {channel: chosen.slug_of(channel) for channel in Channel}
+    slugs = {channel: transport_factory.slug_of(channel) for channel in Channel}
     return [_absence(on[slug], channel) for channel, slug in slugs.items() if slug in on]
 
 

@@ -18,7 +18,7 @@ from contacts.keyset import LARGEST, number_in
 from contacts.lines import UnreadableListError
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
-from messaging.delivery.chosen import slug_of
+from messaging.delivery.transport_factory import slug_of
 from messaging.sendouts import contents, drafts, lifecycle, lists, recipient_resolution
 from messaging.sendouts.audience import Audience, Having, Listed, Members, read
 from messaging.sendouts.concerns import concerns

@@ -1,6 +1,6 @@
 """What is done for all send-outs every few seconds."""
 
-from messaging.delivery import installation, turns
+from messaging.delivery import installation, worker_slots
 from messaging.sendouts import lifecycle, progress, restored, totals
 
 
@@ -16,5 +16,5 @@ def tend() -> int:
     left = progress.mark_all()
     if mark is not None:
         installation.keep_left(left)
-    turns.nudge_all()
+    worker_slots.nudge_all()
     return lifecycle.go_on()

@@ -14,8 +14,8 @@ from django.db import connections as databases
 
 from contacts.models import Channel
 from engage.frames import roomy
-from messaging.delivery import work
-from messaging.delivery.by_smpp import BySmpp
+from messaging.delivery import dispatcher
+from messaging.delivery.transports.smpp import BySmpp
 from messaging.smpp.connections import Connection
 from messaging.smpp.window import Window
 
@@ -67,11 +67,11 @@ class Sender(Thread):
     def _hand_over(self) -> bool:
         """Whether there is more to do at once."""
         is_more = False
-        for pk in work.waiting(Channel.SMS):
+        for pk in dispatcher.waiting(Channel.SMS):
             if self._is_over():
                 return False
-            is_more |= work.hand_over_by(self._way, pk, goes_on=self._goes_on)
+            is_more |= dispatcher.hand_over_by(self._way, pk, goes_on=self._goes_on)
         if not self._is_over() and monotonic() - self._asked_at > AGAIN_SECONDS:
             self._asked_at = monotonic()
-            is_more |= work.try_again_by(self._way, goes_on=self._goes_on) > 0
+            is_more |= dispatcher.try_again_by(self._way, goes_on=self._goes_on) > 0
         return is_more

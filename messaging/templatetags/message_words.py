@@ -94,9 +94,9 @@ CAVEATS: Final[dict[str, str | Promise]] = {
 }
 
 for plain in (
-    explanations.says, explanations.advice, explanations.reason_label, explanations.gives_up, explanations.display_address,
-    explanations.provider_name, explanations.status_label, explanations.dialog_name, explanations.event_name,
-    label_of,
+    explanations.says, explanations.advice, explanations.reason_label, explanations.gives_up,
+    explanations.display_address, explanations.provider_name, explanations.status_label, explanations.dialog_name,
+    explanations.event_name, label_of,
 ):  # fmt: skip
     register.filter(plain.__name__, plain)
 

@@ -16,8 +16,8 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from messaging.delivery.gateway import FORM, JSON, Asked, Gateway, Sms, Told
 from messaging.delivery.sms_routes import Http
+from messaging.delivery.transports.gateway import FORM, JSON, Asked, Gateway, Sms, Told
 from messaging.providers.generic import ABOUT, codes_in
 
 LINES: Final = frozenset({"address", "format", "id", "code", "text", "headers", "fields"})

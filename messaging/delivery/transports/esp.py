@@ -8,10 +8,10 @@ from django.utils import timezone
 from contacts.models import Channel
 from messaging.delivery.answers import SCHEDULE, event_of
 from messaging.delivery.away import Away, Cause
-from messaging.delivery.by_smtp import written
-from messaging.delivery.esp import EspPost
-from messaging.delivery.routes import Esp
-from messaging.delivery.ways import Held, Outcome, Ready
+from messaging.delivery.email_routes import Esp
+from messaging.delivery.transport import Held, Outcome, Ready
+from messaging.delivery.transports.esp_client import EspPost
+from messaging.delivery.transports.smtp import written
 from messaging.status.order import Kind
 
 

@@ -21,11 +21,11 @@ from anymail.exceptions import AnymailError, AnymailNotSupportedWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
 
-from messaging.delivery import esp_words
 from messaging.delivery.answers import Answer
-from messaging.delivery.esps import ESPS
-from messaging.delivery.routes import Esp
-from messaging.delivery.smtp import Outgoing
+from messaging.delivery.email_routes import Esp
+from messaging.delivery.transports import esp_answers
+from messaging.delivery.transports.esps import ESPS
+from messaging.delivery.transports.smtp_pipeline import Outgoing
 from messaging.providers.anymail_bridge import OUR_METADATA, plain_id
 from messaging.status.order import Kind
 from messaging.tracking.tokens import token_of
@@ -75,7 +75,7 @@ class EspPost:
         if is_over.is_set() or monotonic() > until:
             return UNTRIED
         answer = self.send(mail)
-        if esp_words.ends_the_turn(answer):
+        if esp_answers.ends_the_turn(answer):
             is_over.set()
         return answer
 
@@ -84,10 +84,10 @@ class EspPost:
         try:
             self._backend().send_messages([message])
         except AnymailError as error:
-            return esp_words.answer_of(error, message, mail.recipient, label_of(self.slug))
+            return esp_answers.answer_of(error, message, mail.recipient, label_of(self.slug))
         status = message.anymail_status
         if status.status == {"failed"}:
-            return esp_words.failed(status.esp_response, message, mail.recipient, label_of(self.slug))
+            return esp_answers.failed(status.esp_response, message, mail.recipient, label_of(self.slug))
         its_id = self._its_id(status)
         return Answer(0, "", label_of(self.slug), kind=Kind.ACCEPTED, provider_message_id=its_id)
 
@@ -107,11 +107,11 @@ class EspPost:
 
 def _judged(answers: Sequence[Answer]) -> list[Answer]:
     """Where all that were tried were refused for a reason that we do not know, we take it to mean us."""
-    refused = [each for each in answers if each.kind == Kind.SOFT_BOUNCE and each.reason == esp_words.UNKNOWN]
+    refused = [each for each in answers if each.kind == Kind.SOFT_BOUNCE and each.reason == esp_answers.UNKNOWN]
     tried = [each for each in answers if not each.is_untried]
     if len(refused) < ENOUGH_REFUSED or len(refused) < len(tried):
         return list(answers)
-    return [esp_words.refusing_us(each.text, each.said_by) if each in refused else each for each in answers]
+    return [esp_answers.refusing_us(each.text, each.said_by) if each in refused else each for each in answers]
 
 
 def label_of(slug: str) -> str:

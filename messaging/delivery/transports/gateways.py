@@ -9,7 +9,8 @@ from json import dumps
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from messaging.delivery.gateway import (
+from messaging.delivery.sms_routes import Http
+from messaging.delivery.transports.gateway import (  # fmt: skip
     JSON,
     NOT_NOW,
     TOO_FAST,
@@ -24,9 +25,8 @@ from messaging.delivery.gateway import (
     json_body,
     one_id,
     text_at,
-)  # fmt: skip
-from messaging.delivery.sigv4 import signed
-from messaging.delivery.sms_routes import Http
+)
+from messaging.delivery.transports.sigv4 import signed
 from messaging.providers import amazon_sms, bird
 from messaging.providers.tables import Outcome, tables
 from messaging.sendouts.sms import UCS_2, alphabet_of

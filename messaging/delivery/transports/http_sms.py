@@ -16,14 +16,14 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from messaging.bounces.reasons import IN_DOUBT
-from messaging.delivery import described
 from messaging.delivery.answers import SMS_SCHEDULE
 from messaging.delivery.away import Away, Cause
-from messaging.delivery.esp_words import unheard
-from messaging.delivery.gateway import NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
-from messaging.delivery.gateways import GATEWAYS
 from messaging.delivery.sms_routes import Http
-from messaging.delivery.ways import Held, Outcome, Ready
+from messaging.delivery.transport import Held, Outcome, Ready
+from messaging.delivery.transports import configured_gateway
+from messaging.delivery.transports.esp_answers import unheard
+from messaging.delivery.transports.gateway import NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
+from messaging.delivery.transports.gateways import GATEWAYS
 from messaging.providers.reading import OUR_PARAMETER
 from messaging.providers.tables import UNKNOWN, wishes_of
 from messaging.providers.tables import Outcome as Verdict
@@ -136,7 +136,7 @@ class ByGateway:
 
 def gateway_of(slug: str) -> Gateway:
     """Raises ImproperlyConfigured where a file describes it, and wrongly."""
-    return GATEWAYS.get(slug) or described.gateway_of(slug)
+    return GATEWAYS.get(slug) or configured_gateway.gateway_of(slug)
 
 
 def callback_of(slug: str, token: str) -> str:

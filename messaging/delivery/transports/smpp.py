@@ -12,7 +12,7 @@ from smpplib import consts
 from contacts.models import Channel
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.delivery.answers import SMS_SCHEDULE
-from messaging.delivery.ways import Outcome, Ready
+from messaging.delivery.transport import Outcome, Ready
 from messaging.providers.smpp import SLUG
 from messaging.providers.tables import UNKNOWN, tables
 from messaging.providers.tables import Outcome as Verdict

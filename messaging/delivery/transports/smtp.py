@@ -17,9 +17,9 @@ from engage.domains import in_ascii
 from messaging.bounces.classify import classify
 from messaging.delivery.answers import SCHEDULE, Answer, event_of
 from messaging.delivery.away import WANTS_LOGIN, Away, Cause
-from messaging.delivery.routes import Relay, Route
-from messaging.delivery.smtp import Outgoing, Post
-from messaging.delivery.ways import Held, Outcome, Ready
+from messaging.delivery.email_routes import Relay, Route
+from messaging.delivery.transport import Held, Outcome, Ready
+from messaging.delivery.transports.smtp_pipeline import Outgoing, Post
 from messaging.incoming import addresses
 from messaging.ledger.record import OURSELVES
 from messaging.sendouts import contents

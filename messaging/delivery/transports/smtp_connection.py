@@ -6,8 +6,8 @@ from selectors import EVENT_READ, EVENT_WRITE
 from time import monotonic
 from typing import Final
 
-from messaging.delivery.dialogue import Dialogue, Lost, Outgoing, Reply
-from messaging.delivery.opening import Opened
+from messaging.delivery.transports.smtp_dialogue import Dialogue, Lost, Outgoing, Reply
+from messaging.delivery.transports.smtp_opening import Opened
 
 # How long a server may take over an answer, seconds. RFC 5321 4.5.3.2 wants minutes for all of them; but a slice waits
 # for its last answer, and Pause for the slice. The verdict about a mail is waited for longest: without it, the mail is

@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from messaging.delivery.answers import Answer
 from messaging.delivery.away import Cause, cause_of, has_no_network
-from messaging.delivery.routes import Direct, Relay, Route
+from messaging.delivery.email_routes import Direct, Relay, Route
 
 CONNECT_SECONDS: Final = 20
 

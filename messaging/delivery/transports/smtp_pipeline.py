@@ -17,12 +17,12 @@ from typing import Final
 
 from messaging.delivery.answers import Answer
 from messaging.delivery.away import Cause
-from messaging.delivery.dialogue import CLOSING, AboutSender, Outgoing, Reply
-from messaging.delivery.mta_sts import Policy, heeding, policies
-from messaging.delivery.mx import NoServerError, servers_of
-from messaging.delivery.opening import NotOpenedError, Opened, opened
-from messaging.delivery.routes import Direct, Route
-from messaging.delivery.wire import Wire, closed_politely
+from messaging.delivery.email_routes import Direct, Route
+from messaging.delivery.transports.mta_sts import Policy, heeding, policies
+from messaging.delivery.transports.mx import NoServerError, servers_of
+from messaging.delivery.transports.smtp_connection import Wire, closed_politely
+from messaging.delivery.transports.smtp_dialogue import CLOSING, AboutSender, Outgoing, Reply
+from messaging.delivery.transports.smtp_opening import NotOpenedError, Opened, opened
 from messaging.status.order import Kind
 
 __all__ = ["NoServerError", "Outgoing", "Post"]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from contacts.pages import HtmxRequest, is_partial, page
-from messaging.delivery.routes import Relay
+from messaging.delivery.email_routes import Relay
 from messaging.models import SendOut
 from messaging.sendouts.outcome import exporting
 from messaging.sendouts.outcome.chart import LINES, chart_of

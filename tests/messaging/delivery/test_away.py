@@ -24,14 +24,15 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from django.utils import timezone
-from messaging.delivery.mx import NoServerError
-from messaging.delivery.routes import Direct, Esp, Relay, Route, route_of
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
-from messaging.delivery import by_smtp, opening, work
+from messaging.delivery import dispatcher
 from messaging.delivery.away import ADVICE, Cause, has_no_network
+from messaging.delivery.email_routes import Direct, Esp, Relay, Route, route_of
 from messaging.delivery.sms_routes import Http
+from messaging.delivery.transports import smtp, smtp_opening
+from messaging.delivery.transports.mx import NoServerError
 from messaging.models import Alarm, DeliveryEvent, Message, SendOut
 from messaging.monitoring import alarms
 from messaging.sendouts import lifecycle, single
@@ -50,9 +51,9 @@ PEOPLE = 12
 
 @pytest.fixture(autouse=True)
 def _afresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_smtp, "_REACHED_AT", {})
-    monkeypatch.setattr(by_smtp, "_SLICES", {})
-    monkeypatch.setattr(opening, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(smtp, "_REACHED_AT", {})
+    monkeypatch.setattr(smtp, "_SLICES", {})
+    monkeypatch.setattr(smtp_opening, "CONNECT_SECONDS", 1)
 
 
 def started(channel: Channel = Channel.EMAIL, count: int = PEOPLE) -> SendOut:
@@ -65,7 +66,7 @@ def started(channel: Channel = Channel.EMAIL, count: int = PEOPLE) -> SendOut:
 
 
 def handed_over(send_out: SendOut) -> None:
-    while work.hand_over(send_out.pk):
+    while dispatcher.hand_over(send_out.pk):
         pass
 
 
@@ -251,7 +252,7 @@ def test_a_relay_that_is_away_gets_nothing_and_nobody_is_judged_and_once_it_is_t
     send_out = started()
     with wrong(port, tmp_path):
         handed_over(send_out)
-        work.try_again()
+        dispatcher.try_again()
 
         assert nothing_happened(send_out)
         assert cause() == expected
@@ -260,7 +261,7 @@ def test_a_relay_that_is_away_gets_nothing_and_nobody_is_judged_and_once_it_is_t
     settings.EMAIL_ROUTE = Relay("127.0.0.1", port)
     Alarm.objects.update(next_try_at=timezone.now())
     with relay(port) as found:
-        work.try_again()
+        dispatcher.try_again()
         handed_over(send_out)
     assert found.taken == Counter(f"p{number}@d{number}.example" for number in range(PEOPLE))
     assert state_of(send_out) == "sending"
@@ -340,7 +341,7 @@ def test_several_who_find_it_away_at_once_count_once_and_others_do_not_try(setti
     assert Alarm.objects.get().tries == 2
 
     handed_over(first)
-    work.try_again()
+    dispatcher.try_again()
     assert Alarm.objects.get().tries == 2
 
 
@@ -349,12 +350,12 @@ def test_an_alarm_ends_where_nothing_waits_or_the_way_out_is_another(settings: S
     send_out = started()
     handed_over(send_out)
     SendOut.objects.filter(pk=send_out.pk).update(state="cancelled")
-    work.try_again()
+    dispatcher.try_again()
     assert not alarms.away()
 
     handed_over(started())
     settings.EMAIL_ROUTE = None
-    work.try_again()
+    dispatcher.try_again()
     assert not alarms.away()
 
 
@@ -375,7 +376,7 @@ def test_a_refused_log_in_is_asked_again_with_one_message_and_not_with_a_slice(s
     with relay(port, password="s3cret"):
         handed_over(send_out)
         Alarm.objects.update(next_try_at=timezone.now())
-        work.try_again()
+        dispatcher.try_again()
         assert (nothing_happened(send_out), state_of(send_out)) == (True, "paused")
 
     (change,) = send_out.changes.filter(kind="paused")
@@ -438,8 +439,8 @@ def test_words_of_our_own_about_an_address_are_no_servers(settings: Settings) ->
 
 def directly(monkeypatch: pytest.MonkeyPatch, settings: Settings, resolve: Callable[[str], list[str]]) -> None:
     settings.EMAIL_ROUTE = Direct()
-    monkeypatch.setattr("messaging.delivery.smtp.servers_of", resolve)
-    monkeypatch.setattr("messaging.delivery.smtp._policy_of", lambda _domain: None)
+    monkeypatch.setattr("messaging.delivery.transports.smtp_pipeline.servers_of", resolve)
+    monkeypatch.setattr("messaging.delivery.transports.smtp_pipeline._policy_of", lambda _domain: None)
 
 
 def no_server(reply: int, text: str) -> Callable[[str], list[str]]:
@@ -469,7 +470,7 @@ def test_where_no_domain_can_be_looked_up_or_reached_it_is_our_own_network(
     with receiver() as found:
         settings.EMAIL_ROUTE = Direct("127.0.0.1", found.port)
         Alarm.objects.update(next_try_at=timezone.now())
-        work.try_again()
+        dispatcher.try_again()
     assert Counter(each.rcpt_tos[0] for each in found.taken) == Counter(f"p{n}@d{n}.example" for n in range(PEOPLE))
 
 
@@ -495,8 +496,8 @@ def test_without_any_network_even_one_domain_is_enough(monkeypatch: pytest.Monke
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
     directly(monkeypatch, settings, lambda _domain: ["127.0.0.1"])
-    monkeypatch.setattr("messaging.delivery.opening.has_no_network", lambda _error: True)
-    monkeypatch.setattr("messaging.delivery.opening._connected", lambda *_, **__: no_way())
+    monkeypatch.setattr("messaging.delivery.transports.smtp_opening.has_no_network", lambda _error: True)
+    monkeypatch.setattr("messaging.delivery.transports.smtp_opening._connected", lambda *_, **__: no_way())
     send_out = started(count=1)
     handed_over(send_out)
 
@@ -571,7 +572,7 @@ def test_a_provider_that_refuses_us_or_is_out_of_order_is_away_and_goes_on_by_it
 
         found.answers.clear()
         del found.asked[:]
-        work.try_again()
+        dispatcher.try_again()
         handed_over(send_out)
     assert len(found.asked) == PEOPLE
     assert (state_of(send_out), alarms.away()) == ("sending", [])
@@ -679,12 +680,12 @@ def test_a_test_to_oneself_waits_and_whoever_sent_it_reads_why(settings: Setting
     me.email = "me@engage.example"
     sent = single.send_test(draft, me)
     Alarm.objects.update(next_try_at=timezone.now())
-    work.try_again()
+    dispatcher.try_again()
     sent.refresh_from_db()
     assert (sent.status, sent.attempts, sent.events.count()) == ("waiting", 0, 0)
     with relay(port) as found:
         Alarm.objects.update(next_try_at=timezone.now())
-        work.try_again()
+        dispatcher.try_again()
     assert found.taken["me@engage.example"] == 1
 
 

@@ -17,13 +17,13 @@ import pytest
 from django.core.cache import cache
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
-from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from engage.local import run as running
 from engage.local.bootstrap import BASE_DIR
 from engage.local.embedded import Postgres
-from messaging.delivery import heart, turns, work
+from messaging.delivery import dispatcher, heartbeat, worker_slots
+from messaging.delivery.email_routes import Direct
 from messaging.delivery.patience import insist
 from messaging.models import Batch, DeliveryEvent, Installation, Message, SendOut
 from messaging.tasks import hand_over
@@ -84,14 +84,14 @@ def test_asked_to_end_with_all_its_children_a_worker_leaves_nothing_in_doubt(
 
 
 def test_a_worker_that_is_killed_is_found_out_within_a_minute() -> None:
-    assert heart.SILENT_AFTER + timedelta(seconds=3 * heart.BEAT_SECONDS) < timedelta(minutes=1)
-    assert turns.KEPT_SECONDS < 60
+    assert heartbeat.SILENT_AFTER + timedelta(seconds=3 * heartbeat.BEAT_SECONDS) < timedelta(minutes=1)
+    assert worker_slots.KEPT_SECONDS < 60
 
 
 def test_a_slow_server_does_not_cost_a_living_worker_its_batch(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heart, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
     go_on = Event()
     send_out = sent_to(3)
     with scripted(gate=go_on) as server:
@@ -102,7 +102,7 @@ def test_a_slow_server_does_not_cost_a_living_worker_its_batch(
         Batch.objects.update(claimed_at=long_ago())
         wait_for(lambda: not Batch.objects.filter(claimed_at=long_ago()).exists())
 
-        assert not work.hand_over(send_out.pk)
+        assert not dispatcher.hand_over(send_out.pk)
         assert not DeliveryEvent.objects.exists()
         go_on.set()
         thread.join()
@@ -117,7 +117,7 @@ def long_ago() -> datetime:
 
 def _hand_over(send_out_id: int) -> None:
     try:
-        work.hand_over(send_out_id)
+        dispatcher.hand_over(send_out_id)
     finally:
         connections.close_all()
 
@@ -126,13 +126,13 @@ def test_silence_means_nothing_right_after_the_database_was_away(settings: Setti
     send_out = sent_to(3)
     with receiver() as found:
         settings.EMAIL_ROUTE = Direct("127.0.0.1", found.port)
-        work.hand_over(send_out.pk, seconds=0)
+        dispatcher.hand_over(send_out.pk, seconds=0)
         Batch.objects.update(claimed_at=timezone.now() - timedelta(minutes=5), done_at=None)
         Installation.objects.update(marked_at=timezone.now() - timedelta(minutes=5))
-        assert not work.hand_over(send_out.pk)
+        assert not dispatcher.hand_over(send_out.pk)
 
-        Installation.objects.update(whole_since=timezone.now() - heart.SILENT_AFTER)
-        assert work.hand_over(send_out.pk, seconds=0)
+        Installation.objects.update(whole_since=timezone.now() - heartbeat.SILENT_AFTER)
+        assert dispatcher.hand_over(send_out.pk, seconds=0)
 
 
 def test_who_comes_back_after_another_has_taken_its_batch_up_leaves_it_alone(
@@ -140,19 +140,19 @@ def test_who_comes_back_after_another_has_taken_its_batch_up_leaves_it_alone(
 ) -> None:
     """A machine that stood still for a minute, say."""
     send_out = sent_to(80)
-    send, others = work._send, list[int]()
+    send, others = dispatcher._send, list[int]()
 
     def sending(*arguments: object) -> None:
         send(*arguments)  # type: ignore[arg-type]
         if not others:
             Batch.objects.update(claimed_at=long_ago())
             others.append(1)
-            work.hand_over(send_out.pk)
+            dispatcher.hand_over(send_out.pk)
 
     with receiver() as found:
         settings.EMAIL_ROUTE = Direct("127.0.0.1", found.port)
-        monkeypatch.setattr(work, "_send", sending)
-        work.hand_over(send_out.pk)
+        monkeypatch.setattr(dispatcher, "_send", sending)
+        dispatcher.hand_over(send_out.pk)
 
     recipients = [each.rcpt_tos[0] for each in found.taken]
     assert len(recipients) == len(set(recipients)) == 80

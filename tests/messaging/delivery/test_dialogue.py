@@ -5,8 +5,8 @@ from collections import deque
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from messaging.delivery.dialogue import Dialogue, Lost, Outgoing, Reply
 
+from messaging.delivery.transports.smtp_dialogue import Dialogue, Lost, Outgoing, Reply
 from tests.messaging.sendouts.scripted import Talk
 
 EXTENSIONS = frozenset({"pipelining", "8bitmime", "size", "smtputf8"})

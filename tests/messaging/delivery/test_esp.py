@@ -8,16 +8,17 @@ from email.policy import default
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
-from messaging.delivery.by_esp import ByEsp
-from messaging.delivery.by_smtp import mail_of
-from messaging.delivery.esp import LINES
-from messaging.delivery.esps import ESPS
-from messaging.delivery.routes import Esp, route_of
-from messaging.delivery.ways import Outcome, Ready
 from pytest_django import Settings
 
 from contacts.models import Block
-from messaging.delivery import esp_words, work
+from messaging.delivery import dispatcher
+from messaging.delivery.email_routes import Esp, route_of
+from messaging.delivery.transport import Outcome, Ready
+from messaging.delivery.transports import esp_answers
+from messaging.delivery.transports.esp import ByEsp
+from messaging.delivery.transports.esp_client import LINES
+from messaging.delivery.transports.esps import ESPS
+from messaging.delivery.transports.smtp import mail_of
 from messaging.models import Message, Pace, SendOut
 from messaging.sendouts import single
 from messaging.sendouts.contents import Person
@@ -184,7 +185,7 @@ def test_a_test_to_oneself_tells_of_a_sender_that_is_refused(settings: Settings)
     with provider("sendgrid", not_verified) as found:
         settings.EMAIL_ROUTE = found.route
         sent = single.send_test(make_send_out(sender="news@engage.example"), me)
-        work.try_again()
+        dispatcher.try_again()
 
     sent.refresh_from_db()
     assert (sent.status, sent.reason) == ("soft_bounce", "sender_rejected")
@@ -198,12 +199,12 @@ def test_a_test_to_oneself_waits_while_the_key_is_refused(settings: Settings) ->
     with provider("sendgrid", NO_KEY) as found:
         settings.EMAIL_ROUTE = found.route
         sent = single.send_test(make_send_out(sender="news@engage.example"), me)
-        work.try_again()
+        dispatcher.try_again()
         sent.refresh_from_db()
         assert (sent.status, sent.attempts, sent.events.count()) == ("waiting", 0, 0)
 
         found.answers.clear()
-        work.try_again()
+        dispatcher.try_again()
     sent.refresh_from_db()
     assert sent.status == "unknown"
 
@@ -268,7 +269,7 @@ def test_cut_off_after_the_request_left_is_in_doubt_and_never_sent_again(
         settings.EMAIL_ROUTE = found.route
         message = handed_over(sent_to("p0"))["p0"]
         hours_later(1)
-        work.try_again()
+        dispatcher.try_again()
 
     assert (message.status, message.events.get().caveat, len(found.asked)) == ("unknown", "in_doubt", 1)
     assert message.events.get().diagnostic
@@ -284,7 +285,7 @@ def test_nobody_there_is_tried_again_and_arrives(settings: Settings) -> None:
     with provider("sendgrid") as found:
         settings.EMAIL_ROUTE = found.route
         hours_later(1)
-        work.try_again()
+        dispatcher.try_again()
     message.refresh_from_db()
     assert message.status == "unknown"
 
@@ -303,7 +304,7 @@ def test_a_provider_that_wants_fewer_is_left_alone_as_long_as_it_says(settings: 
 
         found.answers.clear()
         hours_later(2)
-        work.try_again()
+        dispatcher.try_again()
     assert {each.status for each in Message.objects.filter(send_out=send_out)} == {"unknown"}
     assert not pace_of("sendgrid").refusals
 
@@ -334,7 +335,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(said: str, seconds: float) 
     class Response:
         headers = {"Retry-After": said}
 
-    assert esp_words._wait(Response()) == seconds
+    assert esp_answers._wait(Response()) == seconds
 
 
 @pytest.mark.parametrize(

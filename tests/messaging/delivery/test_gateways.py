@@ -19,12 +19,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
-from messaging.delivery.gateways import GATEWAYS
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
-from messaging.delivery import by_gateway, chosen, described, work
+from messaging.delivery import dispatcher, transport_factory
 from messaging.delivery.sms_routes import HTTP, Http, sms_route_of
+from messaging.delivery.transports import configured_gateway, http_sms
+from messaging.delivery.transports.gateways import GATEWAYS
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
 from messaging.ledger.record import Said, apply
@@ -108,7 +109,7 @@ def sent(text: str = "Hej [[firstName]]", *, names: tuple[str, ...] = ("Anna",),
     made.content.text = text
     made.content.save()
     run(made)
-    while work.hand_over(made.pk):
+    while dispatcher.hand_over(made.pk):
         pass
     return made
 
@@ -373,7 +374,7 @@ def test_too_fast_or_an_account_without_credit_puts_it_off(
 
     use(slug, TAKES[slug][0], 200)
     Message.objects.update(next_attempt_at=timezone.now())
-    assert work.try_again() == 1
+    assert dispatcher.try_again() == 1
     again = Message.objects.get(pk=message.pk)
     assert (again.attempts, again.next_attempt_at, again.provider_message_id) == (2, None, TAKES[slug][3])
     assert len(api.asked) == 2
@@ -436,7 +437,7 @@ def test_one_in_doubt_is_settled_by_our_token(api: Api, use: Use) -> None:
     message = Message.objects.get(send_out=sent())
     assert (message.provider_message_id, message.reason) == (None, "in_doubt")
 
-    path = by_gateway.callback_of("elks", token_of(message.pk)).partition("engage.example")[2]
+    path = http_sms.callback_of("elks", token_of(message.pk)).partition("engage.example")[2]
     reports.keep_all([Kept("elks", b"id=s1&status=delivered", "application/x-www-form-urlencoded", path, {})])
     reports.apply_pending()
 
@@ -447,7 +448,7 @@ def test_one_in_doubt_is_settled_by_our_token(api: Api, use: Use) -> None:
 def test_its_report_finds_the_message_by_our_token(api: Api, use: Use) -> None:
     use("twilio", TAKES["twilio"][0])
     message = Message.objects.get(send_out=sent())
-    path = by_gateway.callback_of("twilio", token_of(message.pk)).removeprefix("https://engage.example")
+    path = http_sms.callback_of("twilio", token_of(message.pk)).removeprefix("https://engage.example")
     body = b"MessageSid=SM9&MessageStatus=delivered&To=%2B46701234560"
     raw = Raw(body, "application/x-www-form-urlencoded", path, timezone.now())
     assert providers()["twilio"].read(raw).events[0].message_id == message.pk
@@ -554,9 +555,9 @@ def ours(api: Api, settings: Settings, tmp_path: Path) -> Iterator[Path]:
     path.write_text(OURS.format(base=f"http://127.0.0.1:{api.port}"))
     settings.GATEWAYS_DIR = str(tmp_path)
     settings.SMS_ROUTE = sms_route_of("ours://us:s3cret@", [], str(tmp_path))
-    described.gateway_of.cache_clear()
+    configured_gateway.gateway_of.cache_clear()
     yield path
-    described.gateway_of.cache_clear()
+    configured_gateway.gateway_of.cache_clear()
 
 
 def test_a_gateway_that_a_file_describes_sends(api: Api, ours: Path) -> None:
@@ -612,6 +613,6 @@ def test_what_is_wrong_in_the_file_is_said_at_the_start(instead_of: str, write: 
     ours.write_text(ours.read_text().replace(instead_of, write))
 
     with pytest.raises(ImproperlyConfigured) as wrong:
-        chosen.check()
+        transport_factory.check()
     assert says in str(wrong.value)
     assert "ours.toml" in str(wrong.value)

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from messaging.delivery.heart import SILENT_AFTER
-from messaging.delivery.routes import Direct, Relay
-from messaging.delivery.smtp import NoServerError, Outgoing, Post
-from messaging.delivery.ways import Way
 from pytest_django import Settings
 
 from contacts.addresses import address_of
 from contacts.models import Block, Channel, Contact
-from messaging.delivery import by_smtp, work
+from messaging.delivery import dispatcher
 from messaging.delivery.answers import SCHEDULE, Answer, event_of, next_attempt
+from messaging.delivery.email_routes import Direct, Relay
+from messaging.delivery.heartbeat import SILENT_AFTER
+from messaging.delivery.transport import Way
+from messaging.delivery.transports import smtp
+from messaging.delivery.transports.smtp_pipeline import NoServerError, Outgoing, Post
 from messaging.incoming.addresses import return_path
 from messaging.ledger.sweep import give_up_due
 from messaging.models import Batch, DeliveryEvent, Message, SendOut
@@ -33,12 +34,12 @@ from tests.messaging.sendouts.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SLICE = by_smtp.FIRST_SLICE
+SLICE = smtp.FIRST_SLICE
 
 
 @pytest.fixture(autouse=True)
 def first_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_smtp, "_SLICES", {})
+    monkeypatch.setattr(smtp, "_SLICES", {})
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def sent_to(*names: str, **fields: Any) -> SendOut:
 
 
 def handed_over(send_out: SendOut) -> dict[str, Message]:
-    while work.hand_over(send_out.pk):
+    while dispatcher.hand_over(send_out.pk):
         pass
     return {
         each.address.value.partition("@")[0]: each
@@ -125,10 +126,10 @@ def test_what_was_put_off_is_tried_again_and_arrives(settings: Settings) -> None
     with receiver(later=1) as found:
         use(settings, found)
         message = handed_over(sent_to("later"))["later"]
-        assert work.try_again() == 0  # it is not time yet
+        assert dispatcher.try_again() == 0  # it is not time yet
         Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
 
-        assert work.try_again() == 1
+        assert dispatcher.try_again() == 1
         message.refresh_from_db()
         assert (message.status, message.attempts, message.next_attempt_at) == ("delivered", 2, None)
 
@@ -140,7 +141,7 @@ def test_what_a_relay_put_off_and_then_took_is_no_longer_on_hold(settings: Setti
         assert message.status == "deferred"
         Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
 
-        work.try_again()
+        dispatcher.try_again()
 
     Message.objects.filter(pk=message.pk).update(due_at=timezone.now() - timedelta(hours=1))
     give_up_due()
@@ -159,10 +160,10 @@ def test_what_was_put_off_waits_while_its_send_out_is_paused_and_goes_on_when_it
         message = handed_over(send_out)["later"]
         Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
         lifecycle.pause(send_out.pk, somebody)
-        assert work.try_again() == 0
+        assert dispatcher.try_again() == 0
 
         lifecycle.resume(send_out.pk, somebody)
-        assert work.try_again() == 1
+        assert dispatcher.try_again() == 1
         message.refresh_from_db()
         assert (message.status, message.attempts) == ("delivered", 2)
 
@@ -177,7 +178,7 @@ def test_what_was_put_off_is_never_tried_again_once_its_send_out_is_cancelled(se
         Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
         lifecycle.cancel(send_out.pk, somebody)
 
-        assert work.try_again() == 0
+        assert dispatcher.try_again() == 0
         message.refresh_from_db()
         assert (message.status, message.attempts, message.next_attempt_at) == ("deferred", 1, None)
         assert found.taken == []
@@ -196,7 +197,7 @@ def test_what_was_given_up_while_its_send_out_was_paused_is_not_tried_after_it_i
         give_up_due()
         lifecycle.resume(send_out.pk, somebody)
 
-        assert work.try_again() == 0
+        assert dispatcher.try_again() == 0
         message.refresh_from_db()
         assert (message.status, message.next_attempt_at) == ("soft_bounce", None)
         assert found.taken == []
@@ -209,7 +210,7 @@ def test_what_was_put_off_goes_by_the_new_way_once_the_route_is_another(settings
         Message.objects.filter(pk=message.pk).update(next_attempt_at=timezone.now())
         use(settings, found, direct=False)
 
-        assert work.try_again() == 1
+        assert dispatcher.try_again() == 1
         message.refresh_from_db()
         assert (message.status, message.provider, message.attempts) == ("unknown", "relay", 2)
 
@@ -221,9 +222,9 @@ def test_after_72_hours_it_is_tried_no_more_and_is_a_soft_bounce(taker: Receiver
         sent_at=first, due_at=first + timedelta(hours=72), next_attempt_at=timezone.now()
     )
 
-    work.try_again()
+    dispatcher.try_again()
     give_up_due()
-    work.try_again()
+    dispatcher.try_again()
 
     message.refresh_from_db()
     assert (message.status, message.attempts, message.next_attempt_at) == ("soft_bounce", 1, None)
@@ -273,10 +274,10 @@ def test_a_worker_that_dies_in_between_leaves_it_unknown_and_nothing_goes_twice(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(work, "_record", killed)
+        patched.setattr(dispatcher, "_record", killed)
         with pytest.raises(KeyboardInterrupt):
-            work.hand_over(send_out.pk)
-    assert not work.hand_over(send_out.pk)  # the batch is somebody's, who may be alive
+            dispatcher.hand_over(send_out.pk)
+    assert not dispatcher.hand_over(send_out.pk)  # the batch is somebody's, who may be alive
     Batch.objects.update(claimed_at=timezone.now() - SILENT_AFTER - timedelta(seconds=1))
     messages = handed_over(send_out)
 
@@ -300,12 +301,12 @@ def test_a_worker_that_dies_trying_again_leaves_it_unknown_and_nothing_goes_twic
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr(work, "_record", killed)
+            patched.setattr(dispatcher, "_record", killed)
             with pytest.raises(KeyboardInterrupt):
-                work.try_again()
-        assert work.try_again() == 0  # somebody may be at it
+                dispatcher.try_again()
+        assert dispatcher.try_again() == 0  # somebody may be at it
         Message.objects.filter(pk=message.pk).update(**now)
-        work.try_again()
+        dispatcher.try_again()
 
         message.refresh_from_db()
         assert len(found.taken) == 1
@@ -317,15 +318,15 @@ def test_a_worker_that_dies_trying_again_leaves_it_unknown_and_nothing_goes_twic
 def test_pausing_ends_it_within_a_slice_and_resuming_goes_on(taker: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     send_out = sent_to(*(f"p{number}" for number in range(SLICE * 2)))
     somebody = log_in("Marketers").session["_auth_user_id"]
-    send = work._send
+    send = dispatcher._send
 
     def pausing(marked: dict[int, int], way: Way, tell: Callable[[], object]) -> None:
         send(marked, way, tell)
         lifecycle.pause(send_out.pk, int(somebody))
 
     with monkeypatch.context() as patched:
-        patched.setattr(work, "_send", pausing)
-        work.hand_over(send_out.pk)
+        patched.setattr(dispatcher, "_send", pausing)
+        dispatcher.hand_over(send_out.pk)
     assert len(taker.taken) == SLICE
 
     lifecycle.resume(send_out.pk, int(somebody))
@@ -344,12 +345,12 @@ def test_a_send_out_whose_messages_are_all_handed_over_is_done(taker: Receiver) 
 def test_the_collector_rests_for_a_turn_alone(taker: Receiver) -> None:
     made = sent_to("anna")
 
-    work.hand_over(made.pk)
+    dispatcher.hand_over(made.pk)
     assert gc.isenabled()
 
     gc.disable()
     try:
-        work.hand_over(made.pk)
+        dispatcher.hand_over(made.pk)
         assert not gc.isenabled()  # who had it rest for longer has it so
     finally:
         gc.enable()

@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.cache import cache
-from messaging.delivery.mta_sts import AGAIN_SECONDS, Policies, Policy, PolicyError, policy_in, version_in
+
+from messaging.delivery.transports.mta_sts import AGAIN_SECONDS, Policies, Policy, PolicyError, policy_in, version_in
 
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mx.there.example\r\nmx: *.mail.example\r\nmax_age: 86400\r\n"
 

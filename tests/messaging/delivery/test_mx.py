@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import dns.resolver
 import pytest
-from messaging.delivery.mx import NoServerError, servers_of
 
 from messaging.bounces.classify import classify
+from messaging.delivery.transports.mx import NoServerError, servers_of
 from tests.messaging.name_server import answering
 
 ZONE = {

@@ -10,13 +10,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils import timezone
-from messaging.delivery.pace import AHEAD, FIRST_PAUSE, LONGEST_PAUSE
-from messaging.delivery.routes import Direct, Relay, to_strangers
 from pytest_django import Settings
 
 from contacts.models import Contact
-from messaging.delivery import work
+from messaging.delivery import dispatcher
+from messaging.delivery.email_routes import Direct, Relay, to_strangers
 from messaging.delivery.rates import Limits, Rate, limits_of, rate_of
+from messaging.delivery.throttle import AHEAD, FIRST_PAUSE, LONGEST_PAUSE
 from messaging.models import Message, Pace, SendOut, SlowDown
 from messaging.sendouts import lifecycle
 from tests.factories import log_in
@@ -47,7 +47,7 @@ def started(*addresses: str) -> SendOut:
 
 def handed_over(send_out: SendOut) -> Counter[str]:
     """How many messages show what."""
-    while work.hand_over(send_out.pk):
+    while dispatcher.hand_over(send_out.pk):
         pass
     return shown(send_out)
 
@@ -87,9 +87,9 @@ def test_what_waited_for_a_limit_leaves_in_its_turn_and_nothing_twice(settings: 
     assert len(taker.taken) == 1
 
     hours_later(2.5 / 60)
-    assert (work.try_again(), len(taker.taken)) == (2, 3)
+    assert (dispatcher.try_again(), len(taker.taken)) == (2, 3)
     hours_later(1)
-    work.try_again()
+    dispatcher.try_again()
 
     assert shown(send_out) == {"delivered": 6}
     assert Counter(taker.tries.values()) == {1: 6}
@@ -114,10 +114,10 @@ def test_a_paused_send_out_keeps_its_place_and_a_cancelled_one_sends_no_more(
     handed_over(send_out)
     lifecycle.pause(send_out.pk, None)
     hours_later(1)
-    assert (work.try_again(), len(taker.taken)) == (0, 1)
+    assert (dispatcher.try_again(), len(taker.taken)) == (0, 1)
 
     SendOut.objects.filter(pk=send_out.pk).update(state="cancelled")
-    work.try_again()
+    dispatcher.try_again()
     assert len(taker.taken) == 1
     assert not Message.objects.filter(next_attempt_at__isnull=False).exists()
 
@@ -141,7 +141,7 @@ def test_patience_doubles_up_to_a_limit_and_ends_when_they_take_one(settings: Se
     seen = list[timedelta]()
     for number in range(9):
         handed_over(started(f"busy+{number}@full.example"))
-        work.try_again()
+        dispatcher.try_again()
         pace = Pace.objects.get(domain="full.example")
         assert pace.closed_until is not None
         seen.append(pace.closed_until - timezone.now())
@@ -171,7 +171,7 @@ def test_a_relay_that_is_too_busy_is_left_alone_altogether(settings: Settings) -
         assert set(Message.objects.values_list("attempts", flat=True)) == {0}
 
         hours_later(2)
-        work.try_again()
+        dispatcher.try_again()
         assert shown(send_out) + shown(other) == {"unknown": 2}
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from messaging.delivery.routes import Direct, Relay
-from messaging.delivery.smtp import MOST_CLOSINGS, Outgoing, Post
 
 from messaging.delivery.answers import Answer
+from messaging.delivery.email_routes import Direct, Relay
+from messaging.delivery.transports.smtp_pipeline import MOST_CLOSINGS, Outgoing, Post
 from tests.messaging.sendouts.scripted import Scripted, scripted
 
 BODY = b"Subject: x\r\n\r\nHello\r\n"
@@ -78,7 +78,7 @@ def test_a_line_that_dies_after_the_end_of_a_mail_puts_that_one_in_doubt_and_the
 
 
 def test_a_server_that_says_nothing_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("messaging.delivery.wire.VERDICT_SECONDS", 1)
+    monkeypatch.setattr("messaging.delivery.transports.smtp_connection.VERDICT_SECONDS", 1)
     with scripted() as found:
         answers = sent(found, "fine", "silent", "fine", connections=1)
 

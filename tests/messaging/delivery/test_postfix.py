@@ -12,11 +12,11 @@ from pathlib import Path
 import dkim
 import pytest
 from django.utils import timezone
-from messaging.delivery.routes import Direct, Relay
 from pytest_django import Settings
 
 from contacts.models import Block
-from messaging.delivery import work
+from messaging.delivery import dispatcher
+from messaging.delivery.email_routes import Direct, Relay
 from messaging.inbox import reports
 from messaging.ledger.sweep import give_up_due
 from messaging.models import Content, Message, Report, SendOut
@@ -81,7 +81,7 @@ def sent_to(*addresses: str, html: str = "") -> dict[str, Message]:
 
 
 def handed_over(send_out: SendOut) -> dict[str, Message]:
-    while work.hand_over(send_out.pk):
+    while dispatcher.hand_over(send_out.pk):
         pass
     found = Message.objects.filter(send_out=send_out).select_related("address", "contact")
     return {each.address.value.partition("@")[0]: each for each in found}
@@ -151,7 +151,7 @@ def test_what_is_put_off_at_first_is_taken_later(server: Postfix) -> None:
 
     server.refuse()
     due(message)
-    work.try_again()
+    dispatcher.try_again()
 
     message.refresh_from_db()
     assert (message.status, message.attempts, message.next_attempt_at) == ("delivered", 2, None)
@@ -161,13 +161,13 @@ def test_what_is_put_off_for_ever_is_given_up_after_72_hours(server: Postfix) ->
     server.refuse(never="451 4.3.0 Try later")
     message = sent_to("never@there.example")["never"]
     due(message)
-    work.try_again()
+    dispatcher.try_again()
     first = timezone.now() - timedelta(hours=72, minutes=1)
     due(message, sent_at=first, due_at=first + timedelta(hours=72))
 
-    work.try_again()
+    dispatcher.try_again()
     give_up_due()
-    work.try_again()
+    dispatcher.try_again()
 
     message.refresh_from_db()
     assert (message.status, message.attempts, message.next_attempt_at) == ("soft_bounce", 2, None)

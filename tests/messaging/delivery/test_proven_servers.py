@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from messaging.delivery.mta_sts import Policy
-from messaging.delivery.routes import Direct
-from messaging.delivery.smtp import Outgoing, Post
 
 from messaging.delivery.answers import Answer
+from messaging.delivery.email_routes import Direct
+from messaging.delivery.transports.mta_sts import Policy
+from messaging.delivery.transports.smtp_pipeline import Outgoing, Post
 from tests.messaging.delivery.test_mta_sts import certificate_for
 from tests.messaging.sendouts.receiver import Receiver
 

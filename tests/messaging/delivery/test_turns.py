@@ -4,11 +4,11 @@ from collections import deque
 
 import pytest
 from django.core.cache import cache
-from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from messaging import tasks
-from messaging.delivery import turns
+from messaging.delivery import worker_slots
+from messaging.delivery.email_routes import Direct
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run
 from tests.messaging.sendouts.receiver import receiver
@@ -27,9 +27,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> deque[tuple[int, int]]:
 
 def test_a_nudge_fills_the_places_that_are_free(asked: deque[tuple[int, int]]) -> None:
     for _ in range(3):
-        turns.nudge(7)
+        worker_slots.nudge(7)
 
-    assert list(asked) == [(7, place) for place in range(turns.PLACES)]
+    assert list(asked) == [(7, place) for place in range(worker_slots.PLACES)]
 
 
 def test_a_turn_that_leaves_something_asks_for_the_next_and_a_last_one_makes_room(
@@ -38,16 +38,16 @@ def test_a_turn_that_leaves_something_asks_for_the_next_and_a_last_one_makes_roo
     make_contact()
     send_out = make_send_out(sender="news@engage.example")
     run(send_out)
-    turns.nudge(send_out.pk)
+    worker_slots.nudge(send_out.pk)
     asked.clear()
 
     with receiver() as found:
         settings.EMAIL_ROUTE = Direct("127.0.0.1", found.port)
-        turns.take(send_out.pk, 1, seconds=0)
+        worker_slots.take(send_out.pk, 1, seconds=0)
         assert list(asked) == [(send_out.pk, 1)]
 
-        turns.take(send_out.pk, 1, seconds=0)
-        turns.take(send_out.pk, 1, seconds=0)
+        worker_slots.take(send_out.pk, 1, seconds=0)
+        worker_slots.take(send_out.pk, 1, seconds=0)
     assert list(asked) == [(send_out.pk, 1)] * 2
-    turns.nudge(send_out.pk)
+    worker_slots.nudge(send_out.pk)
     assert list(asked) == [(send_out.pk, 1)] * 3

@@ -18,7 +18,6 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F, Sum
 from django.test import RequestFactory
-from messaging.delivery.routes import Direct
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -27,7 +26,8 @@ from contacts.models import Address, Block, Change, Channel, Contact
 from engage.local.run import free_ports
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import REASONS
-from messaging.delivery import work
+from messaging.delivery import dispatcher
+from messaging.delivery.email_routes import Direct
 from messaging.delivery.sms_routes import sms_route_of
 from messaging.demo import cast, phones, play, preconditions, receivers, sendgrid, tryout, twilio, waiting
 from messaging.demo.post import Keys, Said, callback_of, event_of
@@ -257,9 +257,9 @@ def worker(world: None) -> Iterator[None]:
         while not stop.wait(0.02):
             for unmade in Progress.objects.filter(rows_done_at=None, send_out__state="sending"):
                 making.make_rows(unmade.pk)
-            for pk in work.waiting(Channel.EMAIL):
-                work.hand_over(pk)
-            work.try_again()
+            for pk in dispatcher.waiting(Channel.EMAIL):
+                dispatcher.hand_over(pk)
+            dispatcher.try_again()
             reports.apply_pending()
             sweep.give_up_due()
             tending.tend()

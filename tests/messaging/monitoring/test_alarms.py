@@ -8,9 +8,9 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
-from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
+from messaging.delivery.email_routes import Direct
 from messaging.models import Alarm, Report, SendOut, Tally
 from messaging.monitoring import alarms, health
 from messaging.tasks import watch_providers

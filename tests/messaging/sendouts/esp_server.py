@@ -14,8 +14,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
 
-from messaging.delivery.esps import ESPS, variable
-from messaging.delivery.routes import Esp, route_of
+from messaging.delivery.email_routes import Esp, route_of
+from messaging.delivery.transports.esps import ESPS, variable
 
 Answer = tuple[int, Mapping[str, str], Any]
 

@@ -12,13 +12,13 @@ from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from messaging.delivery import sql
-from messaging.delivery.work import Loaded
 
 from contacts import consent
 from contacts.history import save_contact
 from contacts.models import Change, Channel, Consent, Contact, Source
 from contacts.sql import numbers
+from messaging.delivery import sql
+from messaging.delivery.dispatcher import Loaded
 from messaging.inbox import reports
 from messaging.ledger.record import Said, apply
 from messaging.models import LeftOut, Message, SendOut

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 from django.urls import reverse
-from messaging.delivery import work
-from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from contacts.keyset import LARGEST, number_in
 from contacts.models import Contact
+from messaging.delivery import dispatcher
+from messaging.delivery.email_routes import Direct
 from messaging.models import Content, Message, SendOut
 from messaging.sendouts import contents, drafts, lifecycle, lists, making
 from messaging.sendouts.contents import noticed, target
@@ -92,7 +92,7 @@ def test_a_sender_at_a_domain_beyond_ascii_writes_as_the_dns_knows_it(taker: Rec
     make_contact(email="anna@there.example")
     made = make_send_out(sender="news@b\u00fccher.example", sender_name="B\u00fccher")
     run(made)
-    work.hand_over(made.pk)
+    dispatcher.hand_over(made.pk)
 
     (envelope,) = taker.taken
     assert b"<news@xn--bcher-kva.example>" in (envelope.original_content or b"")
@@ -113,8 +113,8 @@ def test_a_send_out_whose_emails_cannot_be_written_is_paused_and_loses_nothing(t
     made = make_send_out(sender="news@engage.example", sender_name="Engage")
     run(made)
     Content.objects.filter(send_out=made).update(text="Hi [[noSuchTag]]")
-    work._CONTENTS.clear()
-    work.hand_over(made.pk)
+    dispatcher._CONTENTS.clear()
+    dispatcher.hand_over(made.pk)
 
     made.refresh_from_db()
     message = Message.objects.get()
@@ -131,7 +131,7 @@ def test_one_mail_that_cannot_be_written_takes_no_other_with_it(taker: Receiver)
     anna = Message.objects.get(contact__first_name="anna")
     anna.address.value = "an\nna@there.example"
     anna.address.save()
-    work.hand_over(made.pk)
+    dispatcher.hand_over(made.pk)
 
     said = dict(Message.objects.values_list("contact__first_name", "status"))
     assert said == {"anna": "soft_bounce", "bert": "delivered"}
@@ -143,7 +143,7 @@ def test_who_was_deleted_before_their_turn_gets_nothing(taker: Receiver) -> None
     run(made)
     Contact.objects.filter(pk=contact.pk).update(accepts_email=False)
     Contact.objects.get(pk=contact.pk).delete()
-    work.hand_over(made.pk)
+    dispatcher.hand_over(made.pk)
 
     assert not taker.taken
     assert "the contact was deleted" in Message.objects.get().diagnostic
@@ -153,7 +153,7 @@ def test_the_paper_plane_pressed_twice_sends_one_copy(taker: Receiver) -> None:
     make_contact(email="anna@there.example")
     made = make_send_out(sender="news@engage.example", sender_name="Engage")
     run(made)
-    work.hand_over(made.pk)
+    dispatcher.hand_over(made.pk)
     marketer, message = log_in("Marketers"), Message.objects.get()
 
     first, second = (marketer.post(address("send_again", message.pk)) for _ in range(2))

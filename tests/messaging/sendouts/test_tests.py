@@ -69,7 +69,7 @@ def test_what_is_no_number_is_told(sms: SendOut, me: User) -> None:
 
 def test_a_contact_gets_it_and_card_and_history_say_so(sms: SendOut, me: User, monkeypatch: pytest.MonkeyPatch) -> None:
     anna = make_contact(mobile=NUMBER)
-    monkeypatch.setattr("messaging.delivery.chosen.slug_of", lambda _channel: "twilio")
+    monkeypatch.setattr("messaging.delivery.transport_factory.slug_of", lambda _channel: "twilio")
     seen = latest_change(sms)
 
     sent = single.send_test(sms, me, "070-174 06 11")
@@ -82,7 +82,7 @@ def test_a_contact_gets_it_and_card_and_history_say_so(sms: SendOut, me: User, m
 
 
 def test_pressed_twice_it_is_one_and_there_is_a_limit(me: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("messaging.delivery.chosen.slug_of", lambda _channel: "sendgrid")
+    monkeypatch.setattr("messaging.delivery.transport_factory.slug_of", lambda _channel: "sendgrid")
     draft = make_send_out(sender="news@engage.example")
     single.send_test(draft, me)
 
@@ -97,7 +97,7 @@ def test_pressed_twice_it_is_one_and_there_is_a_limit(me: User, monkeypatch: pyt
 
 
 def test_an_email_goes_to_nobody_but_oneself(me: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("messaging.delivery.chosen.slug_of", lambda _channel: "sendgrid")
+    monkeypatch.setattr("messaging.delivery.transport_factory.slug_of", lambda _channel: "sendgrid")
 
     assert single.send_test(make_send_out(sender="news@engage.example"), me, "x@evil.example").address.value == me.email
 

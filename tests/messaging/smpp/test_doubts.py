@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
-from messaging.delivery.heart import SILENT_AFTER
 from pytest_django import Settings
 from smpplib.client import Client
 
 from contacts.models import Channel
+from messaging.delivery.heartbeat import SILENT_AFTER
 from messaging.inbox import reports
 from messaging.models import Batch, DeliveryEvent, Message, Part, Report, SendOut
 from messaging.sendouts import making

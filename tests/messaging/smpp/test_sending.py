@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import smpp34
 from django.utils import timezone
-from messaging.delivery.heart import SILENT_AFTER
 from pytest_django import Settings
 from smpplib import consts
 
 from contacts.models import Block, Channel, Contact
+from messaging.delivery.heartbeat import SILENT_AFTER
 from messaging.delivery.sms_routes import sms_route_of
 from messaging.inbox import reports
 from messaging.incoming import reconnect

@@ -28,7 +28,7 @@ GIVE_BACK_BYTES: Final = 128 * 1024
 STARTED: Final = monotonic()
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage.settings")
-# A nudge need not be put back into a broker that went away, either (see CELERY_BROKER_TRANSPORT_OPTIONS).
+# A call to wake need not be put back into a broker that went away, either (see CELERY_BROKER_TRANSPORT_OPTIONS).
 redis.Channel.do_restore = False
 
 

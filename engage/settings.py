@@ -136,7 +136,7 @@ CACHES = {
     }
 }
 
-# Celery: tasks carry no data, only a nudge; what is due lies in PostgreSQL. So a lost broker loses nothing.
+# Celery: tasks carry no data, only what wakes a worker; what is due lies in PostgreSQL. So a lost broker loses nothing.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # So the broker need not keep it until it is acknowledged; kombu 5.7 ends the worker where it acknowledges to, or puts

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from contacts.blocks import importing
+from engage.wake import wake
 from messaging.delivery import dispatcher, worker_slots
 from messaging.inbox import reports, retention
 from messaging.ledger import speakers, sweep
@@ -67,7 +68,7 @@ def watch_providers() -> int:
 @shared_task
 def make_rows(send_out_id: int) -> None:
     if making.make_rows(send_out_id):
-        making.nudge(send_out_id)
+        making.wake_worker(send_out_id)
 
 
 @shared_task
@@ -89,7 +90,7 @@ def hand_over(send_out_id: int, place: int = 0) -> None:
 def try_again() -> int:
     done = dispatcher.try_again()
     if done >= dispatcher.AT_ONCE:
-        try_again.delay()
+        wake("messaging.tasks.try_again")
     return done
 
 

@@ -60,7 +60,7 @@ def preview(chosen: BlockFilter) -> Preview:
 def start(chosen: BlockFilter, *, newest: int, actor_id: int, reason: str) -> BulkLift:
     """Write down that these blocks up to number `newest` are to be removed, and remove the first of them.
 
-    The caller has checked the permission, and nudges a worker where `is_running` says that there are more. Raises
+    The caller has checked the permission, and wakes a worker where `is_running` says that there are more. Raises
     ValueError where nothing narrows the choice.
     """
     if not chosen:

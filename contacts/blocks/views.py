@@ -9,13 +9,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import ngettext
 
-from contacts import tasks
 from contacts.blocks import exporting, removal
 from contacts.blocks.filters import BlockFilter, FilterForm
 from contacts.forms import LiftForm
 from contacts.keyset import page_of
 from contacts.models import Block, BulkLift, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
+from engage.wake import wake
 
 # Beyond this, the list says "more than"; the preview of a removal counts them all.
 MOST_COUNTED: Final = 10_000
@@ -128,7 +128,7 @@ def times_of(form: FilterForm) -> dict[str, str]:
 
 def go_on(lift: BulkLift) -> None:
     if lift.is_running:
-        tasks.nudge(tasks.carry_on)
+        wake("contacts.tasks.carry_on")
 
 
 def filter_of(lift: BulkLift) -> BlockFilter:

@@ -6,6 +6,7 @@ from typing import Final
 
 from django.core.cache import cache
 
+from engage.wake import send
 from messaging.delivery import dispatcher
 from messaging.delivery.heartbeat import beating
 
@@ -18,13 +19,13 @@ PLACES: Final = 2
 KEPT_SECONDS: Final = 30
 
 
-def nudge_all() -> None:
+def wake_all() -> None:
     """Have workers go on with each send-out that has something to hand over."""
     for pk in dispatcher.waiting():
-        nudge(pk)
+        wake_worker(pk)
 
 
-def nudge(send_out_id: int) -> None:
+def wake_worker(send_out_id: int) -> None:
     """Have workers hand over soon, as many as are not at it. Without a broker the beat comes by; nothing is lost."""
     try:
         for place in range(PLACES):
@@ -53,9 +54,7 @@ def _keep(send_out_id: int, place: int) -> None:
 
 
 def _ask(send_out_id: int, place: int) -> None:
-    from messaging.tasks import hand_over as task  # noqa: PLC0415 -- tasks import this module
-
-    task.delay(send_out_id, place)
+    send("messaging.tasks.hand_over", send_out_id, place)
 
 
 def _key(send_out_id: int, place: int) -> str:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from messaging import tasks
+from engage.wake import send
 
 # Without any progress for so long, nobody works.
 PATIENCE_SECONDS: Final = 300
@@ -23,12 +23,12 @@ INBOX: Final = "reports to apply"
 UNHEARD: Final = "answers to come"
 # What has a worker do it at once (Celery tasks). What a worker has in hand, it ends by itself.
 TASKS: Final[Mapping[str, Any]] = {
-    ROWS: tasks.tend_send_outs,
-    HAND_OVER: tasks.tend_send_outs,
-    RETRIES: tasks.try_again,
-    OVERDUE: tasks.sweep_due,
-    INBOX: tasks.apply_reports,
-    UNHEARD: tasks.apply_reports,
+    ROWS: "messaging.tasks.tend_send_outs",
+    HAND_OVER: "messaging.tasks.tend_send_outs",
+    RETRIES: "messaging.tasks.try_again",
+    OVERDUE: "messaging.tasks.sweep_due",
+    INBOX: "messaging.tasks.apply_reports",
+    UNHEARD: "messaging.tasks.apply_reports",
 }
 STUCK: Final = (
     "Nothing has moved for {seconds} seconds, and there is still to do: {left}. No worker seems to be running, or it "
@@ -53,7 +53,7 @@ def wait(left: Callable[[], Mapping[str, int]]) -> None:
             raise DemoError(STUCK.format(seconds=PATIENCE_SECONDS, left=told))
         if time.monotonic() > remind_at:
             for task in {TASKS[what] for what, count in before.items() if count and what in TASKS}:
-                task.delay()
+                send(task)
             remind_at = time.monotonic() + pause
             pause = min(pause * 2, LONGEST_REMIND_SECONDS)
         time.sleep(LOOK_SECONDS)

@@ -22,9 +22,9 @@ from psycopg import Cursor
 
 from contacts.sql import columns
 from engage.database import commit_without_waiting, prepared
+from engage.wake import Waker, send, wake
 from messaging.inbox import claims, hourly_counts
 from messaging.inbox.budget import within_budget
-from messaging.inbox.wake import Nudges
 from messaging.ledger import sql
 from messaging.ledger.record import Said, apply
 from messaging.models import Report
@@ -43,7 +43,8 @@ LONGEST: Final = (
 )  # fmt: skip
 # How long a report without a message waits for the next try, seconds; the last one repeats.
 BACK_OFF: Final = (5, 15, 60, 300, 900, 3600)
-NUDGE: Final = "messaging.inbox.reports.nudge"
+WOKEN: Final = "messaging.inbox.reports.woken"
+APPLY: Final = "messaging.tasks.apply_reports"
 HELP_SECONDS: Final = 5
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -85,7 +86,7 @@ class Kept(NamedTuple):
 
 
 def keep(provider: Provider, request: HttpRequest) -> None:
-    """Commit the raw report, then have a worker nudged. Once this returns, the report cannot be lost."""
+    """Commit the raw report, then have a worker woken. Once this returns, the report cannot be lost."""
     headers = {name: request.headers[name] for name in provider.headers if name in request.headers}
     path, body = _without(provider.secrets, request.get_full_path()), request.body
     content_type = request.headers.get("Content-Type", "")
@@ -93,11 +94,11 @@ def keep(provider: Provider, request: HttpRequest) -> None:
         # Whole, since the path is cut where its column ends.
         body, content_type = path.partition("?")[2].encode(), FORM
     keep_one(Kept(provider.slug, body, content_type, path, headers))
-    _nudges.ask()
+    _waker.ask()
 
 
 def keep_one(kept: Kept) -> None:
-    """Commit this one, by one statement. Once this returns, it cannot be lost; a worker is still to be nudged."""
+    """Commit this one, by one statement. Once this returns, it cannot be lost; a worker is still to be woken."""
     connection.ensure_connection()
     # Not Django's own cursor: that writes the body into the statement, in hexadecimal.
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
@@ -105,7 +106,7 @@ def keep_one(kept: Kept) -> None:
 
 
 def keep_all(kept: Iterable[Kept]) -> None:
-    """Commit these in one transaction. Once this returns, they cannot be lost; a worker is still to be nudged."""
+    """Commit these in one transaction. Once this returns, they cannot be lost; a worker is still to be woken."""
     # Its own cursor, as in `keep_one`.
     with transaction.atomic(), connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         cursor.executemany(sql.KEEP_REPORT, map(_row, kept))
@@ -123,30 +124,23 @@ def _without(secrets: tuple[str, ...], path: str) -> str:
     return "?".join(filter(None, (base, "&".join(kept))))
 
 
-def nudge() -> None:
+def wake_worker() -> None:
     """Have a worker look into the inbox soon. Without a broker the report waits for the beat; that loses nothing."""
-    from messaging.tasks import apply_reports  # noqa: PLC0415 -- tasks import this module
-
     try:
-        # One waiting nudge is enough for any number of reports.
-        if cache.add(NUDGE, 1, timeout=2):
-            apply_reports.delay()
+        # One waiting task is enough for any number of reports.
+        if cache.add(WOKEN, 1, timeout=2):
+            send(APPLY)
     except Exception as error:  # noqa: BLE001 -- whatever ails the broker, the report is safe
         log.warning("The broker cannot be reached (%s); the beat will pick the report up.", type(error).__name__)
 
 
-# The pause is far below what anybody sees, and most of a burst's nudges fall into it.
-_nudges: Final = Nudges(nudge, pause=0.02)
+# The pause is far below what anybody sees, and most calls of a burst fall into it.
+_waker: Final = Waker(wake_worker, pause=0.02)
 
 
 def _call_for_help() -> None:
     """Have another worker join in, if one is free within some seconds: there is more than one does at once."""
-    from messaging.tasks import apply_reports  # noqa: PLC0415 -- as above
-
-    try:
-        apply_reports.apply_async(expires=HELP_SECONDS)
-    except Exception as error:  # noqa: BLE001 -- as above
-        log.warning("The broker cannot be reached (%s).", type(error).__name__)
+    wake(APPLY, expires=HELP_SECONDS)
 
 
 def apply_pending() -> int:
@@ -155,7 +149,7 @@ def apply_pending() -> int:
     Safe with any number of workers at once: each claims reports that no other has.
     """
     try:
-        cache.delete(NUDGE)
+        cache.delete(WOKEN)
     except Exception as error:  # noqa: BLE001 -- as above
         log.warning("The broker cannot be reached (%s).", type(error).__name__)
     total = 0
@@ -167,7 +161,7 @@ def apply_pending() -> int:
         if number == 1:
             _call_for_help()
     # A long burst leaves room for other tasks in between.
-    nudge()
+    wake_worker()
     return total
 
 
@@ -223,7 +217,7 @@ def _applied(results: list[Result]) -> list[Result]:
 def replay(chosen: QuerySet[Report]) -> int:
     """Have these reports read and applied again; what was recorded once drops out. Returns how many."""
     queued = chosen.update(state=Report.State.NEW, next_at=timezone.now(), tries=0, error="")
-    transaction.on_commit(nudge)
+    transaction.on_commit(wake_worker)
     return queued
 
 

@@ -32,8 +32,8 @@ class Inbox:
         self._tell(is_well=True)
         return True
 
-    def nudge(self) -> None:
-        reports.nudge()
+    def wake_worker(self) -> None:
+        reports.wake_worker()
 
     def _tell(self, *, is_well: bool, why: str = "") -> None:
         """Once when it begins and once when it is over, not for each of a million reports."""

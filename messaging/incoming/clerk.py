@@ -77,7 +77,7 @@ class Clerk:
             is_kept = self._is_kept(let_in)
             _answer(let_in, Answer.KEPT if is_kept else Answer.NOT_NOW)
             if is_kept:
-                self._inbox.nudge()
+                self._inbox.wake_worker()
 
     def _is_kept(self, batch: Sequence[Waiting]) -> bool:
         try:

@@ -133,7 +133,7 @@ class Session:
         kept = [self._mail(each, said[each.uid]) for each in found if each.uid in said]
         if not self._inbox.keep_all(kept):
             raise EndedError("nothing was put away, as PostgreSQL took no mail")
-        self._inbox.nudge()
+        self._inbox.wake_worker()
         self._known.kept.update(uids)
         self._put_away(client, uids)
 

@@ -33,7 +33,7 @@ def take(stream: BinaryIO, recipients: list[str], inbox: Inbox) -> int:
     mail = mails.kept(MBOX_LINE.sub(b"", body), WAY, recipients=recipients or _told(os.environ), whole_size=whole_size)
     if not Room().takes(mail) or not inbox.keep_all([mail]):
         return LATER
-    inbox.nudge()
+    inbox.wake_worker()
     return OK
 
 

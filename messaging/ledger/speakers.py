@@ -16,6 +16,7 @@ from uuid import UUID
 from django.core.cache import cache
 from django.db import transaction
 
+from engage.wake import wake
 from messaging.ledger.recipients import domain_in_ascii
 from messaging.models import Message
 
@@ -48,13 +49,9 @@ def ask(claims: Sequence[Claim]) -> None:
 
 
 def _ask(claims: Sequence[Claim]) -> None:
-    from messaging.tasks import judge_claim  # noqa: PLC0415 -- tasks import this module
-
-    try:
-        for claim in claims:
-            judge_claim.delay(*claim)
-    except Exception as error:  # noqa: BLE001 -- whatever ails the broker, nothing is lost but this
-        log.warning("The broker cannot be reached (%s).", type(error).__name__)
+    for claim in claims:
+        if not wake("messaging.tasks.judge_claim", *claim):
+            return
 
 
 def judge(claim: Claim) -> bool:

@@ -53,7 +53,7 @@ def start(send_out_id: int, actor_id: int | None = None) -> None:
         also=", started_at = now()", only=" AND content_id IS NOT NULL", then=sql.THEN_PROGRESS,
         parameters={"master": json.dumps(current_master().as_json())},
     )  # fmt: skip
-    transaction.on_commit(lambda: making.nudge(send_out_id))
+    transaction.on_commit(lambda: making.wake_worker(send_out_id))
 
 
 def pause(send_out_id: int, actor_id: int | None, detail: str = "", waits_for: str = "") -> None:
@@ -91,7 +91,7 @@ def _go_on(send_out_id: int, actor_id: int | None, *, only: str, detail: str = "
         send_out_id, [State.PAUSED], State.SENDING, Kind.RESUMED, actor_id,
         only=only, then=sql.THEN_FORGET_MARKS, detail=detail[:200],
     )  # fmt: skip
-    transaction.on_commit(lambda: making.nudge(send_out_id))
+    transaction.on_commit(lambda: making.wake_worker(send_out_id))
 
 
 def cancel(send_out_id: int, actor_id: int) -> None:
@@ -121,7 +121,7 @@ def go_on() -> int:
     at_work = list(SendOut.objects.filter(state=State.SENDING).values_list("pk", flat=True))
     unmade = Progress.objects.filter(pk__in=at_work, rows_done_at=None).values_list("pk", flat=True)
     for pk in unmade:
-        making.nudge(pk)
+        making.wake_worker(pk)
     return sum(not finish(pk) for pk in at_work)
 
 

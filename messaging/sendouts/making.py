@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from engage.wake import wake
 from messaging.sendouts import sql
 from messaging.sendouts.audience import Parameters
 from messaging.sendouts.control_group import master_of
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 CHUNK: Final = 5_000
 # A batch for hand-over is no larger, so that several workers have something to do soon.
 BATCH: Final = 2_000
-# After so long a worker leaves room for other tasks, and is nudged anew.
+# After so long a worker leaves room for other tasks, and is woken anew.
 SECONDS_IN_A_ROW: Final = 10.0
 
 
@@ -74,11 +75,6 @@ def make_chunk(recipe: Recipe, chunk: int = CHUNK) -> bool:
         return True
 
 
-def nudge(send_out_id: int) -> None:
+def wake_worker(send_out_id: int) -> None:
     """Have a worker make rows soon. Without a broker the beat finds the work; nothing is lost."""
-    from messaging.tasks import make_rows as task  # noqa: PLC0415 -- tasks import this module
-
-    try:
-        task.delay(send_out_id)
-    except Exception as error:  # noqa: BLE001 -- whatever ails the broker, the beat comes by
-        log.warning("The broker cannot be reached (%s); the beat will go on with send-out %s.", error, send_out_id)
+    wake("messaging.tasks.make_rows", send_out_id)

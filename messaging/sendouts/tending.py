@@ -16,5 +16,5 @@ def tend() -> int:
     left = progress.mark_all()
     if mark is not None:
         installation.keep_left(left)
-    worker_slots.nudge_all()
+    worker_slots.wake_all()
     return lifecycle.go_on()

@@ -1,6 +1,5 @@
 """The list of send-outs, the page of each, and what a message says as its contact got it."""
 
-from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from contacts import search
 from contacts.keyset import page_of
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
+from engage.wake import wake
 from messaging.card.headings import Headings, heading_of
 from messaging.card.rows import listed, rows_of
 from messaging.models import Message, SendOut
@@ -207,10 +207,7 @@ def _tell(request: HtmxRequest, on_its_way: str, channel: str) -> None:
 
 def _try_soon() -> None:
     """Without a broker the beat comes by."""
-    from messaging.tasks import try_again  # noqa: PLC0415 -- tasks import this module's kin
-
-    with suppress(Exception):
-        try_again.delay()
+    wake("messaging.tasks.try_again")
 
 
 @page("messaging.view_sendout", "contacts.view_contact")

@@ -143,7 +143,7 @@ class Session:
         if answers:
             self._line.send(answers)
         if delivered and status == consts.SMPP_ESME_ROK:
-            self._inbox.nudge()
+            self._inbox.wake_worker()
 
     def _answered(self, header: Header, status: int) -> bytes:
         if header.command == DELIVER_SM:

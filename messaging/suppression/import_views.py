@@ -16,8 +16,7 @@ from contacts.blocks import importing
 from contacts.keyset import page_of
 from contacts.models import BlockImport
 from contacts.pages import HtmxRequest, is_partial, page
-from contacts.tasks import nudge
-from messaging import tasks
+from engage.wake import wake
 from messaging.suppression.list_reasons import reason_from
 
 # A smaller file is read at once, a larger one by a worker.
@@ -58,7 +57,7 @@ def imports(request: HtmxRequest) -> HttpResponse:
     if file.size <= READ_AT_ONCE:
         importing.read_given(given.pk, reason_from)
     else:
-        nudge(tasks.carry_on_imports)
+        wake("messaging.tasks.carry_on_imports")
     return redirect(given)
 
 
@@ -76,7 +75,7 @@ def confirm(_request: HtmxRequest, pk: int) -> HttpResponse:
     if importing.confirm(pk):
         given.refresh_from_db()
         if given.is_running:
-            nudge(tasks.carry_on_imports)
+            wake("messaging.tasks.carry_on_imports")
     return redirect(given)
 
 

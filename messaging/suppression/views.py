@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel, Outage
 from contacts.pages import HtmxRequest, page
-from messaging import tasks
+from engage.wake import wake
 from messaging.models import BlockRule, OutageRule
 from messaging.suppression import outages, rule_changes
 from messaging.suppression.forms import DecisionForm, OutageForm, SoftRuleForm
@@ -81,7 +81,7 @@ def decide(request: HtmxRequest, pk: int) -> HttpResponse:
     except outages.AlreadyDecidedError as error:
         return render_outage(request, error.outage, status=409)
     if outages.carry_out(AT_ONCE) >= AT_ONCE:
-        nudge(tasks.carry_out_decisions)
+        wake("messaging.tasks.carry_out_decisions")
     said = {
         "kept": _("The blocks of %(domain)s are kept: nothing is sent to these addresses."),
         "dropped": _("The blocks of %(domain)s are dropped: the next send-out goes to these addresses again."),
@@ -116,13 +116,7 @@ def save_rule(form: SoftRuleForm, actor_id: int) -> None:
         "changed_at": timezone.now(), "changed_by_id": actor_id, "applied_at": None,
     }  # fmt: skip
     BlockRule.objects.update_or_create(channel=rule.channel, defaults=said)
-    nudge(tasks.apply_block_rules)
-
-
-def nudge(task: Any) -> None:
-    """A worker at once; without a broker the beat's round does it a minute later."""
-    with suppress(Exception):
-        task.apply_async(retry=False)
+    wake("messaging.tasks.apply_block_rules")
 
 
 def context_of(

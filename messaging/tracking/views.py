@@ -22,10 +22,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from contacts import consent
 from contacts.models import Channel
+from engage.wake import Waker
 from messaging.card.explanations import masked
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
-from messaging.inbox.wake import Nudges
 from messaging.models import Content, Message
 from messaging.providers.tracking import SLUG
 from messaging.sendouts.contents import target, values_of
@@ -36,7 +36,7 @@ from messaging.tracking.tokens import Purpose, message_id_of
 # Written out, since it is asked as often as mails are opened, and the ORM takes longer than PostgreSQL.
 SENT_AT: Final = "SELECT sent_at FROM messaging_message WHERE id = %s"
 # Opens come by the thousand, and a second later is soon enough for them.
-_nudges: Final = Nudges(reports.nudge, pause=1.0)
+_waker: Final = Waker(reports.wake_worker, pause=1.0)
 _repeats: Final = Repeats()
 # So often a day somebody may change their mind by one message's link, before only what matters is noted.
 MOST_WISHES: Final = 20
@@ -146,4 +146,4 @@ def _note(request: HttpRequest, kind: str, pk: int, sent_at: datetime | None, li
 
 def _keep(said: dict[str, object]) -> None:
     reports.keep_one(Kept(SLUG, json.dumps(said).encode(), "application/json", "", {}))
-    _nudges.ask()
+    _waker.ask()

@@ -6,7 +6,6 @@ import pytest
 from django.core.cache import cache
 from pytest_django import Settings
 
-from messaging import tasks
 from messaging.delivery import worker_slots
 from messaging.delivery.email_routes import Direct
 from tests.messaging.conftest import make_contact
@@ -21,13 +20,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> deque[tuple[int, int]]:
     """The tasks that the broker would have."""
     cache.clear()
     found = deque[tuple[int, int]]()
-    monkeypatch.setattr(tasks.hand_over, "delay", lambda *arguments: found.append(arguments))
+    monkeypatch.setattr(worker_slots, "send", lambda _task, *arguments: found.append(arguments))
     return found
 
 
-def test_a_nudge_fills_the_places_that_are_free(asked: deque[tuple[int, int]]) -> None:
+def test_waking_fills_the_places_that_are_free(asked: deque[tuple[int, int]]) -> None:
     for _ in range(3):
-        worker_slots.nudge(7)
+        worker_slots.wake_worker(7)
 
     assert list(asked) == [(7, place) for place in range(worker_slots.PLACES)]
 
@@ -38,7 +37,7 @@ def test_a_turn_that_leaves_something_asks_for_the_next_and_a_last_one_makes_roo
     make_contact()
     send_out = make_send_out(sender="news@engage.example")
     run(send_out)
-    worker_slots.nudge(send_out.pk)
+    worker_slots.wake_worker(send_out.pk)
     asked.clear()
 
     with receiver() as found:
@@ -49,5 +48,5 @@ def test_a_turn_that_leaves_something_asks_for_the_next_and_a_last_one_makes_roo
         worker_slots.take(send_out.pk, 1, seconds=0)
         worker_slots.take(send_out.pk, 1, seconds=0)
     assert list(asked) == [(send_out.pk, 1)] * 2
-    worker_slots.nudge(send_out.pk)
+    worker_slots.wake_worker(send_out.pk)
     assert list(asked) == [(send_out.pk, 1)] * 3

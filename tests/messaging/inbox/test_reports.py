@@ -151,7 +151,7 @@ def test_who_has_more_than_one_batch_calls_another_worker(
 
 
 def calls_for_help(broker: redis.Redis) -> int:
-    """Those that this process has put into the queue; others put theirs in, and nudges are no calls."""
+    """Those that this process has put into the queue; others put theirs in, and waking a worker is no call for help."""
     waiting = [json.loads(task)["headers"] for task in broker.lrange("celery", 0, -1)]
     ours = [each for each in waiting if each["origin"].startswith(f"gen{os.getpid()}@")]
     return sum(each["expires"] is not None for each in ours)

@@ -8,10 +8,10 @@ from threading import Thread
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
-from messaging.delivery import sql as handover
 from pytest_django import DjangoAssertNumQueries
 
 from contacts.models import Channel
+from messaging.delivery import sql as handover
 from messaging.inbox import reports
 from messaging.inbox.reparse import contents_of
 from messaging.ledger.record import Said, apply

@@ -15,7 +15,7 @@ from typing import Final
 from flufl.bounce import all_failures
 
 from bench.figures import Figure, median_ratio, medians, rounded, say
-from messaging.bounces.mail import read_mail
+from messaging.bounces.mail.reading import read_mail
 from tests.messaging.bounces import flufl_mails
 from tests.messaging.bounces.examine import FORMS, MAILS
 

@@ -8,6 +8,6 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         """What is described wrongly, and a key that is none, stop the start, instead of losing reports later."""
-        from messaging.providers import check_keys  # noqa: PLC0415 -- they need the apps' models
+        from messaging.providers.registry import check_keys  # noqa: PLC0415 -- they need the apps' models
 
         check_keys()

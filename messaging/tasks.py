@@ -6,7 +6,7 @@ from contacts.blocks import importing
 from engage.wake import wake
 from messaging.delivery import dispatcher, worker_slots
 from messaging.inbox import reports, retention
-from messaging.ledger import speakers, sweep
+from messaging.ledger import named_bounces, speakers, sweep
 from messaging.monitoring import alarms, health
 from messaging.sendouts import making, tending
 from messaging.sendouts.outcome import keeping
@@ -22,7 +22,7 @@ def apply_reports() -> int:
 
 @shared_task
 def judge_claim(message_id: int, key: str, peer: str) -> bool:
-    return speakers.judge(speakers.Claim(message_id, key, peer))
+    return named_bounces.judge(speakers.Claim(message_id, key, peer))
 
 
 @shared_task

@@ -10,8 +10,8 @@ import pytest
 from contacts.models import Channel
 from engage.local.bootstrap import BASE_DIR
 from messaging.bounces.reasons import REASONS
-from messaging.providers import providers
 from messaging.providers.base import Provider
+from messaging.providers.registry import providers
 from messaging.status.order import EMAIL_STATUSES, SMS_STATUSES, Status
 
 DOCS: Final = BASE_DIR / "docs"

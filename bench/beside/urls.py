@@ -18,8 +18,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from bench import orm_loop, yardstick
 from messaging.models import Message
-from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.providers.registry import providers
 from messaging.status.order import Kind, Status
 from messaging.tracking.tokens import message_id_of
 from messaging.tracking.views import PIXEL

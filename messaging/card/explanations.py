@@ -13,7 +13,7 @@ from contacts.addresses import display_mobile
 from contacts.models import Channel
 from messaging.bounces.reasons import IN_DOUBT, reason_of
 from messaging.models import DeliveryEvent, Message
-from messaging.providers import label_of
+from messaging.providers.registry import label_of
 from messaging.status.order import CONSENTS, Kind, Status
 
 Text = str | Promise

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel
 from contacts.sql import array, columns, numbers
 from messaging.bounces.reasons import IN_DOUBT
-from messaging.delivery import absence, installation, requeue, sql, transport_factory
+from messaging.delivery import absence, requeue, sql, transport_factory
 from messaging.delivery.absence import Watched
 from messaging.delivery.answers import next_attempt
 from messaging.delivery.heartbeat import SILENT_AFTER, beating
@@ -30,6 +30,7 @@ from messaging.delivery.transport import Held, Outcome, Ready, Way, repeat_id
 from messaging.ledger.record import OURSELVES, Said, apply
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Content, SendOut
+from messaging.sendouts import restored
 from messaging.sendouts.contents import Person
 from messaging.sendouts.models import State
 from messaging.status.order import GIVES_UP_AFTER, Caveat, Event, Kind, hex_key_of, key_of
@@ -118,15 +119,15 @@ def _hand_over_while(
     def is_over() -> bool:
         return time.monotonic() >= until or not goes_on()
 
-    mark = installation.advance()
+    mark = restored.advance()
     if mark is None:
         return False
     turn = _turn(mark)
     while _hand_over_batch(send_out_id, way, turn, is_over):
         if is_over():
-            installation.advance()
+            restored.advance()
             return True
-    installation.advance()
+    restored.advance()
     return False
 
 
@@ -156,7 +157,7 @@ def try_again(limit: int = AT_ONCE) -> int:
 
 def try_again_by(way: Way, limit: int = AT_ONCE, goes_on: Callable[[], bool] = lambda: True) -> int:
     """The same by a way that is open already, while `goes_on`."""
-    mark = installation.advance()
+    mark = restored.advance()
     if mark is None:
         return 0
     watched = Watched(way)

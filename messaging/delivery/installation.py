@@ -109,31 +109,18 @@ def _without_timeline(place: str) -> str:
     return place.partition("/")[0]
 
 
-def advance() -> int | None:
-    """Raise the mark, in the database first and then outside: call it before anything may leave, and after.
-
-    Returns it; None where nothing may leave. A database that turns out to be restored is held from here on.
-    """
-    from messaging.sendouts import restored  # noqa: PLC0415 -- which asks this module
-
-    while True:
-        # Outside first: what is there was in the database before, so another worker's step is no sign.
-        outside = kept()
-        seen = look()
-        if seen.is_held:
-            return None
-        sign = sign_of(seen, outside)
-        if sign is not None:
-            restored.hold(sign, seen, outside)
-            return None
-        with connection.cursor() as cursor:
-            cursor.execute(ADVANCE, [seen.is_at, seen.history, seen.mark])
-            row = cursor.fetchone()
-        if row is not None:
-            mark: int = row[0]
-            if not connection.in_atomic_block:  # what is kept outside must not be taken back
-                keep(Outside(seen.history, mark, seen.last_message))
-            return mark
+def step(seen: Seen) -> int | None:
+    """Raise the mark from what was seen, in the database and then outside. Returns it; None where another worker was
+    faster, or it is no longer what was seen."""
+    with connection.cursor() as cursor:
+        cursor.execute(ADVANCE, [seen.is_at, seen.history, seen.mark])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    mark: int = row[0]
+    if not connection.in_atomic_block:  # what is kept outside must not be taken back
+        keep(Outside(seen.history, mark, seen.last_message))
+    return mark
 
 
 def look() -> Seen:

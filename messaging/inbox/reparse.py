@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from messaging.inbox import claims
 from messaging.ledger.correlation import named
 from messaging.models import DeliveryEvent, Report
-from messaging.providers import providers
 from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.providers.reading import json_of
+from messaging.providers.registry import providers
 from messaging.status.order import Event, key_of, of_message
 
 log = logging.getLogger(__name__)

@@ -28,8 +28,8 @@ from messaging.inbox.budget import within_budget
 from messaging.ledger import sql
 from messaging.ledger.record import Said, apply
 from messaging.models import Report
-from messaging.providers import providers
 from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError
+from messaging.providers.registry import providers
 from messaging.status.order import Event, not_later_than
 from messaging.tracking import tokens
 

@@ -11,14 +11,12 @@ from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
-from uuid import UUID
 
 from django.core.cache import cache
 from django.db import transaction
 
 from engage.wake import wake
 from messaging.ledger.recipients import domain_in_ascii
-from messaging.models import Message
 
 # Loaded where a server is looked for: not every worker need hold it.
 if TYPE_CHECKING:
@@ -54,20 +52,8 @@ def _ask(claims: Sequence[Claim]) -> None:
             return
 
 
-def judge(claim: Claim) -> bool:
-    """Ask the DNS, and let the bounce count in full where its sender may speak for the address. Returns whether."""
-    from messaging.ledger.record import believe  # noqa: PLC0415 -- apply.py asks here
-
-    found = Message.objects.filter(pk=claim.message_id).values_list("address__value", flat=True).first()
-    if found is None or not _may_speak(claim.peer, found.rpartition("@")[2]):
-        return False
-    with transaction.atomic():
-        believe(claim.message_id, UUID(hex=claim.key))
-    return True
-
-
-def _may_speak(peer: str, domain: str) -> bool:
-    """The same as `may_speak`, remembered for a while."""
+def speaks_for(peer: str, domain: str) -> bool:
+    """Whether that IP address may speak for the domain (`may_speak`); an answer is remembered for a while."""
     name = f"messaging.ledger.speakers.{peer}.{domain}"
     with suppress(Exception):
         if (known := cache.get(name)) is not None:

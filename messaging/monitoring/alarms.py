@@ -22,7 +22,7 @@ from messaging.inbox.hourly_counts import hour_of
 from messaging.ledger import sql
 from messaging.models import Alarm, Tally
 from messaging.monitoring import health, silence
-from messaging.providers import providers
+from messaging.providers.registry import providers
 
 log = logging.getLogger(__name__)
 # Of what was said, no more is kept.

@@ -21,7 +21,7 @@ from messaging.delivery import transport_factory
 from messaging.ledger import sql
 from messaging.models import Alarm
 from messaging.monitoring import alarms, health
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from messaging.sendouts import restored
 from messaging.suppression import outages
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from messaging.inbox.hourly_counts import hour_of
 from messaging.models import Alarm, Tally, UnlistedCode
 from messaging.monitoring import alarms, test_report
-from messaging.providers import providers
 from messaging.providers.base import Provider, Way
+from messaging.providers.registry import providers
 from messaging.status.order import Look
 
 HOUR: Final = timedelta(hours=1)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from contacts.pages import HtmxRequest, is_partial, page
 from messaging.monitoring import health, stuckness, test_report
 from messaging.monitoring.provider_overview import Standing, standings
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from messaging.sendouts.slowness import Absence, absences
 from messaging.status.order import Look
 from messaging.suppression import outages

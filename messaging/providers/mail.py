@@ -27,7 +27,7 @@ from messaging.status.order import Caveat, Event, Kind
 from messaging.tracking.tokens import Purpose, message_id_of, message_ids_in
 
 if TYPE_CHECKING:
-    from messaging.bounces.mail import Finding
+    from messaging.bounces.mail.reading import Finding
 
 SLUG: Final = "mail"
 CONTENT_TYPE: Final = "message/rfc822"
@@ -92,7 +92,7 @@ def reading_of(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer:
     `envelope`: the addresses to which it came, where they are known. `arrived_at`: when it did, aware UTC. `peer`: the
     IP address of the mail server that sent it, where our own took it from there.
     """
-    from messaging.bounces.mail import read_mail  # noqa: PLC0415 -- not in every worker: 1.2 MB
+    from messaging.bounces.mail.reading import read_mail  # noqa: PLC0415 -- not in every worker: 1.2 MB
 
     returned_to = addresses.messages_of(envelope)
     name, findings = fingerprint(mail), read_mail(mail)

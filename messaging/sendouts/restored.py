@@ -167,6 +167,25 @@ def hold(sign: Sign, seen: Seen, outside: Sequence[Outside]) -> bool:
     return True
 
 
+def advance() -> int | None:
+    """Raise the installation's mark: call it before anything may leave, and after.
+
+    Returns the mark; None where nothing may leave. A database that turns out to be restored is held from here on.
+    """
+    while True:
+        # Outside first: what is there was in the database before, so another worker's step is no sign.
+        outside = installation.kept()
+        seen = installation.look()
+        if seen.is_held:
+            return None
+        sign = installation.sign_of(seen, outside)
+        if sign is not None:
+            hold(sign, seen, outside)
+            return None
+        if (mark := installation.step(seen)) is not None:
+            return mark
+
+
 def hold_by_hand() -> bool:
     """The same as somebody says who knows it."""
     return hold(Sign.SAID, installation.look(), installation.kept())
@@ -333,7 +352,7 @@ def _let_go(restore: Restore) -> bool:
             return False
         cursor.execute(LET_GO, [furthest, seen.is_at])
     log.warning("What was decided after the restore is carried out. Messages leave again.")
-    installation.advance()
+    advance()
     return True
 
 

@@ -17,7 +17,7 @@ from messaging.delivery.away import ADVICE, Cause
 from messaging.delivery.transports.esps import ESPS
 from messaging.models import Alarm, SendOut, SlowDown
 from messaging.monitoring import alarms
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from messaging.sendouts import restored
 from messaging.sendouts.models import SendOutChange, State
 

@@ -9,7 +9,7 @@ def tend() -> int:
 
     Returns how many send-outs are at work.
     """
-    mark = installation.advance()
+    mark = restored.advance()
     restored.carry_out()
     lifecycle.start_due()
     totals.fold()

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from contacts.templatetags.looks import clock, pill
 from engage.large_tables import RecordAdmin, link_to, or_dash
 from messaging.models import Alarm, Report, Tally, UnlistedCode
-from messaging.providers import label_of
+from messaging.providers.registry import label_of
 from messaging.status.order import Look
 from messaging.support.words import ProviderFilter
 

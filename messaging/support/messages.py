@@ -19,7 +19,7 @@ from contacts.templatetags.looks import clock, icon, pill
 from engage.large_tables import MOST_RELATED, Panel, RecordAdmin, Tool, head, link_to, more_than, or_dash, shortened
 from messaging.card import explanations
 from messaging.models import Alarm, DeliveryEvent, Message, Report, SendOut, Tally, UnlistedCode
-from messaging.providers import label_of
+from messaging.providers.registry import label_of
 from messaging.status.order import LOOKS, Kind, status_of
 from messaging.status.timeline import Effect, Entry, timeline
 from messaging.support.counts import AlarmAdmin, TallyAdmin, UnlistedCodeAdmin

@@ -41,7 +41,7 @@ from messaging.inbox.reparse import MOST as MOST_READ
 from messaging.inbox.reparse import Contents, Told, contents_of
 from messaging.inbox.reports import replay
 from messaging.models import DeliveryEvent, Message, Report
-from messaging.providers import label_of, providers
+from messaging.providers.registry import label_of, providers
 from messaging.status.order import Kind, Look
 from messaging.support.pretty_print import readable
 from messaging.support.search import find_messages

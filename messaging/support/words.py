@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from contacts.templatetags.looks import pill
 from messaging.bounces.reasons import reason_of
 from messaging.models import DeliveryEvent, Report
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from messaging.status.order import Look
 
 STATE_LOOKS: Final[dict[Report.State, tuple[Look, str]]] = {

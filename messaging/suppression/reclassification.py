@@ -22,8 +22,8 @@ from messaging.bounces.ways import is_only_unrouteable
 from messaging.ledger import record, sql
 from messaging.ledger.record import Revised
 from messaging.models import Report
-from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.providers.registry import providers
 from messaging.sendouts.outcome import keeping
 from messaging.status.order import Event, Kind, key_of
 

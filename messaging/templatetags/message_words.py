@@ -19,7 +19,7 @@ from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of
 from messaging.card import explanations
 from messaging.card.twelve_months import Part
 from messaging.models import DeliveryEvent
-from messaging.providers import label_of
+from messaging.providers.registry import label_of
 from messaging.status.order import CONSENTS, LOOKS, Caveat, Look, Status
 from messaging.status.timeline import Entry
 

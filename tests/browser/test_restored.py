@@ -36,7 +36,7 @@ def held(transactional_db: None, groups: None) -> SendOut:
     from messaging.sendouts.totals import recount  # noqa: PLC0415
 
     recount(under_way.pk)
-    installation.advance()
+    restored.advance()
     installation.keep_left({under_way.pk: 30})
     assert restored.hold_by_hand()
     return under_way

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from messaging.demo import sendgrid
-from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.providers.registry import providers
 from messaging.status.order import READS, Event, Kind
 from messaging.tracking.tokens import token_of
 from tests.messaging.killing import WORDS

@@ -21,8 +21,8 @@ def main() -> None:
 
 def arm() -> None:
     """From now on, a report of SendGrid's with WORDS in it kills this process."""
-    from messaging.providers import providers  # noqa: PLC0415 -- as above
     from messaging.providers.base import Raw, Reading  # noqa: PLC0415
+    from messaging.providers.registry import providers  # noqa: PLC0415 -- as above
 
     read = providers()["sendgrid"].read
 

@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from messaging.inbox import reports
 from messaging.models import Report
-from messaging.providers import providers
+from messaging.providers.registry import providers
 
 CHUNK: Final = 1_000
 

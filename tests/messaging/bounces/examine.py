@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from messaging.bounces.mail import Finding, read_mail
+from messaging.bounces.mail.reading import Finding, read_mail
 from tests.messaging.bounces import flufl_mails
 
 MAILS: Final = Path(__file__).with_name("mails")

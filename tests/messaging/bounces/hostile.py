@@ -12,7 +12,7 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Final
 
-from messaging.bounces.mail import read_mail
+from messaging.bounces.mail.reading import read_mail
 
 TOP: Final = b"From: MAILER-DAEMON@mx.example\nTo: b@shop.example\nSubject: Undelivered Mail Returned to Sender\nMIME-Version: 1.0\n"
 REPORT: Final = TOP + b'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'

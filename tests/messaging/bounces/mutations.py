@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Final
 
-from messaging.bounces.mail import read_mail
+from messaging.bounces.mail.reading import read_mail
 from tests.messaging.bounces import flufl_mails
 from tests.messaging.bounces.examine import FORMS, MAILS, answers, labelled
 

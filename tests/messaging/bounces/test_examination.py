@@ -6,7 +6,7 @@ from subprocess import CalledProcessError
 
 import pytest
 
-from messaging.bounces.mail import read_mail
+from messaging.bounces.mail.reading import read_mail
 from tests.messaging.bounces import flufl_mails
 from tests.messaging.bounces.examine import FORMS, MAILS, Label, examine, labelled
 from tests.messaging.bounces.hostile import KINDS

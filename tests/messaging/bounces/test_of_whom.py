@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messaging.bounces.classify import classify
-from messaging.bounces.mail import read_mail
+from messaging.bounces.mail.reading import read_mail
 
 DEAD: Final = (
     "550 5.1.1 user unknown", "No such user here", "This mailbox does not exist", "User unknown", "Unbekannter Empfänger",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from messaging.bounces.mail import Finding, read_mail
+from messaging.bounces.mail.reading import Finding, read_mail
 from messaging.bounces.ways import is_only_unrouteable
 
 DSN = """\

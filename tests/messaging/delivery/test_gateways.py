@@ -30,9 +30,9 @@ from messaging.inbox import reports
 from messaging.inbox.reports import Kept
 from messaging.ledger.record import Said, apply
 from messaging.models import Message, Part, SendOut
-from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.providers.generic import gateways
+from messaging.providers.registry import providers
 from messaging.tracking.tokens import message_id_of, token_of
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run

@@ -39,8 +39,8 @@ from messaging.incoming.listeners import listeners_of
 from messaging.incoming.server import BounceServer
 from messaging.ledger import sweep
 from messaging.models import DeliveryEvent, LeftOut, Message, Progress, Report, SendOut, Tally
-from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.providers.registry import providers
 from messaging.sendouts import contents, lifecycle, making, tending, totals
 from messaging.sendouts.outcome.models import Heard, Outcome
 from messaging.smpp import keeper, sender

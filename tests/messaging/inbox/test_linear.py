@@ -12,9 +12,9 @@ import pytest
 from contacts.blocks.reading import Layout, read
 from contacts.lines import Lines, UnreadableListError
 from contacts.listing import Listing
-from messaging.bounces.mail import read_mail
-from messaging.providers import providers
+from messaging.bounces.mail.reading import read_mail
 from messaging.providers.base import Raw, UnreadableError
+from messaging.providers.registry import providers
 from messaging.sendouts import markup, plain
 from tests.messaging.bounces.hostile import KINDS, REPORT, STATUS, TOP, filled, one_header
 from tests.work import calls, is_linear

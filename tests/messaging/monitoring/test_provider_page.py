@@ -20,8 +20,8 @@ from messaging.incoming.listeners import listeners_of
 from messaging.incoming.mailboxes import mailboxes_of
 from messaging.models import Alarm, Report, Tally, UnlistedCode
 from messaging.monitoring import health, test_report
-from messaging.providers import providers
 from messaging.providers.base import Provider
+from messaging.providers.registry import providers
 from tests.factories import htmx, log_in
 from tests.staff import staff, superuser
 

@@ -8,8 +8,8 @@ from time import time
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from messaging.providers import providers
 from messaging.providers.base import ForgedError
+from messaging.providers.registry import providers
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"

@@ -7,8 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers, sns
+from messaging.providers import sns
 from messaging.providers.base import ForgedError, UncheckedError
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import post, takes
 from tests.messaging.providers.topics import Internet, at, certificate, invitation, notice, posted, signed
 

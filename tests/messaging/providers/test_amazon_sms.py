@@ -12,7 +12,8 @@ from cryptography.x509.oid import NameOID
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers, sns
+from messaging.providers import sns
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import post, takes
 
 TOPIC = "arn:aws:sns:eu-north-1:123456789012:engage-sms"

@@ -3,7 +3,7 @@
 import pytest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import basic, post, takes
 
 SLUGS = ["elks", "infobip", "link_mobility"]

@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import KEY, OTHER_KEY, OUR_ADDRESS, ago, post, takes
 
 BODY = b'{"type": "sms.delivered", "data": {}}'

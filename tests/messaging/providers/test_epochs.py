@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.providers import providers
 from messaging.providers.base import Raw
 from messaging.providers.reading import moment_since_1970, since_1970, when
+from messaging.providers.registry import providers
 
 AT = datetime(2026, 11, 2, 12, 30, 15, tzinfo=UTC)
 RECEIVED_AT = datetime(2026, 11, 3, tzinfo=UTC)

@@ -22,8 +22,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import check_keys, providers, sns
+from messaging.providers import sns
 from messaging.providers.base import UncheckedError
+from messaging.providers.registry import check_keys, providers
 from tests.messaging.providers import topics
 from tests.messaging.providers.asking import FORM, JSON, OUR_ADDRESS, ago, basic, post, takes
 

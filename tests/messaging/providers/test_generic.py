@@ -15,9 +15,9 @@ from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
 from engage.local.bootstrap import BASE_DIR
-from messaging.providers import providers
 from messaging.providers.base import ForgedError, Provider, Raw, UnreadableError
 from messaging.providers.generic import gateways
+from messaging.providers.registry import providers
 from messaging.status.order import Kind
 from messaging.tracking.tokens import token_of
 from tests.messaging.providers.asking import FORM, JSON, basic, get, post

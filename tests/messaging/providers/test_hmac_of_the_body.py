@@ -6,7 +6,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import KEY, NEW_KEY, OTHER_KEY, post, takes
 
 BODY = '{"said": "något"}'.encode()

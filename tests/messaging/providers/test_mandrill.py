@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import FORM, KEY, NEW_KEY, OTHER_KEY, OUR_ADDRESS, post, takes
 
 FIELDS = {"mandrill_events": '[{"event": "send", "note": "å & ä + 1%"}]', "another": ""}

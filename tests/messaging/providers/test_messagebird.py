@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from contacts.models import Channel
 from messaging.inbox import reports
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from messaging.tracking.tokens import token_of
 from tests.messaging.conftest import make_message
 from tests.messaging.providers.asking import FORM, KEY, NEW_KEY, OTHER_KEY, OUR_ADDRESS, ago, get, post, takes

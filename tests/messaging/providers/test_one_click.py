@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.providers.registry import providers
 from messaging.status.order import key_of
 
 CLICK = {

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import post, takes
 from tests.messaging.providers.topics import key_of
 

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from django.test import RequestFactory, override_settings
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
 from messaging.providers.base import ForgedError
+from messaging.providers.registry import providers
 from messaging.providers.twilio import signature
 
 BODY = b'[{"event": "delivered"}]'

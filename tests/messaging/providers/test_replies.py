@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from contacts.models import Change, Channel, Contact
 from messaging.inbox import reports
 from messaging.ledger.record import Said, apply
-from messaging.providers import generic, providers, replies
+from messaging.providers import generic, replies
 from messaging.providers.base import Raw
+from messaging.providers.registry import providers
 from messaging.providers.replies import e164_of, reading_of_reply, wish_in
 from messaging.status.order import Kind
 from messaging.tracking.tokens import Purpose, token_of

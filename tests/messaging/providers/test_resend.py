@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from messaging.providers.resend import signed_with
 from tests.messaging.providers.asking import ago, post, takes
 

@@ -3,8 +3,9 @@
 import pytest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers, sns
+from messaging.providers import sns
 from messaging.providers.base import UncheckedError
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import takes
 from tests.messaging.providers.topics import Internet, at, certificate, invitation, notice, posted, signed
 

@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import KEY, NEW_KEY, OTHER_KEY, ago, post, takes
 
 BODY = b'{"type": "recipient_delivery_report_sms"}'

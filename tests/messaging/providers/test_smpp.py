@@ -15,8 +15,9 @@ from pytest_django import Settings
 from contacts.models import Channel
 from messaging.ledger.record import Said, apply
 from messaging.models import Report
-from messaging.providers import providers, smpp
+from messaging.providers import smpp
 from messaging.providers.base import Raw, Reading, UnreadableError
+from messaging.providers.registry import providers
 from messaging.smpp.connections import Connection
 from messaging.status.order import Event
 from tests.messaging.conftest import make_contact, make_message

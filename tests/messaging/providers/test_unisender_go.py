@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from tests.messaging.providers.asking import KEY, NEW_KEY, OTHER_KEY, post, takes
 
 TEXT = '{"auth":"%s","events_by_user":[{"user_id":456,"events":[{"event_name":"test"}]}],"note":"något \\u00e4"}'

@@ -11,7 +11,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers import providers
+from messaging.providers.registry import providers
 from messaging.providers.vonage import signature
 from tests.messaging.providers.asking import FORM, KEY, NEW_KEY, OTHER_KEY, ago, get, post, takes
 

@@ -257,14 +257,14 @@ def test_a_running_worker_notices_before_anything_leaves(
 @pytest.mark.parametrize("lost", ["broker", "file"])
 def test_the_mark_is_kept_in_two_places_and_one_is_enough(lost: str, var: Path) -> None:
     for _ in range(3):
-        installation.advance()
+        restored.advance()
     if lost == "broker":
         cache.clear()
     else:
         (var / "installation").unlink()
     Installation.objects.update(mark=1)
 
-    assert installation.advance() is None
+    assert restored.advance() is None
     assert Restore.objects.get().sign == "behind"
 
 
@@ -276,16 +276,16 @@ def test_where_both_are_lost_a_restored_table_is_at_another_place(taker: Receive
     cache.clear()
     (var / "installation").unlink()
 
-    assert installation.advance() is None
+    assert restored.advance() is None
     assert Restore.objects.get().sign == "moved"
 
 
 def test_a_broker_that_was_emptied_is_no_sign(var: Path) -> None:
-    installation.advance()
+    restored.advance()
     cache.clear()
     (var / "installation").unlink()
 
-    assert installation.advance() == 2
+    assert restored.advance() == 2
 
 
 def test_moving_with_all_that_it_knows_is_no_sign(taker: Receiver, var: Path) -> None:
@@ -294,17 +294,17 @@ def test_moving_with_all_that_it_knows_is_no_sign(taker: Receiver, var: Path) ->
     dump(var / "dump")
     restore(var / "dump")
 
-    assert installation.advance() is not None
+    assert restored.advance() is not None
 
 
 def test_a_full_vacuum_is_no_sign(var: Path) -> None:
-    installation.advance()
+    restored.advance()
     cache.clear()
     (var / "installation").unlink()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM FULL messaging_installation")
 
-    assert installation.advance() == 2
+    assert restored.advance() == 2
 
 
 @pytest.mark.usefixtures("groups")
@@ -341,7 +341,7 @@ def test_one_that_was_planned_and_is_known_to_have_started_is_not_to_start_again
     made = make_send_out(sender="news@engage.example")
     lifecycle.schedule(made.pk, timezone.now() + timedelta(hours=1), administrator())
     dump(var / "dump")
-    installation.advance()
+    restored.advance()
     installation.keep_left({made.pk: 7})
     restore(var / "dump")
     tending.tend()
@@ -434,8 +434,8 @@ def test_the_page_tells_what_may_have_left_asks_once_more_and_writes_down_who_de
 
 
 def test_who_knows_it_can_say_so() -> None:
-    installation.advance()
+    restored.advance()
     call_command("restored")
 
-    assert installation.advance() is None
+    assert restored.advance() is None
     assert Restore.objects.get().sign == "said"

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from messaging.providers import providers
 from messaging.providers.base import Raw
+from messaging.providers.registry import providers
 from messaging.status.order import Kind
 from tests.messaging.inbox.test_payloads import CASES, raw_of
 

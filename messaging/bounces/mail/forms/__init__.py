@@ -2,8 +2,3 @@
 
 `general.py` reads them by what they share; `words.toml` holds how they word it, in the languages of the world.
 """
-
-from messaging.bounces.mail.forms.general import read, read_unnamed
-from messaging.bounces.mail.forms.returned import only_addressee
-
-__all__ = ["only_addressee", "read", "read_unnamed"]

@@ -12,8 +12,8 @@ from typing import IO, Any, Final
 from django.core.management.base import BaseCommand
 
 from messaging.bounces.classify import Verdict, classify
-from messaging.bounces.mail import Finding, read_mail
 from messaging.bounces.mail.files import mail_files, mails_in
+from messaging.bounces.mail.reading import Finding, read_mail
 
 STDIN: Final = "-"
 ENCODE: Final = json.JSONEncoder(ensure_ascii=False).encode

@@ -4,7 +4,7 @@ from itertools import count, islice
 
 import pytest
 
-from messaging.bounces.mail import MOST_RECIPIENTS, read_mail
+from messaging.bounces.mail.reading import MOST_RECIPIENTS, read_mail
 from messaging.inbox import reports
 from messaging.incoming import mails
 from messaging.models import Report

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.bounces.mail import Finding, read_mail
+from messaging.bounces.mail.reading import Finding, read_mail
 from messaging.bounces.reasons import REASONS
 from tests.messaging.bounces.examine import FORMS, MAILS
 

@@ -1,0 +1,19 @@
+"""Bounces that only name their message: what speaks for them is asked of the DNS, apart from the way of reports."""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from messaging.ledger import record
+from messaging.ledger.speakers import Claim, speaks_for
+from messaging.models import Message
+
+
+def judge(claim: Claim) -> bool:
+    """Ask the DNS, and let the bounce count in full where its sender may speak for the address. Returns whether."""
+    found = Message.objects.filter(pk=claim.message_id).values_list("address__value", flat=True).first()
+    if found is None or not speaks_for(claim.peer, found.rpartition("@")[2]):
+        return False
+    with transaction.atomic():
+        record.believe(claim.message_id, UUID(hex=claim.key))
+    return True

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from bench import data, events, orm_loop, yardstick
 from bench.figures import Figure, median_ratio, medians, rounded, say
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.status.order import Event
 
 ROUNDS: Final = 5
@@ -66,15 +66,15 @@ def measure(messages: int) -> Iterator[Figure]:
     yield Figure("apply_hot_share", min(shares), "share", detail | {"each_round": [rounded(share) for share in shares]})
 
 
-def _said(batch: Sequence[Event]) -> list[Said]:
-    return [Said(event, report_id=1) for event in batch]
+def _said(batch: Sequence[Event]) -> list[SourcedEvent]:
+    return [SourcedEvent(event, report_id=1) for event in batch]
 
 
-def _said_without_token(batch: Sequence[Event]) -> list[Said]:
+def _said_without_token(batch: Sequence[Event]) -> list[SourcedEvent]:
     return _said([replace(event, message_id=None) for event in batch])
 
 
-def _apply(said: list[Said]) -> None:
+def _apply(said: list[SourcedEvent]) -> None:
     with transaction.atomic():
         unmatched = apply(said)
     if unmatched:

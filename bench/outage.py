@@ -16,7 +16,7 @@ from bench import data
 from bench.events import BATCH
 from bench.figures import Figure, say
 from contacts.models import Block, Outage
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.status.order import Event, Kind
 
 CONTACTS: Final = 60_000
@@ -49,7 +49,7 @@ def measure(_messages: int) -> Iterator[Figure]:
     started = time.perf_counter()
     for start in range(0, len(said), BATCH):
         with transaction.atomic():
-            apply([Said(event) for event in said[start : start + BATCH]])
+            apply([SourcedEvent(event) for event in said[start : start + BATCH]])
     spent = time.perf_counter() - started
     fooled, others = Block.objects.filter(domain=DOMAIN), Block.objects.exclude(domain=DOMAIN)
     detail: dict[str, object] = {

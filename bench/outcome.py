@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from bench import data, events
 from bench.figures import Figure, rounded, say
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import SendOut
 from messaging.sendouts.outcome import keeping
 from messaging.sendouts.outcome.chart import chart_of
@@ -34,7 +34,7 @@ def measure(messages: int) -> Iterator[Figure]:
     start = time.perf_counter()
     for batch in islice(events.batches(messages, seed=5), BATCHES):
         with transaction.atomic():
-            apply([Said(event) for event in batch])
+            apply([SourcedEvent(event) for event in batch])
     applied, told = time.perf_counter() - start, _count("SELECT count(*) FROM messaging_deliveryevent")
     again = _until_all_is_counted()
     detail: dict[str, object] = {

@@ -18,9 +18,9 @@ from bench import data
 from bench.events import BATCH, START
 from bench.figures import Figure, rounded, say
 from contacts.models import Block, Cause, Channel
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import DeliveryEvent, Message, OutageRule
-from messaging.status.order import Event, Kind, Outcome, Status, fold
+from messaging.status.order import Event, Kind, MessageOutcome, Status, fold
 
 WINDOW_SECONDS: Final = 10.0
 WORKERS: Final = 2
@@ -127,7 +127,7 @@ def _apply(batch: list[Event], errors: list[str]) -> None:
     for _ in range(10):
         try:
             with transaction.atomic():
-                apply([Said(event) for event in batch])
+                apply([SourcedEvent(event) for event in batch])
         except DatabaseError as error:
             errors.append(f"{type(error).__name__}: {error}")
         else:
@@ -146,8 +146,8 @@ def _differences(targets: dict[int, Channel], said: list[Event]) -> int:
     return different + abs(DeliveryEvent.objects.count() - len(said)) + _different_blocks(messages, said)
 
 
-def _outcome(message: Message) -> Outcome:
-    return Outcome(
+def _outcome(message: Message) -> MessageOutcome:
+    return MessageOutcome(
         Status(message.status), message.rank, message.is_opened, message.is_opened_by_person, message.decided_by
     )
 

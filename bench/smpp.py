@@ -21,9 +21,9 @@ from engage.local.bootstrap import BASE_DIR
 from messaging.models import Content, DeliveryEvent, Message, Part, SendOut
 from messaging.sendouts import lifecycle, making
 from messaging.smpp.connections import Connection, connections_of
-from messaging.smpp.inbox import Inbox
+from messaging.smpp.inbox import PduWriter
 from messaging.smpp.line import open_line
-from messaging.smpp.session import Session
+from messaging.smpp.session import SmppSession
 from messaging.smpp.submits import submits_of
 
 ROUNDS: Final = 3
@@ -114,7 +114,7 @@ def _window_alone(port: int, number: int) -> float:
     """The same PDUs over the same session and window, made before, with nothing written down."""
     (each,) = connections_of([_url(port)]).values()
     line, stop = open_line(each), threading.Event()
-    session = Session(each, line, Inbox(each.name), stop)
+    session = SmppSession(each, line, PduWriter(each.name), stop)
     session.bind()
     serving = threading.Thread(target=session.serve)
     serving.start()

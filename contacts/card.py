@@ -25,7 +25,7 @@ MOST_SHARERS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AddressLine:
     """One address of a contact, and whether we send to it."""
 
     channel: Channel
@@ -58,16 +58,18 @@ def _sharers_by(field: str) -> ArraySubquery:
     return ArraySubquery(others.values(row=JSONObject(**names))[:MOST_SHARERS])
 
 
-def lines_of(contact: Contact, blocks: Mapping[int, Block], told: Mapping[int, Consent] | None = None) -> list[Line]:
+def lines_of(
+    contact: Contact, blocks: Mapping[int, Block], told: Mapping[int, Consent] | None = None
+) -> list[AddressLine]:
     """The contact's addresses as they are shown, email first; an address that it has not got has no value."""
     told = told or {}
     email, mobile = blocks.get(contact.email_address_id or 0), blocks.get(contact.mobile_address_id or 0)
     return [
-        Line(
+        AddressLine(
             Channel.EMAIL, contact.email, _in_force(email), not contact.accepts_email, contact.email_consent_at,
             told.get(contact.email_address_id or 0), contact.email_address_id, _held(email),
         ),
-        Line(
+        AddressLine(
             Channel.SMS, display_mobile(contact.mobile_digits), _in_force(mobile), not contact.accepts_sms,
             contact.sms_consent_at, told.get(contact.mobile_address_id or 0), contact.mobile_address_id, _held(mobile),
         ),
@@ -82,7 +84,7 @@ def _held(block: Block | None) -> Block | None:
     return block if block is not None and block.is_held else None
 
 
-def head_lines(contact: Contact) -> list[Line]:
+def head_lines(contact: Contact) -> list[AddressLine]:
     """The addresses with their blocks, and by what the person opted out: one query, two where they did."""
     ids = [contact.email_address_id, contact.mobile_address_id]
     is_out = not (contact.accepts_email and contact.accepts_sms)

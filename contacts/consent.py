@@ -21,7 +21,7 @@ LINKS: Final = frozenset({Source.LINK, Source.ONE_CLICK})
 ADDRESS: Final = {Channel.EMAIL: "email_address", Channel.SMS: "mobile_address"}
 
 
-class Said(Protocol):
+class WeighedConsent(Protocol):
     """As much of a consent as decides what it counts for."""
 
     @property
@@ -68,7 +68,7 @@ class Wish(NamedTuple):
         return {self.address_id} | ({self.present_id} if self.present_id else set())
 
 
-def fold(said: Iterable[Said]) -> tuple[bool, datetime | None]:
+def fold(said: Iterable[WeighedConsent]) -> tuple[bool, datetime | None]:
     """What consents of one address come to: whether it takes messages, and since when (None: nobody ever said).
 
     The latest that stands counts, a no before a yes of the same time. Neither order nor repeats matter.
@@ -79,7 +79,7 @@ def fold(said: Iterable[Said]) -> tuple[bool, datetime | None]:
     return (True, None) if latest is None else (latest.accepts, latest.at)
 
 
-def is_undone(one: Said, told: Iterable[Said]) -> bool:
+def is_undone(one: WeighedConsent, told: Iterable[WeighedConsent]) -> bool:
     """Whether it was said by a link, and taken back later by the link of that same message, as `told` has it."""
     return one.source in LINKS and any(
         each.source == Source.UNDO and each.message_id == one.message_id and each.at > one.at for each in told

@@ -58,7 +58,7 @@ LEAST_DIGITS: Final = 7
 Address = tuple[str, str]
 
 
-class Found(NamedTuple):
+class ListLine(NamedTuple):
     """A line, or a few if a quoted cell goes over them: number, what stands there, addresses, and what is wrong."""
 
     number: int
@@ -82,7 +82,7 @@ class Listing:
         # Of each kind, the places of its columns; known once there were headings.
         self._columns: dict[str, list[int]] = {}
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[ListLine]:
         lines = self._noting_western(_whole(self._lines))
         first = list(islice(lines, LOOKED_AT))
         first = self._with_separator(first)
@@ -144,7 +144,7 @@ class Listing:
         self._columns = found
         return bool(found)
 
-    def _read(self, number: int, text: str, cells: list[str]) -> Found:
+    def _read(self, number: int, text: str, cells: list[str]) -> ListLine:
         kinds = (EMAIL, MOBILE, PHONE, ANY) if self._channel == Channel.EMAIL else (MOBILE, PHONE, EMAIL, ANY)
         problems = list[str]()
         is_short = True
@@ -154,14 +154,14 @@ class Listing:
                     is_short = False
                     addresses, wrong = _of_column(cells[place], kind)
                     if addresses:
-                        return Found(number, text, addresses[:1] if kind != EMAIL else addresses, ())
+                        return ListLine(number, text, addresses[:1] if kind != EMAIL else addresses, ())
                     problems += wrong
         if self._columns.keys() - {ANY} and not is_short:
-            return Found(number, text, (), problems[:1] or [_neither()])
+            return ListLine(number, text, (), problems[:1] or [_neither()])
         addresses, wrong = self._anywhere(cells)
         if not addresses and not wrong:
             addresses, wrong = self._anywhere(re.split(r"[\t;|,]", text))
-        return Found(number, text, addresses, wrong or ([] if addresses else [_neither()]))
+        return ListLine(number, text, addresses, wrong or ([] if addresses else [_neither()]))
 
     def _anywhere(self, cells: Sequence[str]) -> tuple[list[Address], list[str]]:
         """Without headings: the numbers if they are asked for and written in full, else the emails, else any number."""

@@ -22,7 +22,7 @@ def apply_reports() -> int:
 
 @shared_task
 def judge_claim(message_id: int, key: str, peer: str) -> bool:
-    return named_bounces.judge(speakers.Claim(message_id, key, peer))
+    return named_bounces.judge(speakers.NamedBounce(message_id, key, peer))
 
 
 @shared_task

@@ -11,7 +11,7 @@ from django.utils import timezone
 from contacts.addresses import address_of
 from contacts.history import save_contact
 from contacts.models import Address, Block, Channel, Contact
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Message, SendOut
 from messaging.status.order import Event, Kind, Status
 
@@ -65,7 +65,7 @@ def make_message(contact: Contact, *said: Event, channel: Channel = Channel.EMAI
 def report(message: Message, event: Event) -> None:
     """Let the event be reported about the message, by the way that every report goes."""
     named = Event(**{**as_fields(event), "message_id": message.pk})
-    if apply([Said(named)]):
+    if apply([SourcedEvent(named)]):
         raise LookupError(message.pk)
     message.refresh_from_db()
 

@@ -79,7 +79,7 @@ def first_cell(line: str) -> str:
 
 def variables() -> set[str]:
     """What the product reads from the environment."""
-    sources = [path.read_text() for path in sorted((BASE_DIR / "engage").glob("*.py"))]
+    sources = [path.read_text() for path in sorted((BASE_DIR / "engage").rglob("*.py"))]
     return {name for source in sources for name in READS_VARIABLE.findall(source)} - NOT_SETTINGS
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from contacts.blocks import sql
 from contacts.blocks.operations import BlockImport, ImportPart, ImportRow
-from contacts.blocks.reading import Bad, Layout, Line, ReasonOf, read
+from contacts.blocks.reading import Bad, BlockLine, Layout, ReasonOf, read
 from contacts.blocks.record import lock
 from contacts.lines import UnreadableListError
 from contacts.models import Cause
@@ -116,9 +116,9 @@ def carry_on(reason_of: ReasonOf) -> int:
 
 
 def _stage_some(
-    given: BlockImport, some: list[Line | Bad], figures: dict[str, Any], say: Callable[[Bad], None]
+    given: BlockImport, some: list[BlockLine | Bad], figures: dict[str, Any], say: Callable[[Bad], None]
 ) -> None:
-    good = [line for line in some if isinstance(line, Line)]
+    good = [line for line in some if isinstance(line, BlockLine)]
     bad = [line for line in some if isinstance(line, Bad)]
     weighed = (0, 0, 0)
     if good:

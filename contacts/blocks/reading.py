@@ -56,7 +56,7 @@ SHORTENED: Final = re.compile(r"\d[.,]\d+E\+?\d+", re.IGNORECASE)
 IN_BRACKETS: Final = re.compile(r".*<([^<>]+)>\s*\Z", re.DOTALL)
 
 
-class Line(NamedTuple):
+class BlockLine(NamedTuple):
     """An address to block. (The columns of sql.STAGE, in order.) No start means the time of the import."""
 
     number: int
@@ -89,7 +89,7 @@ class Layout:
         return {"delimiter": self.delimiter, "columns": list(self.columns), "ignored": self.ignored}
 
 
-def read(chunks: Iterable[bytes], reason_of: ReasonOf, layout: Layout) -> Iterator[Line | Bad]:
+def read(chunks: Iterable[bytes], reason_of: ReasonOf, layout: Layout) -> Iterator[BlockLine | Bad]:
     """The addresses of a list, and the lines that are none. Fills in `layout` before the first of them.
 
     Raises UnreadableListError where there is no column with addresses.
@@ -187,7 +187,7 @@ def _recognise(layout: Layout, cells: list[str]) -> None:
     ))  # fmt: skip
 
 
-def _read_record(number: int, cells: list[str], layout: Layout, reason_of: ReasonOf) -> Iterator[Line | Bad]:
+def _read_record(number: int, cells: list[str], layout: Layout, reason_of: ReasonOf) -> Iterator[BlockLine | Bad]:
     def cell(name: str) -> str:
         index = layout.columns.get(name, len(cells))
         return _unquoted(cells[index][:LONGEST_CELL]) if index < len(cells) else ""
@@ -202,7 +202,7 @@ def _read_record(number: int, cells: list[str], layout: Layout, reason_of: Reaso
         at = _time(cell("date"))
         for text, channel in typed:
             kind, value = _address(text, channel or _channel(cell("channel"), text))
-            yield Line(number, kind, value, at, reason_of(cell("reason"), code, message), code, message)
+            yield BlockLine(number, kind, value, at, reason_of(cell("reason"), code, message), code, message)
     except ValidationError as error:
         yield Bad(number, shown, " ".join(error.messages))
 

@@ -53,7 +53,7 @@ class Ground(NamedTuple):
     alive_at: datetime | None = None
 
 
-class Sign(NamedTuple):
+class Engagement(NamedTuple):
     """A sign that an address is alive. (The columns of sql.NOTE_LIFE, in order.)"""
 
     address_id: int
@@ -63,7 +63,7 @@ class Sign(NamedTuple):
     message_id: int
 
 
-def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish], signs: Sequence[Sign] = ()) -> None:
+def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish], signs: Sequence[Engagement] = ()) -> None:
     """Block the addresses of `grounds`, let `wishes` change the consent of whoever has those addresses now, and note
     `signs` of life at the addresses that are blocked.
 
@@ -81,7 +81,7 @@ def settle(
     grounds: Sequence[Ground],
     wishes: Sequence[Wish],
     soft: Mapping[int, Ground | None] | None = None,
-    signs: Sequence[Sign] = (),
+    signs: Sequence[Engagement] = (),
     held: Collection[int] = (),
 ) -> None:
     """What `follow_up` does, for addresses that are locked already; `held` are the contacts that are, too.
@@ -184,7 +184,7 @@ def note_proofs(proofs: Sequence[tuple[int, datetime]]) -> None:
         cursor.execute(sql.NOTE_PROOFS, sql.columns(proofs))
 
 
-def note_life(signs: Sequence[Sign]) -> None:
+def note_life(signs: Sequence[Engagement]) -> None:
     """Note the best sign since the last proof of each block in force. The addresses must be locked."""
     with prepared() as cursor:
         cursor.execute(sql.NOTE_LIFE, sql.columns(signs))
@@ -217,7 +217,7 @@ def _besides_the_first(grounds: Sequence[Ground], made: Set[int]) -> list[tuple[
     ]
 
 
-def _of_blocked(signs: Sequence[Sign], about_to_be: Set[int]) -> list[Sign]:
+def _of_blocked(signs: Sequence[Engagement], about_to_be: Set[int]) -> list[Engagement]:
     """The signs of blocked addresses: next to none, so one look at the index spares locking all the others."""
     blocked = about_to_be | causes_of({sign.address_id for sign in signs}).keys()
     return [sign for sign in signs if sign.address_id in blocked]

@@ -296,7 +296,7 @@ class Postgres(Server):
         options = [f"--{name}={value}" for name, value in settings.items()]
         self.spawn([*way.prefix, *until_parent_dies("INT"), folder / "postgres", "-D", self.cluster, *options], lock)
 
-    def find_way(self) -> tuple[unprivileged.Way, Path]:
+    def find_way(self) -> tuple[unprivileged.Demotion, Path]:
         """How to run it, and the folder of its binaries."""
         package = package_folder(self.package)
         folder = package / "pginstall" / "bin"
@@ -313,7 +313,7 @@ class Postgres(Server):
             folder = self.binaries.resolve() / package.name / "pginstall" / "bin"
         return way, folder
 
-    def make_cluster(self, way: unprivileged.Way, folder: Path, lock: int) -> None:
+    def make_cluster(self, way: unprivileged.Demotion, folder: Path, lock: int) -> None:
         """In a draft folder first: one that a kill cut short is thrown away on the next start."""
         draft = self.cluster.with_suffix(".new")
         remove_folder(draft)
@@ -331,7 +331,7 @@ class Postgres(Server):
             raise StartError(f"initdb could not make {self.cluster}:\n{done.stdout}{done.stderr}")
         draft.rename(self.cluster)
 
-    def hand_over(self, way: unprivileged.Way) -> None:
+    def hand_over(self, way: unprivileged.Demotion) -> None:
         """The files of the cluster must belong to the user it runs as, which may be another than last time."""
         if self.cluster.stat().st_uid == way.owner[0]:
             return

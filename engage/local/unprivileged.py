@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Demotion:
     """A command prefix, and who must own the folders the program writes to, as seen from here."""
 
     prefix: tuple[str, ...]
@@ -23,22 +23,22 @@ class Way:
     needs_open_binary: bool = False
 
 
-def find_way(reach: Path, binary: Path) -> Way | None:
+def find_way(reach: Path, binary: Path) -> Demotion | None:
     """The first way by which `binary` runs as somebody other than root and gets into the folder `reach`."""
     return next((way for way in ways(reach, binary) if way.needs_open_binary or is_usable(way, reach, binary)), None)
 
 
-def ways(reach: Path, binary: Path) -> Iterator[Way]:
+def ways(reach: Path, binary: Path) -> Iterator[Demotion]:
     """Every way there may be, the least intrusive first."""
     if os.geteuid() != 0:
         if has_name(os.geteuid()) or not shutil.which("unshare"):
-            yield Way((), (os.geteuid(), os.getegid()))
+            yield Demotion((), (os.geteuid(), os.getegid()))
         else:  # a container with a made-up user id: initdb wants a name for it
-            yield Way(new_user_namespace(), (os.geteuid(), os.getegid()))
+            yield Demotion(new_user_namespace(), (os.geteuid(), os.getegid()))
     elif sys.platform == "linux":
         # In a user namespace the same root goes by another number, so nothing changes hands. But what lies in
         # somebody's own checkout stays theirs, and a closed folder can't be entered but as its owner.
-        in_namespace = Way(new_user_namespace(), (0, 0))
+        in_namespace = Demotion(new_user_namespace(), (0, 0))
         as_owners = [as_user(entry) for entry in owners_above(reach, binary)]
         is_somebodys = any(folder.stat().st_uid for folder in (reach, reach.parent))
         yield from [*as_owners, in_namespace] if is_somebodys else [in_namespace, *as_owners]
@@ -50,16 +50,16 @@ def new_user_namespace() -> tuple[str, ...]:
     return ("unshare", "--user", f"--map-user={ordinary.pw_uid}", f"--map-group={ordinary.pw_gid}")
 
 
-def as_user(entry: pwd.struct_passwd) -> Way:
+def as_user(entry: pwd.struct_passwd) -> Demotion:
     owner = (entry.pw_uid, entry.pw_gid)
-    return Way(("setpriv", f"--reuid={owner[0]}", f"--regid={owner[1]}", "--clear-groups"), owner)
+    return Demotion(("setpriv", f"--reuid={owner[0]}", f"--regid={owner[1]}", "--clear-groups"), owner)
 
 
-def as_nobody() -> Way:
+def as_nobody() -> Demotion:
     """Where user namespaces are forbidden: an unprivileged user who may walk through closed folders."""
     nobody = as_user(pwd.getpwnam("nobody"))
     walk = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
-    return Way((*nobody.prefix, *walk), nobody.owner, needs_open_binary=True)
+    return Demotion((*nobody.prefix, *walk), nobody.owner, needs_open_binary=True)
 
 
 def owners_above(*paths: Path) -> list[pwd.struct_passwd]:
@@ -77,7 +77,7 @@ def has_name(uid: int) -> bool:
     return True
 
 
-def is_usable(way: Way, reach: Path, binary: Path) -> bool:
+def is_usable(way: Demotion, reach: Path, binary: Path) -> bool:
     """Try it. `.` is free to enter for whoever got there, so the folder is named."""
     script = 'cd "$1" && exec "$2" --version'
     command = [*way.prefix, "sh", "-c", script, "sh", str(reach), str(binary)]

@@ -124,7 +124,7 @@ class Finder:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RuleSet:
     """All of rules/, compiled."""
 
     # All that look at words, in their order.
@@ -139,7 +139,7 @@ class Rules:
 
 
 @cache
-def rules() -> Rules:
+def rules() -> RuleSet:
     """Reads and compiles the files once. Raises re2.error on a bad pattern, KeyError on a missing field."""
     words = {name: f"(?:{pattern})" for name, pattern in _table("words").items()}
     codes = _table("codes")
@@ -148,7 +148,7 @@ def rules() -> Rules:
     patterns = [(number, rule.pattern) for number, rule in enumerate(texts)]
     first = sum(len(_table(name)["rule"]) for name in FIRST)
     in_marks = Finder((number, rule.in_marks) for number, rule in enumerate(texts) if rule.in_marks)
-    return Rules(
+    return RuleSet(
         texts, Finder(patterns[:first]), Finder(patterns[first:]), in_marks, by_vendor, codes["status"],
         frozenset(codes["against_dead"]), codes["reply"],
     )  # fmt: skip
@@ -306,7 +306,7 @@ def _held_back(stages: Set[str], reason: str, rule: str, status: str) -> str:
     return ""
 
 
-def _by_status(known: Rules, status: str, said_by: str, words: str) -> str:
+def _by_status(known: RuleSet, status: str, said_by: str, words: str) -> str:
     subject_detail = status[2:]
     for vendor in known.by_vendor:
         if subject_detail in vendor.reasons and (vendor.said_by.search(said_by) or vendor.said_by.search(words)):

@@ -51,7 +51,7 @@ HINTS: Final[dict[Status, Text]] = {
 }
 
 
-class Told(Protocol):
+class MessageState(Protocol):
     """What most words about a message depend on: a list knows no more of its rows than this."""
 
     @property
@@ -98,7 +98,7 @@ def automatic() -> str:
     return _("Probably by a program that downloads the images of every email, not by a person.")
 
 
-def is_in_doubt(message: Told) -> bool:
+def is_in_doubt(message: MessageState) -> bool:
     """Whether nobody heard that it left, nor that it did not."""
     return message.status == Status.UNKNOWN and message.reason == IN_DOUBT
 
@@ -113,7 +113,7 @@ def advice(message: Message) -> str:
     return reason_of(message.reason).advice(message.channel) if status in REASONED else ""
 
 
-def hint(message: Told, now: datetime | None = None) -> str:
+def hint(message: MessageState, now: datetime | None = None) -> str:
     """The few words under the status."""
     status = Status(message.status)
     if status == Status.OPENED:
@@ -133,7 +133,7 @@ def hint(message: Told, now: datetime | None = None) -> str:
     return _("In doubt whether it left") if is_in_doubt(message) else str(HINTS.get(status, ""))
 
 
-def reason_label(message: Told) -> str:
+def reason_label(message: MessageState) -> str:
     """The reason in two or three words; empty where nobody gave one."""
     if is_in_doubt(message):
         return reason_of(message.reason).label(message.channel)
@@ -144,7 +144,7 @@ def reason_label(message: Told) -> str:
     return reason_of(message.reason).label(message.channel)
 
 
-def gives_up(message: Told, now: datetime | None = None) -> str:
+def gives_up(message: MessageState, now: datetime | None = None) -> str:
     """When we stop waiting, such as "gives up Fri 14:05 (in 31 h)"."""
     if message.due_at is None:
         return ""
@@ -206,7 +206,7 @@ def provider_name(message: Message) -> str:
     return label_of(message.provider) if message.provider else _("the provider")
 
 
-def status_label(message: Told) -> str:
+def status_label(message: MessageState) -> str:
     """The status as the card names it."""
     if message.status == Status.CONTROL_GROUP:
         return _("Included in a control group")

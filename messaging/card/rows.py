@@ -24,7 +24,7 @@ NONE: Final = SafeString("")
 LIVE_FOR: Final = timedelta(days=7)
 
 
-class Listed(NamedTuple):
+class ListedMessage(NamedTuple):
     """What is read of a message for its row; the send-out's words are None where it belongs to none.
 
     Fifty of these take a fifteenth of a page less than fifty messages with their send-outs and addresses.
@@ -51,33 +51,33 @@ class Listed(NamedTuple):
     sent_at: datetime | None
 
 
-def listed(messages: "QuerySet[Message, Any]") -> "QuerySet[Message, Listed]":
+def listed(messages: "QuerySet[Message, Any]") -> "QuerySet[Message, ListedMessage]":
     """These messages as their rows need them."""
     named = messages.annotate(
         send_out_subject=F("send_out__subject"), send_out_name=F("send_out__name"), sent_to=F("address__value")
     )
     # Django makes a tuple of its own with these names.
-    return cast("QuerySet[Message, Listed]", named.values_list(*Listed._fields, named=True))
+    return cast("QuerySet[Message, ListedMessage]", named.values_list(*ListedMessage._fields, named=True))
 
 
 def messages_of(contact: Contact) -> "QuerySet[Message]":
     return Message.objects.filter(contact=contact)
 
 
-def is_live(message: Listed, now: datetime | None = None) -> bool:
+def is_live(message: ListedMessage, now: datetime | None = None) -> bool:
     """Whether the row is to look for news by itself."""
     if message.status not in OPEN_STATUSES and message.rank not in GUESSES:
         return False
     return (message.sent_at or message.created_at) > (now or timezone.now()) - LIVE_FOR
 
 
-def version_of(message: Listed | Message) -> str:
+def version_of(message: ListedMessage | Message) -> str:
     """Changes whenever what the row shows changes."""
     opened = f"{message.is_opened:d}{message.is_opened_by_person:d}"
     return f"{message.status}-{message.rank:x}-{opened}-{message.parts_arrived}"
 
 
-class Row(TypedDict):
+class MessageRow(TypedDict):
     """A message as the card lists it, all said; a template that asked for each word by itself would take twice as long.
 
     A dictionary, since that is where Django's templates look first. `opens`, `why`, `content` and `again` are links to
@@ -102,7 +102,7 @@ class Row(TypedDict):
     sent: SafeString
 
 
-class State(NamedTuple):
+class RowState(NamedTuple):
     """What a row's words about its state depend on. Of the fifty in a list few differ."""
 
     channel: str
@@ -116,7 +116,7 @@ class State(NamedTuple):
     is_guessed: bool
 
     @classmethod
-    def of(cls, message: Listed) -> Self:
+    def of(cls, message: ListedMessage) -> Self:
         return cls(
             message.channel, message.status, message.reason, message.code,
             message.due_at if message.status == Status.DEFERRED else None, message.parts, message.parts_arrived,
@@ -124,7 +124,7 @@ class State(NamedTuple):
         )  # fmt: skip
 
 
-class Words(NamedTuple):
+class RowWords(NamedTuple):
     """A state as it is shown; `dialog` is what its information icon opens, empty where it has none.
 
     `content` and `again` name the two other icons, for any state: with the message's title in place of %s.
@@ -140,22 +140,22 @@ class Words(NamedTuple):
     again: str
 
 
-def rows_of(messages: Iterable[Listed], contact: Contact | None = None) -> list[Row]:
+def rows_of(messages: Iterable[ListedMessage], contact: Contact | None = None) -> list[MessageRow]:
     """The rows of these messages; headed as they were said to `contact`, where all are to the same."""
     clock = Clock.here()
     headings = Headings(contact)
-    words: dict[State, Words] = {}
-    rows: list[Row] = []
+    words: dict[RowState, RowWords] = {}
+    rows: list[MessageRow] = []
     for message in messages:
-        state = State.of(message)
+        state = RowState.of(message)
         if state not in words:
             words[state] = words_of(state, clock)
         rows.append(row_of(message, words[state], clock, headings))
     return rows
 
 
-def words_of(state: State, clock: Clock) -> Words:
-    return Words(
+def words_of(state: RowState, clock: Clock) -> RowWords:
+    return RowWords(
         channel=icon(state.channel, str(Channel(state.channel).label)),
         status=explanations.status_label(state),
         look=SafeString(LOOKS[Status(state.status)][0]),
@@ -167,11 +167,11 @@ def words_of(state: State, clock: Clock) -> Words:
     )
 
 
-def row_of(message: Listed, words: Words, clock: Clock, headings: Headings) -> Row:
+def row_of(message: ListedMessage, words: RowWords, clock: Clock, headings: Headings) -> MessageRow:
     details = f"{_messages_address()}{message.pk}/"
     of_send_out, name = message.send_out_subject or "", message.send_out_name or ""
     title = headings.of(message.subject, of_send_out, name, message.sent_at)
-    return Row(
+    return MessageRow(
         pk=SafeString(message.pk),
         contact_id=message.contact_id,
         channel=words.channel,

@@ -19,7 +19,7 @@ STACK: Final = (Look.GOOD, Look.IDLE, Look.WARN, Look.BAD)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ColumnPart:
     """A part of a column, in messages: how many below it, and how many in it."""
 
     look: Look
@@ -32,7 +32,7 @@ class Month:
     """A column of the chart."""
 
     start: date
-    parts: tuple[Part, ...]
+    parts: tuple[ColumnPart, ...]
 
     @property
     def total(self) -> int:
@@ -74,11 +74,11 @@ def year_of(contact: Contact, now: datetime | None = None) -> Year:
     return Year(tuple(Month(start, stacked(by_look[start])) for start in starts), tuple(by_status.most_common()))
 
 
-def stacked(counts: Counter[Look]) -> tuple[Part, ...]:
+def stacked(counts: Counter[Look]) -> tuple[ColumnPart, ...]:
     parts, below = [], 0
     for look in STACK:
         if counts[look]:
-            parts.append(Part(look, below, counts[look]))
+            parts.append(ColumnPart(look, below, counts[look]))
             below += counts[look]
     return tuple(parts)
 

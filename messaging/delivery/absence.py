@@ -11,7 +11,7 @@ from datetime import timedelta
 from contacts.models import Channel
 from messaging.delivery import transport_factory
 from messaging.delivery.away import Away
-from messaging.delivery.transport import Held, Outcome, Ready, Way
+from messaging.delivery.transport import DeliveryOutcome, Held, Ready, Transport
 from messaging.ledger.record import OURSELVES
 from messaging.models import Alarm, Message, SendOut
 from messaging.monitoring import alarms
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Watched:
     """A Way (ways.py) around another one: what one turn of one worker knows of whether it is there."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Transport) -> None:
         """One query."""
         self._way = way
         found = alarms.next_try(way.slug)
@@ -33,7 +33,7 @@ class Watched:
         # Not before: another worker has just tried in vain.
         self.may_try = found is None or found <= 0
         self.is_away = False
-        self._found = list[Outcome | Held]()
+        self._found = list[DeliveryOutcome | Held]()
 
     @property
     def slug(self) -> str:
@@ -61,7 +61,7 @@ class Watched:
     def parts_of(self, message: Ready) -> int:
         return self._way.parts_of(message)
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[DeliveryOutcome | Held]:
         self._found = list(self._way.send_all(messages))
         yield from self._found
 
@@ -76,7 +76,7 @@ class Watched:
         if away is not None:
             self.was_away = self.is_away = True
             begin(self.slug, away)
-        elif self.was_away and any(isinstance(each, Outcome) and proves_presence(each.event) for each in found):
+        elif self.was_away and any(isinstance(each, DeliveryOutcome) and proves_presence(each.event) for each in found):
             self.come_back()
 
 

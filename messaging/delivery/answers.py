@@ -11,7 +11,7 @@ from typing import Final
 from messaging.bounces.classify import classify
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.bounces.ways import NO_WAY, is_only_unrouteable
-from messaging.delivery.away import Cause
+from messaging.delivery.away import AwayCause
 from messaging.delivery.transport import repeat_id
 from messaging.status.order import Caveat, Event, Kind
 
@@ -31,7 +31,7 @@ NETWORK: Final = "network"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class MailAnswer:
     """The last word about one mail. `reply` 0: nobody answered, and `text`, which is ours, says why; `said_by` is the
     server's name."""
 
@@ -52,14 +52,14 @@ class Answer:
     # We are refused, whomever we write to: a wrong key, an unverified sender. Somebody has to look.
     refuses_us: bool = False
     # Nobody was asked about the recipient, as this was in the way: it says nothing about the address.
-    cause: Cause | None = None
+    cause: AwayCause | None = None
     # The server refused the sender, before anybody was named.
     is_about_sender: bool = False
     # For how long they want to be left alone, seconds, where they said so.
     wait: float = 0
 
 
-def event_of(answer: Answer, message_id: int, attempt: int, provider: str, at: datetime) -> Event:
+def event_of(answer: MailAnswer, message_id: int, attempt: int, provider: str, at: datetime) -> Event:
     """The event of attempt number `attempt` (from 1)."""
     named, accepted = repeat_id(message_id, attempt), accepted_at(attempt)
     if answer.is_in_doubt:
@@ -97,7 +97,7 @@ def accepted_at(attempt: int) -> Kind:
     return Kind.ACCEPTED if attempt <= 1 else Kind.TAKEN
 
 
-def _said_by_provider(answer: Answer, message_id: int, named: str, provider: str, at: datetime) -> Event:
+def _said_by_provider(answer: MailAnswer, message_id: int, named: str, provider: str, at: datetime) -> Event:
     """Never a hard bounce: it is no mail server that speaks of its own mailbox."""
     kind = answer.kind or Kind.ACCEPTED
     reason = "" if kind == Kind.ACCEPTED else answer.reason or classify(answer.text).reason

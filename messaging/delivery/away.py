@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 WANTS_LOGIN: Final = frozenset({530, 534, 535, 538})
 
 
-class Cause(TextChoices):
+class AwayCause(TextChoices):
     """What a marketer reads; `who` is the server or the provider."""
 
     UNRESOLVED = "unresolved", _("%(who)s cannot be found: nobody knows its name.")
@@ -35,30 +35,34 @@ class Cause(TextChoices):
 
 # A log-in that is refused again and again may close the account, so its send-outs are paused, and one message at a time
 # asks whether it is taken by now.
-PAUSES: Final = frozenset({Cause.LOGIN, Cause.ACCOUNT})
+PAUSES: Final = frozenset({AwayCause.LOGIN, AwayCause.ACCOUNT})
 
 # For the page Providers and the log; `setting` names where the way out is set. docs/operators.md has the same.
 ADVICE: Final = {
-    Cause.UNRESOLVED: _(
+    AwayCause.UNRESOLVED: _(
         "Look for a typing mistake in %(setting)s, and whether the DNS resolver of the workers' machine answers."
     ),
-    Cause.UNREACHABLE: _("Is it running, are host and port in %(setting)s right, and does a firewall let us through?"),
-    Cause.BROKEN_OFF: _("Look at its log: it knows why. Is the port in %(setting)s one for mail from programs?"),
-    Cause.UNTRUSTED: _(
+    AwayCause.UNREACHABLE: _(
+        "Is it running, are host and port in %(setting)s right, and does a firewall let us through?"
+    ),
+    AwayCause.BROKEN_OFF: _("Look at its log: it knows why. Is the port in %(setting)s one for mail from programs?"),
+    AwayCause.UNTRUSTED: _(
         "If its certificate has expired, have it renewed; if its name is another than the one in %(setting)s, write"
         " that name there; if your own authority signed it, name that with ca=/path/to/ca.pem in %(setting)s."
     ),
-    Cause.NO_TLS: _(
+    AwayCause.NO_TLS: _(
         "A password goes over TLS alone, and offered TLS must work. Switch STARTTLS on there, or correct scheme and"
         " port in %(setting)s."
     ),
-    Cause.LOGIN: _("Correct user and password, or the key, in %(setting)s, and restart; or ask why they refuse it."),
-    Cause.NO_LOGIN: _(
+    AwayCause.LOGIN: _(
+        "Correct user and password, or the key, in %(setting)s, and restart; or ask why they refuse it."
+    ),
+    AwayCause.NO_LOGIN: _(
         "Name the port for logging in, most often 587, in %(setting)s; or leave user and password out there."
     ),
-    Cause.ACCOUNT: _("Log in there: is the account paid, active and allowed to send?"),
-    Cause.UNWILLING: _("Read its words, and its log or its status page; most often it is over soon."),
-    Cause.NOBODY: _(
+    AwayCause.ACCOUNT: _("Log in there: is the account paid, active and allowed to send?"),
+    AwayCause.UNWILLING: _("Read its words, and its log or its status page; most often it is over soon."),
+    AwayCause.NOBODY: _(
         "Look at the network and the DNS resolver of the workers' machine, and whether it may connect to port 25: many"
         " hosters close it until they are asked."
     ),
@@ -69,28 +73,28 @@ ADVICE: Final = {
 class Away:
     """That a way out is away. `said`: the words of whoever found out, without a secret or a recipient."""
 
-    cause: Cause
+    cause: AwayCause
     said: str = ""
 
 
-def cause_of(error: BaseException) -> Cause:
+def cause_of(error: BaseException) -> AwayCause:
     """What an error of ours while connecting or logging in to a mail server or an SMSC comes to."""
     if isinstance(error, socket.gaierror | UnicodeError):
-        return Cause.UNRESOLVED
+        return AwayCause.UNRESOLVED
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Cause.UNTRUSTED
+        return AwayCause.UNTRUSTED
     if isinstance(error, ssl.SSLError):
-        return Cause.NO_TLS
+        return AwayCause.NO_TLS
     if isinstance(error, smtplib.SMTPResponseException):
         return _refused(error)
     if isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException):
-        return Cause.UNREACHABLE
-    return Cause.NO_LOGIN
+        return AwayCause.UNREACHABLE
+    return AwayCause.NO_LOGIN
 
 
-def _refused(error: smtplib.SMTPResponseException) -> Cause:
+def _refused(error: smtplib.SMTPResponseException) -> AwayCause:
     is_log_in = isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= 500
-    return Cause.LOGIN if is_log_in or error.smtp_code in WANTS_LOGIN else Cause.UNWILLING
+    return AwayCause.LOGIN if is_log_in or error.smtp_code in WANTS_LOGIN else AwayCause.UNWILLING
 
 
 def has_no_network(error: BaseException) -> bool:

@@ -26,8 +26,8 @@ from messaging.delivery.absence import Watched
 from messaging.delivery.answers import next_attempt
 from messaging.delivery.heartbeat import SILENT_AFTER, beating
 from messaging.delivery.patience import insist
-from messaging.delivery.transport import Held, Outcome, Ready, Way, repeat_id
-from messaging.ledger.record import OURSELVES, Said, apply
+from messaging.delivery.transport import DeliveryOutcome, Held, Ready, Transport, repeat_id
+from messaging.ledger.record import OURSELVES, SourcedEvent, apply
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Content, SendOut
 from messaging.sendouts import restored
@@ -101,7 +101,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def hand_over_by(
-    way: Way, send_out_id: int, seconds: float = TURN_SECONDS, goes_on: Callable[[], bool] = lambda: True
+    way: Transport, send_out_id: int, seconds: float = TURN_SECONDS, goes_on: Callable[[], bool] = lambda: True
 ) -> bool:
     """The same by a way that is open already, and that is one for the channel of the send-out; while `goes_on`.
 
@@ -155,7 +155,7 @@ def try_again(limit: int = AT_ONCE) -> int:
     return done
 
 
-def try_again_by(way: Way, limit: int = AT_ONCE, goes_on: Callable[[], bool] = lambda: True) -> int:
+def try_again_by(way: Transport, limit: int = AT_ONCE, goes_on: Callable[[], bool] = lambda: True) -> int:
     """The same by a way that is open already, while `goes_on`."""
     mark = restored.advance()
     if mark is None:
@@ -217,7 +217,7 @@ def _try_one(way: Watched, send_out_id: int, turn: Mapping[str, Any]) -> None:
         insist(lambda: _execute(sql.RELEASE_BATCH, batch))
 
 
-def _mark_again(way: Way, mark: int) -> dict[int, tuple[int, str]]:
+def _mark_again(way: Transport, mark: int) -> dict[int, tuple[int, str]]:
     """Messages to try now, each with the number of its attempt before, and the slug of the way that one went."""
     of: Any = {
         "provider": way.slug, "channel": way.channel, "limit": way.slice, "silent": SILENT_AFTER, "mark": mark
@@ -288,7 +288,7 @@ def _mark(of: Mapping[str, Any], batch: Mapping[str, Any]) -> list[int]:
 
 
 def _send(
-    attempts: Mapping[int, int], way: Way, tell: Callable[[], object], unsent_until: datetime | None = None
+    attempts: Mapping[int, int], way: Transport, tell: Callable[[], object], unsent_until: datetime | None = None
 ) -> None:
     """Hand over messages that were marked, each with the number of this attempt, and record what became of each.
 
@@ -314,30 +314,30 @@ def _send(
     insist(lambda: requeue.take_back(held, way))
 
 
-def _prepared(marked: Sequence[int], way: Way) -> tuple[dict[int, Loaded], list[Outcome], list[Ready]]:
+def _prepared(marked: Sequence[int], way: Transport) -> tuple[dict[int, Loaded], list[DeliveryOutcome], list[Ready]]:
     """What is known of them, and which may leave; of those that may not, what is said of them."""
     with connection.cursor() as cursor:
         cursor.execute(sql.LOAD, [numbers(marked)])
         loaded = [Loaded(*row) for row in cursor.fetchall()]
     send_outs = SendOut.objects.in_bulk({each.send_out_id for each in loaded})
-    outcomes, ready = list[Outcome](), list[Ready]()
+    outcomes, ready = list[DeliveryOutcome](), list[Ready]()
     for each in loaded:
         refusal = _why_not(each, send_outs[each.send_out_id])
         if refusal is not None:
-            outcomes.append(Outcome(refusal))
+            outcomes.append(DeliveryOutcome(refusal))
         else:
             ready.append(_ready(each, send_outs[each.send_out_id]))
     _set_parts(ready, way)
     return {each.id: each for each in loaded}, outcomes, ready
 
 
-def _set_parts(ready: Sequence[Ready], way: Way) -> None:
+def _set_parts(ready: Sequence[Ready], way: Transport) -> None:
     long = [(each.id, parts) for each in ready if (parts := way.parts_of(each)) != 1]
     if long:
         _execute(sql.SET_PARTS, columns(long))
 
 
-def _record(outcomes: Sequence[Outcome], by_id: dict[int, Loaded], way: Way) -> None:
+def _record(outcomes: Sequence[DeliveryOutcome], by_id: dict[int, Loaded], way: Transport) -> None:
     """The events, what the provider calls the messages, and when to try again what was put off: one transaction."""
     plans = [(each.event, _again(each, by_id, way)) for each in outcomes]
     # Of a first attempt that has an outcome, nothing is on the list.
@@ -353,12 +353,12 @@ def _record(outcomes: Sequence[Outcome], by_id: dict[int, Loaded], way: Way) -> 
             _execute(LOCK_MESSAGES, [array(by_id)])
         if named:
             _name(named)
-        apply([Said(event) for each in outcomes for event in (each.event, *each.wishes)])
+        apply([SourcedEvent(event) for each in outcomes for event in (each.event, *each.wishes)])
         if needed:
             _execute(sql.PLAN, columns(needed))
 
 
-def _name(outcomes: Sequence[Outcome]) -> None:
+def _name(outcomes: Sequence[DeliveryOutcome]) -> None:
     """By the provider's ids its reports find the messages: the first is the message's own, further ones its parts'."""
     _execute(sql.NAME, columns((each.event.message_id, each.ids[0]) for each in outcomes))
     further = [(each.event.message_id, each.event.provider, name) for each in outcomes for name in each.ids[1:]]
@@ -366,7 +366,7 @@ def _name(outcomes: Sequence[Outcome]) -> None:
         _execute(sql.NAME_PARTS, columns(further))
 
 
-def _again(outcome: Outcome, by_id: dict[int, Loaded], way: Way) -> datetime | None:
+def _again(outcome: DeliveryOutcome, by_id: dict[int, Loaded], way: Transport) -> datetime | None:
     event = outcome.event
     if event.kind != Kind.DEFERRED or event.message_id is None:
         return None
@@ -428,7 +428,7 @@ def _leave_in_doubt(doubtful: Collection[int], accepted: Kind = Kind.ACCEPTED) -
     now = timezone.now()
     with transaction.atomic():
         apply([
-            Said(Event(OURSELVES, accepted, now, f"{pk} in doubt", pk, reason=IN_DOUBT, caveat=Caveat.IN_DOUBT))
+            SourcedEvent(Event(OURSELVES, accepted, now, f"{pk} in doubt", pk, reason=IN_DOUBT, caveat=Caveat.IN_DOUBT))
             for pk in doubtful
         ])  # fmt: skip
         _execute(sql.PLAN, columns((pk, None, None) for pk in doubtful))

@@ -59,7 +59,7 @@ EXISTS (SELECT FROM messaging_installation WHERE whole_since <= statement_timest
 """
 
 
-class Sign(models.TextChoices):
+class RestoreSign(models.TextChoices):
     """By what a database is known to have been restored."""
 
     BEHIND = "behind", _("what is kept outside of the database is further than the database")
@@ -77,7 +77,7 @@ class Outside(NamedTuple):
     last_message: int
 
 
-class Seen(NamedTuple):
+class InstallationState(NamedTuple):
     """The row, and where it is now. (The columns of LOOK, in order.)"""
 
     history: UUID
@@ -89,27 +89,27 @@ class Seen(NamedTuple):
     marked_at: datetime
 
 
-def sign_of(seen: Seen, outside: Sequence[Outside]) -> Sign | None:
+def sign_of(seen: InstallationState, outside: Sequence[Outside]) -> RestoreSign | None:
     """By what a database is known to have been restored; None where nothing speaks for it."""
     ours = [each.mark for each in outside if each.history == seen.history]
     if ours and max(ours) > seen.mark:
-        return Sign.BEHIND
+        return RestoreSign.BEHIND
     if seen.place == BEFORE:
-        return Sign.FOREIGN if outside and not ours else None
+        return RestoreSign.FOREIGN if outside and not ours else None
     if not seen.place:
         return None
     if not ours:
-        return Sign.MOVED if seen.place != seen.is_at else None
+        return RestoreSign.MOVED if seen.place != seen.is_at else None
     # Nothing was lost where it moved with all that it knew. A server that took over has another timeline, no more.
     has_moved = _without_timeline(seen.place) != _without_timeline(seen.is_at)
-    return Sign.MOVED if has_moved and max(ours) != seen.mark else None
+    return RestoreSign.MOVED if has_moved and max(ours) != seen.mark else None
 
 
 def _without_timeline(place: str) -> str:
     return place.partition("/")[0]
 
 
-def step(seen: Seen) -> int | None:
+def step(seen: InstallationState) -> int | None:
     """Raise the mark from what was seen, in the database and then outside. Returns it; None where another worker was
     faster, or it is no longer what was seen."""
     with connection.cursor() as cursor:
@@ -123,14 +123,14 @@ def step(seen: Seen) -> int | None:
     return mark
 
 
-def look() -> Seen:
+def look() -> InstallationState:
     """The row as it is now, made if there is none."""
     for _attempt in range(2):
         with connection.cursor() as cursor:
             cursor.execute(LOOK.format(place=_place_words()))
             row = cursor.fetchone()
             if row is not None:
-                return Seen(*row)
+                return InstallationState(*row)
             cursor.execute(f"SELECT ({_place_words()})")
             cursor.execute(BEGIN, [cursor.fetchone()[0]])
     raise RuntimeError("The installation has no row.")

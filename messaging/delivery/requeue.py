@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from contacts.sql import array, columns
 from messaging.delivery import sql
 from messaging.delivery.away import PAUSES
-from messaging.delivery.transport import Held, Outcome, Way
+from messaging.delivery.transport import DeliveryOutcome, Held, Transport
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import SendOut
 from messaging.sendouts import lifecycle
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 REFUSED_FOR: Final = timedelta(minutes=1)
 
 
-def refused_singles(held: Sequence[Held], way: Way) -> list[Outcome]:
+def refused_singles(held: Sequence[Held], way: Transport) -> list[DeliveryOutcome]:
     """A test to oneself, or a message sent again, has no send-out that could be paused: it tells of the refusal."""
     return [
-        Outcome(
+        DeliveryOutcome(
             Event(
                 way.slug, Kind.SOFT_BOUNCE, timezone.now(), each.message.repeat_id, each.message.id,
                 reason="sender_rejected", diagnostic=each.refusal, said_by=way.slug,
@@ -41,7 +41,7 @@ def refused_singles(held: Sequence[Held], way: Way) -> list[Outcome]:
     ]  # fmt: skip
 
 
-def take_back(held: Sequence[Held], way: Way) -> None:
+def take_back(held: Sequence[Held], way: Transport) -> None:
     """Let them wait, each until its time, and pause the send-outs of those that were refused for our sake.
 
     Where it was the way out that refused us, they go on once it does so no more (absence.py).

@@ -22,7 +22,7 @@ from contacts.models import Channel
 from contacts.sql import array, columns
 from engage.domains import in_ascii
 from messaging.delivery.rates import Limits, Rate
-from messaging.delivery.transport import Held, Outcome, Ready, Way
+from messaging.delivery.transport import DeliveryOutcome, Held, Ready, Transport
 from messaging.status.order import Caveat, Event, Kind
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class Gate:
         return self.rate.per_hour if self.rate and not self.closed_until else None
 
 
-class Seen(NamedTuple):
+class ThrottleState(NamedTuple):
     """How a key was standing, at a time of the monotonic clock."""
 
     seen_at: float
@@ -112,10 +112,10 @@ class Seen(NamedTuple):
 class Paced:
     """A Way (ways.py) around another one."""
 
-    def __init__(self, way: Way, limits: Limits, *, is_direct: bool) -> None:
+    def __init__(self, way: Transport, limits: Limits, *, is_direct: bool) -> None:
         """`is_direct`: it is the receiving domains that answer; else one relay or provider speaks for all."""
         self._way, self._limits, self._is_direct = way, limits, is_direct
-        self._seen: dict[str, Seen] = {}
+        self._seen: dict[str, ThrottleState] = {}
 
     @property
     def slug(self) -> str:
@@ -143,7 +143,7 @@ class Paced:
     def parts_of(self, message: Ready) -> int:
         return self._way.parts_of(message)
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[DeliveryOutcome | Held]:
         try:
             gates = self._gates(messages)
             held = self._held(messages, gates) if gates else []
@@ -174,7 +174,7 @@ class Paced:
         with connection.cursor() as cursor:
             cursor.execute(STANDING, [self.slug, array(wanted)])
             found = {key: (until, refusals) for key, until, refusals in cursor.fetchall()}
-        self._seen |= {key: Seen(monotonic(), *found.get(key, (None, 0))) for key in wanted}
+        self._seen |= {key: ThrottleState(monotonic(), *found.get(key, (None, 0))) for key in wanted}
 
     def _held(self, messages: Sequence[Ready], gates: dict[str, Gate]) -> list[Held]:
         """Those whose moment has not come."""
@@ -212,10 +212,10 @@ class Paced:
             with connection.cursor() as cursor:
                 cursor.execute(TELL, [self.slug, *columns(rows)])
 
-    def _patience(self, found: Sequence[Outcome | Held], by_id: dict[int, Ready]) -> bool:
+    def _patience(self, found: Sequence[DeliveryOutcome | Held], by_id: dict[int, Ready]) -> bool:
         """Leave alone who asked for it; who took something needs it no longer. Returns whether anybody asked."""
         closing, good = dict[str, timedelta](), set[str]()
-        told = [each for each in found if isinstance(each, Outcome) and each.event.message_id in by_id]
+        told = [each for each in found if isinstance(each, DeliveryOutcome) and each.event.message_id in by_id]
         is_any_taken = any(each.event.kind in TAKEN and not each.event.caveat for each in told)
         for each in told:
             key = domain_of(by_id[each.event.message_id or 0].address) if self._is_direct else WHOLE
@@ -244,7 +244,7 @@ class Paced:
                 cursor.execute(REOPEN, [self.slug, array(refusing)])
 
     @staticmethod
-    def _put_off(found: Outcome | Held, by_id: dict[int, Ready]) -> Outcome | Held:
+    def _put_off(found: DeliveryOutcome | Held, by_id: dict[int, Ready]) -> DeliveryOutcome | Held:
         """What a relay or provider put off, because it was away or too busy, is ours still, and goes on waiting."""
         if isinstance(found, Held):
             return found

@@ -61,7 +61,7 @@ def repeat_id(message_id: int, attempt: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryOutcome:
     """What became of the attempt to hand one message over. `ids`: its provider's, of an SMS one for each part.
 
     The event is accepted (with Caveat.IN_DOUBT where nobody knows: it is never sent again), deferred (tried again), or
@@ -89,7 +89,7 @@ class Held:
     away: Away | None = None
 
 
-class Way(Protocol):
+class Transport(Protocol):
     """A way out. Used as a context manager, within which its connections are kept; by one thread."""
 
     @property
@@ -118,6 +118,6 @@ class Way(Protocol):
         """In how many parts it travels: committed before it leaves, as receipts are of parts."""
         ...
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[DeliveryOutcome | Held]:
         """One of them for each message, as they come. Raises nothing that is the fault of a message or a server."""
         ...

@@ -9,7 +9,7 @@ from contacts.models import Channel
 from messaging.delivery.email_routes import Direct, Esp, Route
 from messaging.delivery.sms_routes import Http
 from messaging.delivery.throttle import Paced
-from messaging.delivery.transport import Way
+from messaging.delivery.transport import Transport
 
 
 def check() -> None:
@@ -18,7 +18,7 @@ def check() -> None:
         way_of(channel)
 
 
-def way_of(channel: str) -> Way | None:
+def way_of(channel: str) -> Transport | None:
     """For a worker, not open yet. None where the settings give the channel none: then its messages wait.
 
     None for SMPP, too: `manage.py smpp` hands over by itself, over the sessions that it holds (smpp/sender.py).
@@ -33,7 +33,7 @@ def way_of(channel: str) -> Way | None:
     return None
 
 
-def _email_way(route: Route | Esp) -> Way:
+def _email_way(route: Route | Esp) -> Transport:
     if isinstance(route, Esp):
         from messaging.delivery.transports.esp import ByEsp  # noqa: PLC0415 -- see above
 

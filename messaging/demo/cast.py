@@ -13,7 +13,7 @@ from django.utils import timezone
 from contacts.history import save_contact
 from contacts.models import Address, Block, Contact
 from messaging.demo import clock, tryout
-from messaging.demo.script import Person, story
+from messaging.demo.script import CastMember, story
 from messaging.models import AddressList, Content, DeliveryEvent, Message, Movement, Part, Report, SendOut
 
 LOG_INS: Final = {"marketer": "Marketers", "administrator": "Administrators", "support": "Support"}
@@ -53,7 +53,7 @@ def has_strange_contacts() -> bool:
     return Contact.objects.exclude(guid__in=ours).exists()
 
 
-def enter(people: Iterable[Person], days_ago: int) -> None:
+def enter(people: Iterable[CastMember], days_ago: int) -> None:
     """Save these contacts as if on the days when they joined, on a day that will lie so many days in the past."""
     for person in people:
         contact = Contact(

@@ -17,7 +17,7 @@ from messaging.demo import cast
 from messaging.demo.script import Meanwhile, Plan
 from messaging.models import Message, SendOut
 from messaging.sendouts import drafts, lifecycle, lists, making, single
-from messaging.sendouts.audience import Listed
+from messaging.sendouts.audience import IsOnList
 from messaging.sendouts.control_group import Draw
 from messaging.sendouts.models import new_seed
 
@@ -33,7 +33,7 @@ def write(plan: Plan, invited: Sequence[Contact], control: Draw, actor_id: int) 
     """A draft, filled in step by step."""
     made = drafts.create(actor_id, name=plan.name, channel=plan.channel)
     kept = lists.keep(plan.audience, _lines(plan.channel, invited), actor_id, plan.channel)
-    drafts.save_audience(made, Listed(kept.pk), actor_id)
+    drafts.save_audience(made, IsOnList(kept.pk), actor_id)
     is_email = plan.channel == Channel.EMAIL
     drafts.save(made, actor_id, "sender", sender_name=NAME if is_email else "", sender=SENDER if is_email else NAME)
     drafts.save_content(

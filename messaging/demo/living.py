@@ -17,7 +17,7 @@ from django.db import DatabaseError, close_old_connections, connection, connecti
 from contacts.addresses import normalise_email, normalise_mobile
 from contacts.models import Channel
 from engage.domains import in_ascii
-from messaging.demo.script import Fate, Person, story
+from messaging.demo.script import CastMember, Fate, story
 
 LOOK_SECONDS: Final = 0.1
 AGES: Final = """
@@ -51,7 +51,7 @@ def _emails() -> Mapping[tuple[str, str], Fate]:
     return found
 
 
-def _addresses(person: Person) -> list[str]:
+def _addresses(person: CastMember) -> list[str]:
     card = story().cards.get(person.name)
     corrected = card.meanwhile.to if card and card.meanwhile else ""
     return [in_ascii(normalise_email(typed)) for typed in (person.email, corrected) if typed]

@@ -12,14 +12,14 @@ from messaging.sendouts.control_group import Draw
 from messaging.status.order import Status
 
 
-class Part(NamedTuple):
+class ScenePart(NamedTuple):
     """A scene, and the message that plays it."""
 
     scene: Scene
     message: Message
 
 
-def mismatches(parts: Sequence[Part]) -> list[str]:
+def mismatches(parts: Sequence[ScenePart]) -> list[str]:
     """What differs from the story, in words; empty where all is well."""
     found = Message.objects.select_related("send_out").in_bulk([part.message.pk for part in parts])
     return [
@@ -51,7 +51,7 @@ def is_drawn(message: Message) -> bool:
     return of is not None and Draw(of.control_percentage, of.control_seed).draws(message.contact_id or 0)
 
 
-def _of_people(parts: Sequence[Part]) -> Iterator[str]:
+def _of_people(parts: Sequence[ScenePart]) -> Iterator[str]:
     people = cast.contacts()
     blocked = set(Block.objects.filter(ended_at=None).values_list("address", flat=True))
     expected_blocks = _blocked_addresses(parts)
@@ -68,7 +68,7 @@ def _of_people(parts: Sequence[Part]) -> Iterator[str]:
                 yield f"{name} is {'not ' if accepts else ''}unsubscribed from {channel}."
 
 
-def _blocked_addresses(parts: Sequence[Part]) -> set[int]:
+def _blocked_addresses(parts: Sequence[ScenePart]) -> set[int]:
     """A hard bounce blocks; a removed block stays removed, unless a later one makes it again."""
     lifted = {card.who for card in story().cards.values() if card.meanwhile and card.meanwhile.does == "lift"}
     return {
@@ -78,7 +78,7 @@ def _blocked_addresses(parts: Sequence[Part]) -> set[int]:
     }
 
 
-def _opt_outs(parts: Sequence[Part]) -> set[tuple[str, Channel]]:
+def _opt_outs(parts: Sequence[ScenePart]) -> set[tuple[str, Channel]]:
     by_report = {(scene.person.name, scene.plot.channel) for scene, _ in parts if scene.plot.opts_out}
     by_hand = {
         (card.who, card.meanwhile.channel)
@@ -88,5 +88,5 @@ def _opt_outs(parts: Sequence[Part]) -> set[tuple[str, Channel]]:
     return by_report | by_hand
 
 
-def tally(parts: Sequence[Part]) -> Counter[tuple[Channel, Status]]:
+def tally(parts: Sequence[ScenePart]) -> Counter[tuple[Channel, Status]]:
     return Counter((scene.plot.channel, scene.plot.ends) for scene, _ in parts)

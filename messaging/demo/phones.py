@@ -32,7 +32,7 @@ LONGEST: Final = 70_000
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class PhoneFate:
     """What becomes of an SMS: what the receipt says, what the phone answers, or why it is not taken (`refusal`)."""
 
     name: str
@@ -44,34 +44,34 @@ class Fate:
 
 
 FATES: Final = {
-    "11": Fate("Gets it"),
-    "12": Fate("Has a number not in use", "UNDELIV", 1),
-    "13": Fate("Is out of reach", "UNDELIV", 27),
-    "14": Fate("Fails for unknown reasons", "UNDELIV"),
-    "15": Fate("Is off for two days", "EXPIRED"),
-    "16": Fate("Is behind other networks", "ACCEPTD"),
-    "17": Fate("Answers STOP", answer="STOP"),
-    "18": Fate("Is never heard of", ""),
-    "19": Fate("Has a full memory", "UNDELIV", 33),
-    "20": Fate("Has to wait for a moment", refusal=consts.SMPP_ESME_RTHROTTLED, is_refused_once=True),
-    "21": Fate("Has a landline", "UNDELIV", 11),
-    "22": Fate("Is refused at once", refusal=consts.SMPP_ESME_RINVDSTADR),
-    "23": Fate("Changed the number", "UNDELIV", 44),
-    "24": Fate("Answers a question", answer="When do you open?"),
+    "11": PhoneFate("Gets it"),
+    "12": PhoneFate("Has a number not in use", "UNDELIV", 1),
+    "13": PhoneFate("Is out of reach", "UNDELIV", 27),
+    "14": PhoneFate("Fails for unknown reasons", "UNDELIV"),
+    "15": PhoneFate("Is off for two days", "EXPIRED"),
+    "16": PhoneFate("Is behind other networks", "ACCEPTD"),
+    "17": PhoneFate("Answers STOP", answer="STOP"),
+    "18": PhoneFate("Is never heard of", ""),
+    "19": PhoneFate("Has a full memory", "UNDELIV", 33),
+    "20": PhoneFate("Has to wait for a moment", refusal=consts.SMPP_ESME_RTHROTTLED, is_refused_once=True),
+    "21": PhoneFate("Has a landline", "UNDELIV", 11),
+    "22": PhoneFate("Is refused at once", refusal=consts.SMPP_ESME_RINVDSTADR),
+    "23": PhoneFate("Changed the number", "UNDELIV", 44),
+    "24": PhoneFate("Answers a question", answer="When do you open?"),
 }
-ARRIVES: Final = Fate("")
+ARRIVES: Final = PhoneFate("")
 
 
 def number_of(ending: str) -> str:
     return f"+467017406{ending}"
 
 
-def fate_of(number: str) -> Fate:
+def fate_of(number: str) -> PhoneFate:
     found = _FICTION.fullmatch(number)
     return FATES.get(found[1], ARRIVES) if found else ARRIVES
 
 
-class Session(asyncio.Protocol):
+class PhoneSession(asyncio.Protocol):
     """One that is bound; it may be anybody on this machine."""
 
     _sequence = itertools.count(1)

@@ -20,8 +20,8 @@ from kombu.exceptions import OperationalError
 
 from messaging.demo import cast, clock, desk, outcome
 from messaging.demo.clock import BusyError
-from messaging.demo.outcome import Part
-from messaging.demo.post import Providers, Said, UnexpectedAnswerError
+from messaging.demo.outcome import ScenePart
+from messaging.demo.post import PlotLine, Providers, UnexpectedAnswerError
 from messaging.demo.script import Fate, Meanwhile, Plan, Scene, span, story
 from messaging.demo.waiting import HAND_OVER, IN_HAND, INBOX, OVERDUE, RETRIES, ROWS, UNHEARD, DemoError, wait
 from messaging.models import DeliveryEvent, Message, Report, SendOut
@@ -47,7 +47,7 @@ OTHER_KEYS: Final = (
 )
 
 
-class Entry(NamedTuple):
+class DeskEntry(NamedTuple):
     """Something that people at Engage do at a time of the story; empty: it is only seen what has come by then."""
 
     at: datetime
@@ -62,9 +62,9 @@ class Play:
     say: Callable[[str], None]
     show: Callable[[str], None]
     now: datetime = field(default_factory=timezone.now)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[ScenePart] = field(default_factory=list)
     # Those of which something is still to be heard, and what was posted of each.
-    open_parts: list[Part] = field(default_factory=list)
+    open_parts: list[ScenePart] = field(default_factory=list)
     told: set[tuple[int, int]] = field(default_factory=set)
     send_outs: dict[str, SendOut] = field(default_factory=dict)
     # How far the story's present lies behind ours.
@@ -110,17 +110,17 @@ class Play:
             cast.enter(people, self.behind.days)
         self.say(f"  Contacts: {len(people) + 1}; send-outs: {len(story().plans)}")
 
-    def _agenda(self) -> Iterator[Entry]:
+    def _agenda(self) -> Iterator[DeskEntry]:
         """What happens when, in no order. A stop at which nothing new can come is no entry."""
         scenes = story().scenes(self.now)
         for plan in story().plans:
             sent_at = plan.sent_at(self.now)
             mine = [scene for scene in scenes if scene.plan == plan]
-            yield Entry(sent_at, partial(self._send, plan, mine))
-            yield from (Entry(sent_at + stop) for stop in stops(plan, mine) if sent_at + stop < self.now)
+            yield DeskEntry(sent_at, partial(self._send, plan, mine))
+            yield from (DeskEntry(sent_at + stop) for stop in stops(plan, mine) if sent_at + stop < self.now)
         for card in story().cards.values():
             if done := card.meanwhile:
-                yield Entry(self.now - done.ago, partial(self._act, card.who, done))
+                yield DeskEntry(self.now - done.ago, partial(self._act, card.who, done))
 
     # What happens.
 
@@ -140,7 +140,7 @@ class Play:
         by_contact = {message.contact_id: message for message in Message.objects.filter(send_out=made)}
         if self._has_time_to_come(plan) and plan.id not in story().orders.mails:
             self._order()
-        self._follow([Part(scene, by_contact[people[scene.person.name].pk]) for scene in scenes])
+        self._follow([ScenePart(scene, by_contact[people[scene.person.name].pk]) for scene in scenes])
 
     def _act(self, who: str, done: Meanwhile) -> None:
         desk.act(cast.contacts()[who], done)
@@ -153,16 +153,16 @@ class Play:
         """Somebody who orders a lot gets the shop's mails once more."""
         for part in list(self.parts):
             if part.scene.plan.id in story().orders.mails and part.message.send_out_id:
-                self._follow([Part(part.scene, desk.send_again(part.message))])
+                self._follow([ScenePart(part.scene, desk.send_again(part.message))])
 
-    def _follow(self, parts: Sequence[Part]) -> None:
+    def _follow(self, parts: Sequence[ScenePart]) -> None:
         self.parts += parts
         self.open_parts += [part for part in parts if part.message.status != Status.CONTROL_GROUP]
 
     def _tell(self, *, is_later: bool) -> None:
         """Post what the providers say by now, or what they were late with."""
         said = [
-            Said(message.sent_at + line.after, message, number, line)
+            PlotLine(message.sent_at + line.after, message, number, line)
             for part in (self.parts if is_later else self.open_parts)
             for number, line in enumerate(part.scene.plot.lines)
             if line.is_later == is_later and (part.message.pk, number) not in self.told
@@ -251,7 +251,7 @@ class Play:
             or any(sent[part.message.pk] + after > now for after in _afters(part.scene.fate))
         ]
 
-    def _untold(self, part: Part) -> bool:
+    def _untold(self, part: ScenePart) -> bool:
         lines = enumerate(part.scene.plot.lines)
         return any(not line.is_later and (part.message.pk, number) not in self.told for number, line in lines)
 

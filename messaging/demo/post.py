@@ -17,7 +17,7 @@ from urllib3.util.retry import Retry
 
 from contacts.models import Channel
 from messaging.demo import sendgrid, twilio
-from messaging.demo.script import Line
+from messaging.demo.script import ScriptedReport
 from messaging.models import Message
 from messaging.tracking.tokens import token_of
 
@@ -35,16 +35,16 @@ class Keys(NamedTuple):
     twilio: str
 
 
-class Said(NamedTuple):
+class PlotLine(NamedTuple):
     """One line of a plot about one message, at its time. `number` is its place in the plot."""
 
     at: datetime
     message: Message
     number: int
-    line: Line
+    line: ScriptedReport
 
 
-def event_of(said: Said) -> dict[str, Any]:
+def event_of(said: PlotLine) -> dict[str, Any]:
     """As SendGrid says it."""
     message, fields = said.message, dict(said.line.said)
     to = message.address.value
@@ -57,7 +57,7 @@ def event_of(said: Said) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def callback_of(said: Said) -> dict[str, str]:
+def callback_of(said: PlotLine) -> dict[str, str]:
     """As Twilio says it."""
     message, fields = said.message, dict(said.line.said)
     sid = twilio.new_sid(token_of(message.pk))
@@ -75,7 +75,7 @@ class Providers:
         # A report that was posted twice counts once, so whatever breaks off is simply posted again.
         self.session.mount(url, HTTPAdapter(max_retries=Retry(3, allowed_methods=None, backoff_factor=0.1)))
 
-    def tell(self, said: Sequence[Said]) -> None:
+    def tell(self, said: Sequence[PlotLine]) -> None:
         """What SendGrid gathered, as one report; each of Twilio's by itself. What is said twice is posted once more."""
         for each in (said, [each for each in said if each.line.is_said_twice]):
             if emails := [one for one in each if one.message.channel == Channel.EMAIL]:

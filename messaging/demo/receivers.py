@@ -15,7 +15,7 @@ from django.conf import settings
 from messaging.delivery.email_routes import Direct
 from messaging.delivery.sms_routes import Smpp
 from messaging.demo.living import Calendar
-from messaging.demo.phones import Session
+from messaging.demo.phones import PhoneSession
 from messaging.demo.receiver import Receiver
 from messaging.smpp.connections import Connection
 
@@ -55,7 +55,7 @@ async def listening() -> AsyncIterator[None]:
             say = partial(SMTP, receiver, hostname="tryout.localhost", enable_SMTPUTF8=True)
             await _open(open_ones, loop.create_server(say, route.host, route.port), f"EMAIL_ROUTE, port {route.port}")
         for each in phones():
-            server = loop.create_server(partial(Session, calendar), each.host, each.port)
+            server = loop.create_server(partial(PhoneSession, calendar), each.host, each.port)
             await _open(open_ones, server, f"SMPP_URLS, port {each.port}")
         yield
 

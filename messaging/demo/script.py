@@ -25,7 +25,7 @@ def span(text: str) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class CastMember:
     """One line of people.toml."""
 
     first_name: str
@@ -65,7 +65,7 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptedReport:
     """One report of a provider: when after sending, and its own fields as the provider names them."""
 
     after: timedelta
@@ -89,7 +89,7 @@ class Plot:
     because: str
     answers: tuple[str, ...]
     deeds: tuple[Deed, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ScriptedReport, ...]
     left: str
     gives_up: bool
     opts_out: bool
@@ -100,7 +100,7 @@ class Plot:
         return cls(
             channel, name, Status(table["ends"]), table.get("because", ""), tuple(table.get("answers", ())),
             tuple(Deed.from_table(deed) for deed in table.get("does", ())),
-            tuple(Line.from_table(line) for line in table.get("says", ())),
+            tuple(ScriptedReport.from_table(line) for line in table.get("says", ())),
             left=table.get("left", ""), gives_up=table.get("gives_up", False),
             opts_out=table.get("opts_out", False), is_automatic=table.get("automatic", False),
         )  # fmt: skip
@@ -191,7 +191,7 @@ class Fate(NamedTuple):
 class Scene:
     """One message to be, when, and what comes of it."""
 
-    person: Person
+    person: CastMember
     plan: Plan
     fate: Fate
     sent_at: datetime
@@ -206,7 +206,7 @@ class Scene:
 class Story:
     """All of it. `cast` is in the order of people.toml."""
 
-    cast: dict[str, Person]
+    cast: dict[str, CastMember]
     plots: dict[tuple[Channel, str], Plot]
     plans: tuple[Plan, ...]
     cards: dict[str, Card]
@@ -214,7 +214,7 @@ class Story:
     chances: dict[str, dict[str, int]]
 
     @property
-    def last(self) -> Person:
+    def last(self) -> CastMember:
         """Who is saved last, so that whoever finds them knows the demo to be whole."""
         return self.cast[next(reversed(self.cards))]
 
@@ -223,7 +223,7 @@ class Story:
         sent = [scene for person in self.cast.values() for scene, is_open in self._to(person, now) if is_open]
         return sorted(sent, key=lambda scene: scene.sent_at)
 
-    def invited(self, plan: Plan, now: datetime) -> list[Person]:
+    def invited(self, plan: Plan, now: datetime) -> list[CastMember]:
         """Who stands on its list: those who get it, and those who would if they were not blocked or unsubscribed."""
         return [
             person
@@ -231,7 +231,7 @@ class Story:
             if any(scene.plan == plan for scene, _is_open in self._to(person, now))
         ]
 
-    def _to(self, person: Person, now: datetime) -> Iterator[tuple[Scene, bool]]:
+    def _to(self, person: CastMember, now: datetime) -> Iterator[tuple[Scene, bool]]:
         """What a person is meant to get, oldest first, and whether it may be sent."""
         closed: set[Channel] = set()
         card = self.cards.get(person.name)
@@ -249,7 +249,7 @@ class Story:
             if is_open and fate.plot.closes_channel:
                 closed.add(plan.channel)
 
-    def fate(self, person: Person, plan: Plan) -> Fate | None:
+    def fate(self, person: CastMember, plan: Plan) -> Fate | None:
         """What the card says, else what chance says, the same on every run; None: nothing is sent."""
         card = self.cards.get(person.name)
         if not person.has(plan.channel):
@@ -269,7 +269,7 @@ def story() -> Story:
     people, told, plots = (_table(name) for name in ("people", "story", "plots"))
     orders = told["orders"]
     return Story(
-        cast={person.name: person for person in (Person(*line) for line in people["people"])},
+        cast={person.name: person for person in (CastMember(*line) for line in people["people"])},
         plots={
             (Channel(channel), name): Plot.from_table(Channel(channel), name, table)
             for channel, named in plots.items()

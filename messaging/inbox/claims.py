@@ -26,7 +26,7 @@ MOST_DEATHS: Final = 3
 UNHELD_SECONDS: Final = 5
 
 
-class Claimed(NamedTuple):
+class ClaimResult(NamedTuple):
     """The number of a claim; None where nothing was due. `is_any_left`: there may be some that nobody holds."""
 
     number: int | None
@@ -45,13 +45,13 @@ class Left(NamedTuple):
         return self.deaths >= MOST_DEATHS
 
 
-def claim() -> Claimed:
+def claim() -> ClaimResult:
     """Claim what is due, and commit that."""
     with transaction.atomic(), connection.cursor() as cursor:
         # A machine that crashes takes the work back with the claim, so this need not wait for the disk either.
         commit_without_waiting()
         cursor.execute(sql.CLAIM_REPORTS, [CLAIM_REPORTS, CLAIM_BYTES, UNHELD_SECONDS])
-        return Claimed(*cursor.fetchone())
+        return ClaimResult(*cursor.fetchone())
 
 
 def claim_left() -> Left | None:

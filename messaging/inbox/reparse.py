@@ -29,7 +29,7 @@ LONGEST_READ: Final = 300_000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReparsedEvent:
     """An event as the report tells it now, and as it is recorded; either may be missing, not both."""
 
     event: Event | None
@@ -68,7 +68,7 @@ class Told:
 class Contents:
     """What the first facts of a report say; `is_whole` is off where it has more."""
 
-    told: list[Told] = field(default_factory=list)
+    told: list[ReparsedEvent] = field(default_factory=list)
     is_whole: bool = True
     problems: list[str] = field(default_factory=list)
 
@@ -84,11 +84,11 @@ def contents_of(report: Report) -> Contents:
     by_key = {key_of(event): event for event in reading.events[:MOST]}
     recorded = _recorded(report, by_key)
     told = [
-        Told(event, recorded.pop(key, None) or recorded.pop(_key_of_whole(event), None))
+        ReparsedEvent(event, recorded.pop(key, None) or recorded.pop(_key_of_whole(event), None))
         for key, event in by_key.items()
     ]
     # Recorded from this report, but today it reads otherwise: the rules have changed since.
-    told += [Told(None, event) for event in recorded.values() if event.report_id == report.pk]
+    told += [ReparsedEvent(None, event) for event in recorded.values() if event.report_id == report.pk]
     is_whole = beginning is body and len(reading.events) <= MOST
     return Contents(told, is_whole, reading.problems)
 

@@ -26,7 +26,7 @@ from engage.wake import Waker, send, wake
 from messaging.inbox import claims, hourly_counts
 from messaging.inbox.budget import within_budget
 from messaging.ledger import sql
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Report
 from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError
 from messaging.providers.registry import providers
@@ -49,7 +49,7 @@ HELP_SECONDS: Final = 5
 FORM: Final = "application/x-www-form-urlencoded"
 
 
-class Claimed(NamedTuple):
+class ClaimedReport(NamedTuple):
     """A report as it was claimed; the fields are those of Report."""
 
     id: int
@@ -65,11 +65,11 @@ class Claimed(NamedTuple):
 
 
 @dataclass(slots=True)
-class Result:
+class ReadReport:
     """What a claimed report said, and what became of it."""
 
-    report: Claimed
-    said: list[Said] = field(default_factory=list)
+    report: ClaimedReport
+    said: list[SourcedEvent] = field(default_factory=list)
     unmatched: int = 0
     problems: list[str] = field(default_factory=list)
     unlisted: list[Unlisted] = field(default_factory=list)
@@ -198,11 +198,11 @@ def _apply_left() -> int:
         for report in reports:
             log.error("Report %s of %s took down %s workers: set aside.", report.id, report.provider, left.deaths)
         words = f"{claims.TOOK_DOWN} {left.deaths} times, at last when it was read alone."
-        _settle([Result(report, problems=[words]) for report in reports])
+        _settle([ReadReport(report, problems=[words]) for report in reports])
     return 1
 
 
-def _applied(results: list[Result]) -> list[Result]:
+def _applied(results: list[ReadReport]) -> list[ReadReport]:
     try:
         with transaction.atomic():
             _apply(results)
@@ -221,23 +221,23 @@ def replay(chosen: QuerySet[Report]) -> int:
     return queued
 
 
-def _claimed(ids: list[int], *, is_whole: bool = True) -> Iterator[Claimed]:
+def _claimed(ids: list[int], *, is_whole: bool = True) -> Iterator[ClaimedReport]:
     """One after the other, as their bodies are by far the most of a batch. Meanwhile nothing else may be asked."""
     tokens.old()
     if ids:
         # Not Django's own cursor: that would have all of them at once, in hexadecimal.
         with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-            yield from map(Claimed._make, cursor.stream(sql.CLAIMED_REPORTS, [is_whole, ids], binary=True))
+            yield from map(ClaimedReport._make, cursor.stream(sql.CLAIMED_REPORTS, [is_whole, ids], binary=True))
 
 
-def _read(report: Claimed) -> Result:
-    result = Result(report)
-    result.said.extend(Said(_storable(event, report.received_at), report.id) for event in _events_of(result))
+def _read(report: ClaimedReport) -> ReadReport:
+    result = ReadReport(report)
+    result.said.extend(SourcedEvent(_storable(event, report.received_at), report.id) for event in _events_of(result))
     result.report = report._replace(body=b"")
     return result
 
 
-def _events_of(result: Result) -> list[Event]:
+def _events_of(result: ReadReport) -> list[Event]:
     report = result.report
     provider = providers().get(report.provider)
     if provider is None:
@@ -264,7 +264,7 @@ def _events_of(result: Result) -> list[Event]:
     return reading.events
 
 
-def _raw(report: Claimed) -> Raw:
+def _raw(report: ClaimedReport) -> Raw:
     return Raw(report.body, report.content_type, report.path, report.received_at, report.headers)
 
 
@@ -287,13 +287,13 @@ def _clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
-def _apply(results: Sequence[Result]) -> None:
+def _apply(results: Sequence[ReadReport]) -> None:
     by_report = {result.report.id: result for result in results}
     for unmatched in apply([said for result in results for said in result.said]):
         by_report[unmatched.report_id or 0].unmatched += 1
 
 
-def _apply_alone(result: Result) -> Result:
+def _apply_alone(result: ReadReport) -> ReadReport:
     report = result.report
     try:
         with transaction.atomic():
@@ -306,11 +306,11 @@ def _apply_alone(result: Result) -> Result:
         log.warning(
             "Report %s of %s cannot be stored: %s", report.id, report.provider, type(error).__name__, exc_info=told
         )
-        return Result(report, problems=[f"{type(error).__name__}: {error}"])
+        return ReadReport(report, problems=[f"{type(error).__name__}: {error}"])
     return result
 
 
-def _settle(results: Sequence[Result]) -> None:
+def _settle(results: Sequence[ReadReport]) -> None:
     now = timezone.now()
     settled = [_settled(result, now) for result in results]
     with prepared() as cursor:
@@ -318,7 +318,7 @@ def _settle(results: Sequence[Result]) -> None:
     hourly_counts.count([_counted(result, each[1]) for result, each in zip(results, settled, strict=True)])
 
 
-def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, int, int, str]:
+def _settled(result: ReadReport, now: datetime) -> tuple[int, str, datetime | None, int, int, str]:
     report = result.report
     state, next_at = Report.State.APPLIED, None
     if result.unmatched:
@@ -330,7 +330,7 @@ def _settled(result: Result, now: datetime) -> tuple[int, str, datetime | None, 
     return report.id, state, next_at, len(result.said), result.unmatched, _clean("\n".join(result.problems))[:5000]
 
 
-def _counted(result: Result, state: str) -> hourly_counts.Counted:
+def _counted(result: ReadReport, state: str) -> hourly_counts.Counted:
     report = result.report
     is_first = not report.is_counted
     return hourly_counts.Counted(

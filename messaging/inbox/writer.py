@@ -12,7 +12,7 @@ from messaging.inbox.reports import Kept
 log: Final = logging.getLogger(__name__)
 
 
-class Inbox:
+class ReportWriter:
     """That of one sender, whose `name` the log tells."""
 
     def __init__(self, name: str) -> None:

@@ -12,7 +12,7 @@ from django.db import Error, connection, connections
 
 from messaging.inbox import hourly_counts
 from messaging.inbox.reports import Kept
-from messaging.inbox.writer import Inbox
+from messaging.inbox.writer import ReportWriter
 from messaging.incoming.room import Room
 
 log: Final = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_MAILS: Final = 500
 
 
-class Answer(Enum):
+class IntakeAnswer(Enum):
     """What became of a mail."""
 
     KEPT = "committed"
@@ -34,13 +34,13 @@ class Waiting(NamedTuple):
     """A mail, and who waits to hear what became of it."""
 
     kept: Kept
-    answer: "Future[Answer]"
+    answer: "Future[IntakeAnswer]"
 
 
 class Clerk:
     """The thread, and the way to it."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: ReportWriter) -> None:
         self._inbox = inbox
         self._room = Room()
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
@@ -48,7 +48,7 @@ class Clerk:
         self._thread = Thread(target=self._run, name="clerk", daemon=True)
         self._thread.start()
 
-    def keep(self, kept: Kept) -> "Future[Answer]":
+    def keep(self, kept: Kept) -> "Future[IntakeAnswer]":
         """Once it is known. From any thread."""
         waiting = Waiting(kept, Future())
         self._queue.put(waiting)
@@ -72,10 +72,10 @@ class Clerk:
         put_off = [each for each, is_in in zip(batch, is_let_in, strict=True) if not is_in]
         if put_off:
             _count(len(put_off))
-            _answer(put_off, Answer.NO_ROOM)
+            _answer(put_off, IntakeAnswer.NO_ROOM)
         if let_in:
             is_kept = self._is_kept(let_in)
-            _answer(let_in, Answer.KEPT if is_kept else Answer.NOT_NOW)
+            _answer(let_in, IntakeAnswer.KEPT if is_kept else IntakeAnswer.NOT_NOW)
             if is_kept:
                 self._inbox.wake_worker()
 
@@ -120,7 +120,7 @@ def _count(put_off: int) -> None:
         connection.close()
 
 
-def _answer(waiting: Sequence[Waiting], answer: Answer) -> None:
+def _answer(waiting: Sequence[Waiting], answer: IntakeAnswer) -> None:
     for each in waiting:
         # Somebody who has gone does not wait any more.
         if each.answer.set_running_or_notify_cancel():

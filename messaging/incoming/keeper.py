@@ -5,8 +5,8 @@ from threading import Event, Thread
 
 from django.db import connections as databases
 
-from messaging.inbox.writer import Inbox
-from messaging.incoming.mailbox import Known, Session
+from messaging.inbox.writer import ReportWriter
+from messaging.incoming.mailbox import ImapSession, MailboxMemory
 from messaging.incoming.mailboxes import Mailbox
 from messaging.incoming.reconnect import stay
 
@@ -24,11 +24,11 @@ def read_all(mailboxes: Iterable[Mailbox], stop: Event) -> list[Thread]:
 
 def session_of(mailbox: Mailbox, stop: Event) -> Callable[[], None]:
     """What makes one session after the other."""
-    known = Known()
+    known = MailboxMemory()
 
     def session() -> None:
         try:
-            Session(mailbox, Inbox(f"IMAP {mailbox.name}"), known, stop).run()
+            ImapSession(mailbox, ReportWriter(f"IMAP {mailbox.name}"), known, stop).run()
         finally:
             databases.close_all()
 

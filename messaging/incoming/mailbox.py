@@ -19,10 +19,10 @@ from imapclient import IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError, LoginError
 
 from messaging.inbox.reports import Kept
-from messaging.inbox.writer import Inbox
+from messaging.inbox.writer import ReportWriter
 from messaging.incoming import mails
 from messaging.incoming.mailboxes import Mailbox
-from messaging.incoming.reconnect import EndedError, RefusedError
+from messaging.incoming.reconnect import EndedError, PeerRefusedError
 from messaging.incoming.room import Room
 
 log: Final = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ SIZE, CAME_AT = b"RFC822.SIZE", b"INTERNALDATE"
 
 
 @dataclass(slots=True)
-class Known:
+class MailboxMemory:
     """What is to be known of a mailbox from one session to the next: the mails that are kept and still lie there."""
 
     validity: int = 0
@@ -56,7 +56,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MailboxMail:
     """A mail that lies there."""
 
     uid: int
@@ -64,10 +64,10 @@ class Found:
     came_at: datetime | None
 
 
-class Session:
+class ImapSession:
     """From the log-in to the end."""
 
-    def __init__(self, mailbox: Mailbox, inbox: Inbox, known: Known, stop: Event) -> None:
+    def __init__(self, mailbox: Mailbox, inbox: ReportWriter, known: MailboxMemory, stop: Event) -> None:
         self._mailbox = mailbox
         self._inbox = inbox
         self._known = known
@@ -101,7 +101,7 @@ class Session:
         try:
             client.login(self._mailbox.user, self._mailbox.password)
         except LoginError as error:
-            raise RefusedError(f"the log-in is refused ({_words(error)}); check IMAP_URLS") from error
+            raise PeerRefusedError(f"the log-in is refused ({_words(error)}); check IMAP_URLS") from error
 
     def _enter(self, client: IMAPClient) -> None:
         if self._done:
@@ -109,7 +109,7 @@ class Session:
         try:
             said = client.select_folder(self._mailbox.folder)
         except IMAPClientError as error:
-            raise RefusedError(f"there is no folder {self._mailbox.folder!r}; correct it in IMAP_URLS") from error
+            raise PeerRefusedError(f"there is no folder {self._mailbox.folder!r}; correct it in IMAP_URLS") from error
         self._known.enter(int(said.get(b"UIDVALIDITY", 0)))
 
     def _empty(self, client: IMAPClient) -> None:
@@ -124,7 +124,7 @@ class Session:
                     return
                 self._keep(client, some)
 
-    def _keep(self, client: IMAPClient, found: Sequence[Found]) -> None:
+    def _keep(self, client: IMAPClient, found: Sequence[MailboxMail]) -> None:
         if self._room.is_full():
             raise EndedError("the mail stays there until what was taken before has been read")
         uids = [each.uid for each in found]
@@ -137,7 +137,7 @@ class Session:
         self._known.kept.update(uids)
         self._put_away(client, uids)
 
-    def _mail(self, found: Found, said: Mapping[bytes, Any]) -> Kept:
+    def _mail(self, found: MailboxMail, said: Mapping[bytes, Any]) -> Kept:
         # Under a name that servers write in one way or another.
         body = next(value for name, value in said.items() if name.startswith(b"BODY["))
         whole_size = found.size if len(body) >= LONGEST else 0
@@ -202,21 +202,21 @@ def _made(client: IMAPClient, folder: str) -> str:
     raise EndedError(f"the folder {folder!r} cannot be made; make it, or name another one with done=… in IMAP_URLS")
 
 
-def _looked_at(client: IMAPClient, uids: Sequence[int]) -> Iterator[Found]:
+def _looked_at(client: IMAPClient, uids: Sequence[int]) -> Iterator[MailboxMail]:
     if uids:
         said: dict[int, dict[bytes, Any]] = client.fetch(uids, [SIZE, CAME_AT])
         for uid in uids:
             if uid in said:
-                yield Found(uid, int(said[uid].get(SIZE, 0)), _aware(said[uid].get(CAME_AT)))
+                yield MailboxMail(uid, int(said[uid].get(SIZE, 0)), _aware(said[uid].get(CAME_AT)))
 
 
 def _aware(at: datetime | None) -> datetime | None:
     return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
 
 
-def _in_portions(found: Iterable[Found]) -> Iterator[list[Found]]:
+def _in_portions(found: Iterable[MailboxMail]) -> Iterator[list[MailboxMail]]:
     """What is held in memory at once."""
-    portion: list[Found] = []
+    portion: list[MailboxMail] = []
     size = 0
     for each in found:
         held = min(each.size, LONGEST)

@@ -46,20 +46,20 @@ def mailboxes_of(urls: Iterable[str]) -> dict[str, Mailbox]:
         try:
             mailbox = _mailbox(url)
             _require(mailbox.name not in found, f"there are two of the name {mailbox.name!r}; give one name=…")
-        except _WrongError as error:
+        except _WrongMailboxError as error:
             # Not chained, as what is below may quote the password.
             raise ImproperlyConfigured(f"IMAP_URLS, number {number}: {error}. See docs/providers/mail.md.") from None
         found[mailbox.name] = mailbox
     return found
 
 
-class _WrongError(Exception):
+class _WrongMailboxError(Exception):
     """What is wrong, without quoting what may be a secret."""
 
 
 def _require(is_so: object, otherwise: str) -> None:
     if not is_so:
-        raise _WrongError(otherwise)
+        raise _WrongMailboxError(otherwise)
 
 
 def _mailbox(url: str) -> Mailbox:
@@ -68,7 +68,7 @@ def _mailbox(url: str) -> Mailbox:
         port, host = parts.port, parts.hostname or ""
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
-        raise _WrongError(
+        raise _WrongMailboxError(
             f"it must look like {EXAMPLE}; signs such as @ : / ? # % and , in user or password are written as %40 …"
         ) from None
     user, password, folder = (

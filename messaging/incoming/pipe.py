@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 
 from django.conf import settings
 
-from messaging.inbox.writer import Inbox
+from messaging.inbox.writer import ReportWriter
 from messaging.incoming import addresses, mails
 from messaging.incoming.room import Room
 
@@ -22,7 +22,7 @@ VARIABLES: Final = ("ORIGINAL_RECIPIENT", "RECIPIENT")
 MBOX_LINE: Final = re.compile(rb"\AFrom [^\n]*\n")
 
 
-def take(stream: BinaryIO, recipients: list[str], inbox: Inbox) -> int:
+def take(stream: BinaryIO, recipients: list[str], inbox: ReportWriter) -> int:
     """Keep the mail in the stream. Returns what to exit with."""
     if not all(map(addresses.is_taken, recipients)):
         return NOBODY

@@ -24,7 +24,7 @@ class EndedError(Exception):
     """
 
 
-class RefusedError(EndedError):
+class PeerRefusedError(EndedError):
     """The other side does not want us; to ask again soon will not help, and may close the account."""
 
 
@@ -55,7 +55,7 @@ def wait_seconds(tries: int) -> float:
 def _is_refused(name: str, session: Callable[[], None]) -> bool:
     try:
         session()
-    except RefusedError as error:
+    except PeerRefusedError as error:
         log.error("%s: %s.", name, error)
         return True
     except EndedError as error:

@@ -18,7 +18,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from messaging.incoming import addresses, mails
-from messaging.incoming.clerk import Answer, Clerk
+from messaging.incoming.clerk import Clerk, IntakeAnswer
 from messaging.incoming.listeners import LMTP as BY_LMTP
 from messaging.incoming.listeners import Listener
 
@@ -44,7 +44,7 @@ NOT_OURS: Final = "550 5.7.1 We take mail for other domains only"
 NOBODY: Final = "550 5.1.1 There is no such address here"
 TOO_MANY: Final = "452 4.5.3 Too many recipients; send the mail to the others afterwards"
 TOO_BIG: Final = "552 5.3.4 The mail is too big"
-ANSWERS: Final = {Answer.KEPT: KEPT, Answer.NOT_NOW: NOT_NOW, Answer.NO_ROOM: NO_ROOM}
+ANSWERS: Final = {IntakeAnswer.KEPT: KEPT, IntakeAnswer.NOT_NOW: NOT_NOW, IntakeAnswer.NO_ROOM: NO_ROOM}
 # What aiosmtpd says of it, without an enhanced code.
 THEIR_TOO_BIG: Final = "552 "
 

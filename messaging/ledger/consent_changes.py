@@ -17,7 +17,7 @@ from messaging.status.order import CONSENTS, Event, Kind, key_of
 OURS: Final = {Kind.UNSUBSCRIBED: Source.LINK, Kind.SUBSCRIBED: Source.UNDO}
 
 
-class Told(NamedTuple):
+class ConsentEvent(NamedTuple):
     """An event about consent, its repeat-key in hexadecimal, and the message that it is about."""
 
     event: Event
@@ -27,7 +27,7 @@ class Told(NamedTuple):
     address_id: int
 
 
-def wishes_of(told: Sequence[Told]) -> list[Wish]:
+def wishes_of(told: Sequence[ConsentEvent]) -> list[Wish]:
     """One for each. One query for all of them: whose messages these are, and which address they have now."""
     if not told:
         return []

@@ -5,11 +5,11 @@ from uuid import UUID
 from django.db import transaction
 
 from messaging.ledger import record
-from messaging.ledger.speakers import Claim, speaks_for
+from messaging.ledger.speakers import NamedBounce, speaks_for
 from messaging.models import Message
 
 
-def judge(claim: Claim) -> bool:
+def judge(claim: NamedBounce) -> bool:
     """Ask the DNS, and let the bounce count in full where its sender may speak for the address. Returns whether."""
     found = Message.objects.filter(pk=claim.message_id).values_list("address__value", flat=True).first()
     if found is None or not speaks_for(claim.peer, found.rpartition("@")[2]):

@@ -13,14 +13,14 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.blocks.record import ARRIVED, Ground, Sign, causes_of, doubt_life, lock, reword, settle, withdraw
+from contacts.blocks.record import ARRIVED, Engagement, Ground, causes_of, doubt_life, lock, reword, settle, withdraw
 from contacts.consent import Wish
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import go_by_indexes, prepared
 from messaging.ledger import speakers, sql
 from messaging.ledger.batch import DECISIVE, FAILURES, SIGNS, WAITED_FOR, Facts
-from messaging.ledger.consent_changes import Told, answers_of, wishes_of
+from messaging.ledger.consent_changes import ConsentEvent, answers_of, wishes_of
 from messaging.ledger.correlation import named
 from messaging.status.order import (
     CONSENTS,
@@ -53,7 +53,7 @@ GAVE_UP: Final = "expired"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SourcedEvent:
     """An event, and the report that it was read from (None for what we found out ourselves)."""
 
     event: Event
@@ -104,7 +104,7 @@ class Revised:
     reason: str
 
 
-def apply(said: Sequence[Said]) -> list[Said]:
+def apply(said: Sequence[SourcedEvent]) -> list[SourcedEvent]:
     """Record these events and let everything follow from them. Returns those that match no message of ours;
     what somebody answered by SMS counts at once for the number all the same.
 
@@ -254,7 +254,7 @@ def _follow_up(fresh: Sequence[Fresh], answers: Sequence[Wish], late: Sequence[b
     ]
     proven = [each for each in hard if each.event.caveat not in UNPROVEN]
     asking = [each for each in fresh if each.event.kind in CONSENTS and is_wish(each.target.channel, each.event.caveat)]
-    wishes = [*wishes_of([Told(each.event, each.key, *each.target) for each in asking]), *answers]
+    wishes = [*wishes_of([ConsentEvent(each.event, each.key, *each.target) for each in asking]), *answers]
     blocked = {each.target.address_id: each.cause for each in fresh if each.cause is not None}
     reached = {each.target.id: each.target for each in fresh if _may_clear(each)}
     news = [each.target for each in fresh if _is_for_soft_rule(each, blocked)]
@@ -319,8 +319,8 @@ def _agreed(named: Sequence[Target], known: Sequence[Ground]) -> list[Ground]:
     return [ground for ground in found if ground.event_key not in keys]
 
 
-def _claim(each: Fresh) -> speakers.Claim:
-    return speakers.Claim(each.target.id, each.key, each.event.peer)
+def _claim(each: Fresh) -> speakers.NamedBounce:
+    return speakers.NamedBounce(each.target.id, each.key, each.event.peer)
 
 
 def believe(message_id: int, key: UUID) -> None:
@@ -362,6 +362,6 @@ def _ground(each: Fresh) -> Ground:
     )  # fmt: skip
 
 
-def _sign(each: Fresh, *, is_late: bool) -> Sign:
+def _sign(each: Fresh, *, is_late: bool) -> Engagement:
     event, target = each.event, each.target
-    return Sign(target.address_id, event.occurred_at, SIGNS[event.kind], event.is_automatic or is_late, target.id)
+    return Engagement(target.address_id, event.occurred_at, SIGNS[event.kind], event.is_automatic or is_late, target.id)

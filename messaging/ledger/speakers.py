@@ -31,7 +31,7 @@ REMEMBERED_SECONDS: Final = 600
 MOST: Final = 10
 
 
-class Claim(NamedTuple):
+class NamedBounce(NamedTuple):
     """A hard bounce that only names its message: which event it is (key in hexadecimal), and the IP address that our
     server took it from."""
 
@@ -40,13 +40,13 @@ class Claim(NamedTuple):
     peer: str
 
 
-def ask(claims: Sequence[Claim]) -> None:
+def ask(claims: Sequence[NamedBounce]) -> None:
     """Have these judged soon after the transaction. Where the broker is away they stay what they are."""
     if claims:
         transaction.on_commit(partial(_ask, claims))
 
 
-def _ask(claims: Sequence[Claim]) -> None:
+def _ask(claims: Sequence[NamedBounce]) -> None:
     for claim in claims:
         if not wake("messaging.tasks.judge_claim", *claim):
             return

@@ -36,7 +36,7 @@ LONGEST_WAIT: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProviderActivity:
     """What is known of one provider: the hours in which it reported, its last report, refusals in the last hour."""
 
     hours: frozenset[datetime] = frozenset()
@@ -141,7 +141,7 @@ def away() -> list[Alarm]:
     return [alarm for alarm in current() if alarm.kind == Alarm.Kind.AWAY]
 
 
-def kinds_of(seen: Seen, told_until: datetime, *, is_failing: bool) -> Iterable[Alarm.Kind]:
+def kinds_of(seen: ProviderActivity, told_until: datetime, *, is_failing: bool) -> Iterable[Alarm.Kind]:
     """Which alarms a provider gives reason for. `is_failing`: its signatures did before; that ends at half as many."""
     overdue = silence.overdue(seen.hours, seen.last_at, told_until) if seen.last_at else None
     if overdue is not None and overdue >= timedelta(minutes=settings.SILENCE_MINUTES):
@@ -150,7 +150,7 @@ def kinds_of(seen: Seen, told_until: datetime, *, is_failing: bool) -> Iterable[
         yield Alarm.Kind.REFUSED
 
 
-def look(now: datetime) -> dict[str, Seen]:
+def look(now: datetime) -> dict[str, ProviderActivity]:
     """What the tallies of the last four weeks say, by provider."""
     rows: dict[str, list[Tally]] = {}
     for tally in Tally.objects.filter(hour__gt=hour_of(now) - silence.WINDOW - HOUR, hour__lte=now):
@@ -158,14 +158,14 @@ def look(now: datetime) -> dict[str, Seen]:
     return {slug: _seen(tallies, now) for slug, tallies in rows.items()}
 
 
-def _seen(tallies: Iterable[Tally], now: datetime) -> Seen:
+def _seen(tallies: Iterable[Tally], now: datetime) -> ProviderActivity:
     reporting = [tally for tally in tallies if tally.reports]
     last = max((tally.last_at for tally in reporting if tally.last_at), default=None)
     this_hour = hour_of(now)
     # Of the hour before, the part that lies within the last sixty minutes.
     parts = {this_hour: 1.0, this_hour - HOUR: 1 - (now - this_hour) / HOUR}
     refused = sum(tally.refused * parts.get(tally.hour, 0) for tally in tallies)
-    return Seen(frozenset(tally.hour for tally in reporting), last, refused)
+    return ProviderActivity(frozenset(tally.hour for tally in reporting), last, refused)
 
 
 def _start(wanted: Iterable[tuple[str, str]], now: datetime) -> None:

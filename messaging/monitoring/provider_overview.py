@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from messaging.inbox.hourly_counts import hour_of
 from messaging.models import Alarm, Tally, UnlistedCode
 from messaging.monitoring import alarms, test_report
-from messaging.providers.base import Provider, Way
+from messaging.providers.base import Provider, ReportRoute
 from messaging.providers.registry import providers
 from messaging.status.order import Look
 
@@ -27,7 +27,7 @@ ALARM_SIGNS: Final = {Alarm.Kind.SILENT: "bell", Alarm.Kind.REFUSED: "lock"}
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProviderOverview:
     """One provider: the hours of the chart, the oldest first, and what else is known."""
 
     provider: Provider
@@ -45,7 +45,7 @@ class Standing:
         return test_report.url_of(self.provider) if self.provider.methods else ""
 
     @property
-    def ways(self) -> Sequence[Way]:
+    def ways(self) -> Sequence[ReportRoute]:
         return self.provider.ways()
 
     @property
@@ -95,7 +95,7 @@ class Standing:
         return any(hour.reports for hour in self.hours[-2:])
 
 
-def standings(now: datetime | None = None) -> tuple[list[Standing], list[Standing]]:
+def standings(now: datetime | None = None) -> tuple[list[ProviderOverview], list[ProviderOverview]]:
     """Those that are set up, and those that are not, each by name."""
     now = now or timezone.now()
     hours = _hours(now)
@@ -105,7 +105,7 @@ def standings(now: datetime | None = None) -> tuple[list[Standing], list[Standin
     on = alarms.current()
     starts = [hour_of(now) - HOUR * ago for ago in reversed(range(HOURS))]
     found = [
-        Standing(
+        ProviderOverview(
             provider,
             [hours.get((slug, start)) or Tally(provider=slug, hour=start) for start in starts],
             last.get(slug),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from contacts.pages import HtmxRequest, is_partial, page
 from messaging.monitoring import health, stuckness, test_report
-from messaging.monitoring.provider_overview import Standing, standings
+from messaging.monitoring.provider_overview import ProviderOverview, standings
 from messaging.providers.registry import providers
 from messaging.sendouts.slowness import Absence, absences
 from messaging.status.order import Look
@@ -74,16 +74,16 @@ def context_of(request: HtmxRequest) -> dict[str, Any]:
     }
 
 
-def unwell(set_up: list[Standing], checks: list[tuple[Any, health.Check]], gone: list[Absence]) -> str:
+def unwell(set_up: list[ProviderOverview], checks: list[tuple[Any, health.Check]], gone: list[Absence]) -> str:
     """What the title of the page begins with where something is wrong."""
     is_wrong = bool(gone) or any(each.alarms for each in set_up) or not all(check.is_good for _name, check in checks)
     return _("Warning") if is_wrong else ""
 
 
 PROBE_LOOKS: Final = {
-    test_report.Outcome.PROVED: (Look.GOOD, "check"),
-    test_report.Outcome.REACHED: (Look.GOOD, "check"),
-    test_report.Outcome.REFUSED: (Look.BAD, "lock"),
-    test_report.Outcome.ELSEWHERE: (Look.BAD, "cross"),
-    test_report.Outcome.UNREACHABLE: (Look.BAD, "cross"),
+    test_report.ProbeOutcome.PROVED: (Look.GOOD, "check"),
+    test_report.ProbeOutcome.REACHED: (Look.GOOD, "check"),
+    test_report.ProbeOutcome.REFUSED: (Look.BAD, "lock"),
+    test_report.ProbeOutcome.ELSEWHERE: (Look.BAD, "cross"),
+    test_report.ProbeOutcome.UNREACHABLE: (Look.BAD, "cross"),
 }

@@ -33,7 +33,7 @@ TAKEN: Final = "taken"
 REFUSED: Final = "refused"
 
 
-class Outcome(StrEnum):
+class ProbeOutcome(StrEnum):
     PROVED = "proved"  # our webhook answered, and took the signature that we made
     REACHED = "reached"  # our webhook answered, and refused a report without a signature, as it must
     REFUSED = "refused"  # our webhook answered, and refused the signature that we made
@@ -42,10 +42,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ProbeResult:
     """What became of a test report; `detail` is the status code or the error, for a person."""
 
-    outcome: Outcome
+    outcome: ProbeOutcome
     detail: str = ""
 
 
@@ -61,12 +61,12 @@ def url_of(provider: Provider) -> str:
     return f"{settings.PUBLIC_URL}{reverse('messaging:webhook', args=[provider.slug])}"
 
 
-def send(provider: Provider) -> Result:
+def send(provider: Provider) -> ProbeResult:
     """Send one, signed where we can sign as the provider does. Takes eight seconds at most."""
     try:
         probe = provider.sign(url_of(provider)) if provider.sign else Probe(url_of(provider))
     except ValueError as error:  # a key that is none, by which the provider's own reports are refused as well
-        return Result(Outcome.REFUSED, str(error))
+        return ProbeResult(ProbeOutcome.REFUSED, str(error))
     nonce = token_urlsafe(16)
     headers = {**probe.headers, HEADER: ASKS.sign(nonce), "User-Agent": "Engage"}
     method = provider.methods[0]
@@ -75,10 +75,10 @@ def send(provider: Provider) -> Result:
         with build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS) as response:
             return _result(response.read(LONGEST_ANSWER), nonce, response.status, is_signed=bool(provider.sign))
     except HTTPError as error:
-        return Result(Outcome.ELSEWHERE, _status_words(error.code))
+        return ProbeResult(ProbeOutcome.ELSEWHERE, _status_words(error.code))
     except (OSError, ValueError) as error:
         log.warning("The test report of %s did not get through: %s", provider.slug, error)
-        return Result(Outcome.UNREACHABLE, str(getattr(error, "reason", error)))
+        return ProbeResult(ProbeOutcome.UNREACHABLE, str(getattr(error, "reason", error)))
 
 
 def is_ours(request: HttpRequest) -> bool:
@@ -104,16 +104,16 @@ def answer(provider: Provider, request: HttpRequest) -> HttpResponse:
     return HttpResponse(ANSWERS.sign(f"{nonce} {said}"), content_type="text/plain; charset=utf-8")
 
 
-def _result(body: bytes, nonce: str, status: int, *, is_signed: bool) -> Result:
+def _result(body: bytes, nonce: str, status: int, *, is_signed: bool) -> ProbeResult:
     try:
         of, _, said = ANSWERS.unsign(body.decode("utf-8", "replace")).partition(" ")
     except BadSignature:
-        return Result(Outcome.ELSEWHERE, _status_words(status))
+        return ProbeResult(ProbeOutcome.ELSEWHERE, _status_words(status))
     if of != nonce:
-        return Result(Outcome.ELSEWHERE, _status_words(status))
+        return ProbeResult(ProbeOutcome.ELSEWHERE, _status_words(status))
     if said == TAKEN:
-        return Result(Outcome.PROVED)
-    return Result(Outcome.REFUSED if is_signed else Outcome.REACHED)
+        return ProbeResult(ProbeOutcome.PROVED)
+    return ProbeResult(ProbeOutcome.REFUSED if is_signed else ProbeOutcome.REACHED)
 
 
 def _status_words(code: int) -> str:

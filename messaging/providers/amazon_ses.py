@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof, sns
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
@@ -35,8 +35,8 @@ GREETING_TYPE: Final = "AmazonSnsSubscriptionSucceeded"
 PARTS: Final = {"DeliveryDelay": "deliveryDelay", "Rendering Failure": "failure"}
 # What SES itself did not send.
 UNTRIED: Final = {
-    "Reject": Row(Says.UNTRIED, "virus_suspected"),
-    "Rendering Failure": Row(Says.UNTRIED, "content_rejected"),
+    "Reject": EventMeaning(Says.UNTRIED, "virus_suspected"),
+    "Rendering Failure": EventMeaning(Says.UNTRIED, "content_rejected"),
 }
 # Events whose own time is Amazon's; that of a bounce or complaint is the other side's clock, so SNS's time is taken.
 TIMED_BY_AMAZON: Final = frozenset({"Delivery", "DeliveryDelay", "Open", "Click", "Subscription"})
@@ -82,7 +82,7 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(said["content"], is_base64=is_base64), tuple(receipt.get("recipients") or ()), arrived_at)
 
 
-def _told(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> ReadItem | None:
     word = item.get("eventType") or item["notificationType"]
     mail, part = item["mail"], item.get(PARTS.get(word, str(word).lower())) or {}
     found = _about_our_recipient(_reader().esp_to_anymail_events(item, envelope), mail)
@@ -109,7 +109,7 @@ def _message_ids(mail: dict[str, Any]) -> list[object]:
     return [*named, (mail.get("commonHeaders") or {}).get("messageId")]
 
 
-def _meaning(word: str, part: dict[str, Any], found: AnymailTrackingEvent) -> Meaning | None:
+def _meaning(word: str, part: dict[str, Any], found: AnymailTrackingEvent) -> TranslatedEvent | None:
     if word in UNTRIED:
         note = part.get("reason") or part.get("errorMessage")
         return bridge.judged(UNTRIED[word], "", note=note, provider_code=word)
@@ -118,28 +118,28 @@ def _meaning(word: str, part: dict[str, Any], found: AnymailTrackingEvent) -> Me
     return MEANINGS[word](part) if word in MEANINGS else bridge.plain(found, word)
 
 
-def _bounce(part: dict[str, Any], recipient: str) -> Meaning | None:
+def _bounce(part: dict[str, Any], recipient: str) -> TranslatedEvent | None:
     code = f"{part.get('bounceType')}/{part.get('bounceSubType')}"
-    by_type = bridge.table_of(__file__, "bounces").get(str(part.get("bounceType")), Row(Says.FAILED))
+    by_type = bridge.table_of(__file__, "bounces").get(str(part.get("bounceType")), EventMeaning(Says.FAILED))
     row = bridge.row_of(__file__, "bounces", code, by_type)
     told = next(each for each in part["bouncedRecipients"] if each.get("emailAddress") == recipient)
     return bridge.judged(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=code)
 
 
-def _delay(part: dict[str, Any]) -> Meaning | None:
+def _delay(part: dict[str, Any]) -> TranslatedEvent | None:
     delay_type = str(part.get("delayType") or "")
-    row = bridge.row_of(__file__, "delays", delay_type, Row(Says.DEFERRED))
+    row = bridge.row_of(__file__, "delays", delay_type, EventMeaning(Says.DEFERRED))
     told = (part.get("delayedRecipients") or [{}])[0]
     return bridge.judged(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=delay_type)
 
 
-def _complaint(part: dict[str, Any]) -> Meaning | None:
+def _complaint(part: dict[str, Any]) -> TranslatedEvent | None:
     if part.get("complaintSubType") == ON_A_LIST:
-        return bridge.judged(Row(Says.UNTRIED, "suppressed"), "", provider_code=f"Complaint/{ON_A_LIST}")
+        return bridge.judged(EventMeaning(Says.UNTRIED, "suppressed"), "", provider_code=f"Complaint/{ON_A_LIST}")
     return None if part.get("complaintFeedbackType") in NO_COMPLAINTS else bridge.meaning_of(Kind.COMPLAINED)
 
 
-def _subscription(part: dict[str, Any]) -> Meaning | None:
+def _subscription(part: dict[str, Any]) -> TranslatedEvent | None:
     """The person changed what they want at the foot of an email (SES's subscription management)."""
     is_out = (part.get("newTopicPreferences") or {}).get("unsubscribeAll") is True
     was_out = (part.get("oldTopicPreferences") or {}).get("unsubscribeAll") is True

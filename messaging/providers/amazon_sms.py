@@ -15,7 +15,7 @@ from messaging.providers.amazon_ses import AMAZON
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_named, object_of, since_1970, text_of, within
 from messaging.providers.replies import reading_of_reply
-from messaging.providers.tables import Outcome, events_of, tables
+from messaging.providers.tables import CodeMeaning, events_of, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "amazon_sms"
@@ -63,7 +63,7 @@ def read(raw: Raw) -> Reading:
         said_by=text_of(said.get("carrierName")) or text_of(said.get("destinationPhoneNumber")),
     )
     if kind == HANDED_ON and is_final:
-        outcome = Outcome(Kind.UNTRACEABLE)
+        outcome = CodeMeaning(Kind.UNTRACEABLE)
     return Reading(events_of(outcome, event))
 
 

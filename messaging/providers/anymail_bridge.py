@@ -61,7 +61,7 @@ class Says(StrEnum):
     NOTHING = "nothing"  # about something else than the fate of a message
 
 
-class Row(NamedTuple):
+class EventMeaning(NamedTuple):
     """What a provider's word means, and the reason where the mail server gave none that we know.
 
     `unlisted` is the word where no row of a table was found for it.
@@ -72,7 +72,7 @@ class Row(NamedTuple):
     unlisted: Unlisted | None = None
 
 
-class Meaning(NamedTuple):
+class TranslatedEvent(NamedTuple):
     """A provider's event in our words."""
 
     kind: Kind
@@ -84,7 +84,7 @@ class Meaning(NamedTuple):
     unlisted: Unlisted | None = None
 
 
-class Told(NamedTuple):
+class ReadItem(NamedTuple):
     """An item of a report, read."""
 
     event: Event
@@ -92,18 +92,18 @@ class Told(NamedTuple):
 
 
 @cache
-def table_of(file: str, name: str) -> Mapping[str, Row]:
+def table_of(file: str, name: str) -> Mapping[str, EventMeaning]:
     """The table `name` of the TOML file beside the provider's `file`: its words, each with a Row."""
     table = tomllib.loads(Path(file).with_suffix(".toml").read_text(encoding="utf-8"))[name]
-    return {word: Row(Says(says), reason) for word, (says, reason) in table.items()}
+    return {word: EventMeaning(Says(says), reason) for word, (says, reason) in table.items()}
 
 
-def row_of(file: str, name: str, word: str, otherwise: Row) -> Row:
+def row_of(file: str, name: str, word: str, otherwise: EventMeaning) -> EventMeaning:
     """The row of a word in the table `name`, or `otherwise`, which then says that the word is not listed."""
     return row_in(table_of(file, name), name, word, otherwise)
 
 
-def row_in(table: Mapping[str, Row], name: str, word: str, otherwise: Row) -> Row:
+def row_in(table: Mapping[str, EventMeaning], name: str, word: str, otherwise: EventMeaning) -> EventMeaning:
     return table.get(word) or otherwise._replace(unlisted=Unlisted(name, word) if word else None)
 
 
@@ -136,7 +136,7 @@ def object_in(body: bytes | str, *needed: str) -> dict[str, Any]:
     return said
 
 
-def read_each(items: Iterable[Any], read_one: Callable[[Any], Told | None], first: int = 1) -> Reading:
+def read_each(items: Iterable[Any], read_one: Callable[[Any], ReadItem | None], first: int = 1) -> Reading:
     """What the items say; None is one that says nothing about a message, and a damaged one becomes a problem.
 
     `first`: the number of the first of them in its report.
@@ -155,26 +155,26 @@ def read_each(items: Iterable[Any], read_one: Callable[[Any], Told | None], firs
     return reading
 
 
-def plain(found: AnymailTrackingEvent, word: object) -> Meaning:
+def plain(found: AnymailTrackingEvent, word: object) -> TranslatedEvent:
     """The meaning of what needs no judgement. Raises ValueError for anything else: `word` is not known."""
     if kind := KINDS.get(found.event_type):
         return meaning_of(kind)
     raise ValueError(f"unknown kind of event {word!r}")
 
 
-def meaning_of(kind: Kind) -> Meaning:
-    return Meaning(kind, CONSENT_REASONS.get(kind, ""))
+def meaning_of(kind: Kind) -> TranslatedEvent:
+    return TranslatedEvent(kind, CONSENT_REASONS.get(kind, ""))
 
 
 def judged(
-    row: Row,
+    row: EventMeaning,
     words: object,
     *,
     note: object = "",
     reply_code: object = "",
     status_code: object = "",
     provider_code: str = "",
-) -> Meaning | None:
+) -> TranslatedEvent | None:
     """What a failure comes to: the provider's word together with the mail server's words and codes.
 
     `note` is what the provider adds in words of its own: shown where there are no others, never judged.
@@ -184,7 +184,7 @@ def judged(
     if row.says is Says.NOTHING:
         return None
     if row.says is Says.UNTRIED:
-        return Meaning(
+        return TranslatedEvent(
             Kind.SOFT_BOUNCE, row.reason, provider_code=provider_code, diagnostic=shown, unlisted=row.unlisted
         )
     verdict = classify(text, reply_code=smtp_reply(reply_code), status_code=str(status_code or ""))
@@ -193,7 +193,7 @@ def judged(
     # A dead address that did not come out as one is not told about in the words for dead addresses.
     if reason == "unknown" and (row.says is not Says.DEAD or kind == Kind.HARD_BOUNCE):
         reason = row.reason
-    return Meaning(kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown, row.unlisted)
+    return TranslatedEvent(kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown, row.unlisted)
 
 
 def _bounce(says: Says, verdict: Verdict) -> Kind:
@@ -212,7 +212,7 @@ def smtp_reply(code: object) -> str:
 def told_of(
     slug: str,
     found: AnymailTrackingEvent,
-    meaning: Meaning | None,
+    meaning: TranslatedEvent | None,
     raw: Raw,
     *,
     tokens: Iterable[object] = (),
@@ -220,7 +220,7 @@ def told_of(
     provider_message_id: str | None = None,
     occurred_at: datetime | None = None,
     is_automatic: bool = False,
-) -> Told | None:
+) -> ReadItem | None:
     """Our event out of anymail's; None where there is no meaning for us in it. What is given here goes before."""
     if meaning is None:
         return None
@@ -245,7 +245,7 @@ def told_of(
         said_by=str(found.recipient or "").rpartition("@")[2],
         is_automatic=is_automatic,
     )
-    return Told(event, meaning.unlisted)
+    return ReadItem(event, meaning.unlisted)
 
 
 def _ip_of(found: AnymailTrackingEvent) -> object:

@@ -70,7 +70,7 @@ class Probe(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-class Way(NamedTuple):
+class ReportRoute(NamedTuple):
     """How reports reach us otherwise than by webhook, for the page Providers: what it is, and where."""
 
     name: str | Promise
@@ -103,7 +103,7 @@ class Provider:
     # Makes of our webhook's address a request without a body that `verify` takes; None where only the provider can.
     sign: Callable[[str], Probe] | None = None
     # The ways by which its reports come where it has no webhook, or besides.
-    ways: Callable[[], Sequence[Way]] = tuple
+    ways: Callable[[], Sequence[ReportRoute]] = tuple
     # How its reports come, for the page Providers, where it has no webhook.
     comes: str | Promise = ""
     # What one of its keys is, out of the setting that holds them; raises ValueError or TypeError where it is none.

@@ -19,7 +19,7 @@ from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableEr
 from messaging.providers.reading import message_named, message_of, object_of, text_of, when, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, among, public_url, same
-from messaging.providers.tables import Outcome, coded, reading_of, tables
+from messaging.providers.tables import CodeMeaning, coded, reading_of, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "bird"
@@ -137,7 +137,7 @@ def _reply_of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
     return reading_of_reply(SLUG, sender, text_of(within(payload, "body", "text", "text")), raw.received_at)
 
 
-def _failure(payload: dict[str, Any], code: str) -> Outcome | None:
+def _failure(payload: dict[str, Any], code: str) -> CodeMeaning | None:
     platform = tables("messagebird")["codes"] | tables("gsm")["map"]
     by_code = platform.get(code) if within(payload, "failure", "source", "name") == SMS_PLATFORM else None
     details = text_of(payload.get("details")).lower().replace(" ", "_")

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 from messaging.providers.reading import json_of, moment_since_1970
@@ -28,12 +28,12 @@ EPOCH: Final = "ts_epoch"
 
 # "Transactional webhooks": the events that say that an email was not delivered.
 FAILURES: Final = {
-    "hard_bounce": Row(Says.DEAD, "user_unknown"),
-    "invalid_email": Row(Says.DEAD, "user_unknown"),
-    "soft_bounce": Row(Says.SOFT),
-    "error": Row(Says.SOFT),
-    "blocked": Row(Says.UNTRIED, "suppressed"),
-    "deferred": Row(Says.DEFERRED),
+    "hard_bounce": EventMeaning(Says.DEAD, "user_unknown"),
+    "invalid_email": EventMeaning(Says.DEAD, "user_unknown"),
+    "soft_bounce": EventMeaning(Says.SOFT),
+    "error": EventMeaning(Says.SOFT),
+    "blocked": EventMeaning(Says.UNTRIED, "suppressed"),
+    "deferred": EventMeaning(Says.DEFERRED),
 }
 # "Marketing webhooks" and others: about contacts, lists and mail to us.
 NO_MESSAGE_EVENTS: Final = frozenset(
@@ -69,7 +69,7 @@ def _mail(item: dict[str, Any]) -> Mail:
     return Mail(inbound.put_together(message), tuple(item.get("Recipients") or ()))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     if item["event"] in NO_MESSAGE_EVENTS:
         return None
     custom, at = item.get(CUSTOM), moment_since_1970(item.get(EPOCH))
@@ -88,7 +88,7 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     )
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word = item["event"]
     if word in FAILURES:
         return bridge.judged(FAILURES[word], found.mta_response, provider_code=word)

@@ -40,7 +40,7 @@ REPLIES: Final = frozenset({"from", "text"})
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class ConfiguredGateway:
     """One file, checked. `place` and `name`: where the secret stands; `reports`: the list in JSON that holds them.
 
     `is_anonymous`: Engage sends by it, and its reports cannot bring our token back.
@@ -104,7 +104,7 @@ def _described(slug: str, said: Mapping[str, Any]) -> Provider:
     )
 
 
-def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
+def _gateway(slug: str, said: Mapping[str, Any]) -> ConfiguredGateway:
     place, name = _authentication(_part(said, "authentication"))
     fields = {each: _text(_part(said, "fields"), each, "") for each in _known(_part(said, "fields"), FIELDS, "fields.")}
     if not fields.get("status") or not (fields.get("message_id") or fields.get("reference")):
@@ -112,7 +112,7 @@ def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
     statuses, about = table_of(_part(said, "statuses")), _text(said, "about", ABOUT[0])
     if about not in ABOUT:
         raise ValueError(f"about must be one of: {', '.join(ABOUT)}.")
-    return Gateway(
+    return ConfiguredGateway(
         slug, place, name, fields, statuses, codes_in(said), _text(said, "reports", ""), _zone(said),
         is_about_parts=about == "parts", replies=_replies(said), is_anonymous=_is_anonymous(said.get("send")),
     )  # fmt: skip
@@ -182,7 +182,7 @@ def _known(said: Mapping[str, Any], names: Collection[str], where: str) -> Mappi
     return said
 
 
-def verify(gateway: Gateway, request: HttpRequest) -> None:
+def verify(gateway: ConfiguredGateway, request: HttpRequest) -> None:
     """Raises ForgedError unless the request brings one of the gateway's keys."""
     if gateway.place == "basic":
         proof.check_password(request, gateway.slug)
@@ -191,7 +191,7 @@ def verify(gateway: Gateway, request: HttpRequest) -> None:
     proof.check_signature(gateway.slug, lambda key: same(given, key))
 
 
-def sign(gateway: Gateway, url: str) -> Probe:
+def sign(gateway: ConfiguredGateway, url: str) -> Probe:
     if gateway.place == "basic":
         return proof.sign_with_password(gateway.slug, url)
     key = proof.keys_of(gateway.slug)[0]
@@ -200,7 +200,7 @@ def sign(gateway: Gateway, url: str) -> Probe:
     return Probe(f"{url}?{urlencode({gateway.name: key})}")
 
 
-def read(gateway: Gateway, raw: Raw) -> Reading:
+def read(gateway: ConfiguredGateway, raw: Raw) -> Reading:
     """The events of one request. Raises UnreadableError where nothing in it can be read."""
     reports = _reports(gateway, raw)
     reading = Reading()
@@ -214,7 +214,7 @@ def read(gateway: Gateway, raw: Raw) -> Reading:
     return reading
 
 
-def _reports(gateway: Gateway, raw: Raw) -> list[Any]:
+def _reports(gateway: ConfiguredGateway, raw: Raw) -> list[Any]:
     """Those in the list that `reports` names ("." where the body is the list), or the one that the request is."""
     if not gateway.reports:
         is_json = raw.body.lstrip()[:1] == b"{"
@@ -226,7 +226,7 @@ def _reports(gateway: Gateway, raw: Raw) -> list[Any]:
     return listed
 
 
-def _events(gateway: Gateway, raw: Raw, report: Any) -> Reading:
+def _events(gateway: ConfiguredGateway, raw: Raw, report: Any) -> Reading:
     reply = {name: _value(report, path) for name, path in gateway.replies.items()}
     if reply.get("from") and reply.get("text") and not _value(report, gateway.fields["status"]):
         return reading_of_reply(gateway.slug, reply["from"], reply["text"], raw.received_at)
@@ -267,6 +267,6 @@ def _value(report: Any, path: str) -> str:
     return text_of(whole if whole is not None else within(report, *path.split(".")))
 
 
-def _time(gateway: Gateway, raw: Raw, said: str) -> datetime:
+def _time(gateway: ConfiguredGateway, raw: Raw, said: str) -> datetime:
     is_number = said.replace(".", "", 1).isdigit()
     return since_1970(said, raw) if is_number else when(said, raw, gateway.zone)

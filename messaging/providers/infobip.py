@@ -14,7 +14,7 @@ from messaging.providers import proof
 from messaging.providers.base import Provider, Raw, Reading, Unlisted, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
 from messaging.providers.replies import reading_of_reply
-from messaging.providers.tables import Outcome, coded, tables
+from messaging.providers.tables import CodeMeaning, coded, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "infobip"
@@ -68,7 +68,7 @@ def _events(raw: Raw, result: Any) -> Reading:
     return reading
 
 
-def _state(result: Any, status: str) -> Outcome:
+def _state(result: Any, status: str) -> CodeMeaning:
     """By the status, or by its group, which Infobip keeps stable."""
     group = text_of(within(result, "status", "groupName")).upper()
     found = tables(SLUG)["statuses"].get(status) or tables(SLUG)["status_groups"].get(group)

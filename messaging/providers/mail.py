@@ -21,7 +21,7 @@ from contacts.addresses import normalise_email
 from contacts.models import Channel
 from messaging.incoming import addresses
 from messaging.ledger import recipients
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError, Way
+from messaging.providers.base import ForgedError, Provider, Raw, Reading, ReportRoute, UnreadableError
 from messaging.providers.reading import when
 from messaging.status.order import Caveat, Event, Kind
 from messaging.tracking.tokens import Purpose, message_id_of, message_ids_in
@@ -199,15 +199,18 @@ def fingerprint(mail: bytes) -> str:
     return blake2b(b"\n".join(fields) + b"\n\n" + body.rstrip(b"\n"), digest_size=16).hexdigest()
 
 
-def ways() -> list[Way]:
+def ways() -> list[ReportRoute]:
     """Where bounce mail may be sent to, and from where it is taken."""
     domain = settings.BOUNCE_DOMAIN
     to = [
-        Way(_("Return path of each message"), f"{addresses.LOCAL_PART}+…@{domain}"),
-        Way(_("For complaints and all else"), f"{addresses.LOCAL_PART}@{domain}"),
+        ReportRoute(_("Return path of each message"), f"{addresses.LOCAL_PART}+…@{domain}"),
+        ReportRoute(_("For complaints and all else"), f"{addresses.LOCAL_PART}@{domain}"),
     ]
-    served = [Way(_("The bounce server listens at"), str(each)) for each in settings.BOUNCE_LISTENERS]
-    read = [Way(_("Mailbox that is read"), f"{each.folder}, {each.name}") for each in settings.IMAP_MAILBOXES.values()]
+    served = [ReportRoute(_("The bounce server listens at"), str(each)) for each in settings.BOUNCE_LISTENERS]
+    read = [
+        ReportRoute(_("Mailbox that is read"), f"{each.folder}, {each.name}")
+        for each in settings.IMAP_MAILBOXES.values()
+    ]
     return [*(to if domain else []), *served, *read]
 
 

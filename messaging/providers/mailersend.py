@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Probe, Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
@@ -24,9 +24,9 @@ SLUG: Final = "mailersend"
 
 # "Webhooks: available events". A hard bounce there is whatever "is not delivered", so words decide, if there are any.
 FAILURES: Final = {
-    "hard_bounced": Row(Says.DEAD, "permanent"),
-    "soft_bounced": Row(Says.SOFT),
-    "deferred": Row(Says.DEFERRED),
+    "hard_bounced": EventMeaning(Says.DEAD, "permanent"),
+    "soft_bounced": EventMeaning(Says.SOFT),
+    "deferred": EventMeaning(Says.DEFERRED),
 }
 # What anymail does not list.
 MORE_KINDS: Final = {
@@ -65,12 +65,12 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(said["raw"]), recipients, bridge.moment_of(said.get("created_at")))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
     return bridge.told_of(SLUG, found, _meaning(found, item), raw)
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word = item["data"]["type"]
     if word in FAILURES:
         morph = item["data"].get("morph") or {}

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import ForgedError, Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 from messaging.providers.reading import moment_since_1970
@@ -25,7 +25,7 @@ SLUG: Final = "mailgun"
 # Mailgun tries 7 times more, over 8 hours and 5 minutes ("How do webhooks work?").
 OLDEST_SIGNATURE: Final = timedelta(hours=12)
 # "permanent" means only that Mailgun does not try again; together with the type "hard" it means the address.
-PERMANENT: Final = Row(Says.DEAD, "permanent")
+PERMANENT: Final = EventMeaning(Says.DEAD, "permanent")
 # "Event types": about lists, kept mail and checks of addresses.
 NO_MESSAGE_EVENTS: Final = frozenset(
     {
@@ -75,7 +75,7 @@ def _mail(request: HttpRequest) -> Mail:
     return Mail(body, (form.get("recipient"),), moment_since_1970(form["timestamp"]))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     told = item["event-data"]
     if told["event"] in NO_MESSAGE_EVENTS:
         return None
@@ -93,18 +93,18 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     )
 
 
-def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEvent | None:
     word = told["event"]
     if word == "rejected":
-        return bridge.judged(Row(Says.UNTRIED, "policy"), "", note=found.description, provider_code=word)
+        return bridge.judged(EventMeaning(Says.UNTRIED, "policy"), "", note=found.description, provider_code=word)
     return _failure(found, told) if word == "failed" else bridge.plain(found, word)
 
 
-def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | None:
+def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEvent | None:
     status = told.get("delivery-status") or {}
     code, reason = str(status.get("code") or ""), str(told.get("reason") or "")
     own_codes = bridge.table_of(__file__, "codes")
-    row = own_codes.get(code) or bridge.row_of(__file__, "reasons", reason, Row(Says.FAILED))
+    row = own_codes.get(code) or bridge.row_of(__file__, "reasons", reason, EventMeaning(Says.FAILED))
     if told.get("severity") == "temporary":
         row = row._replace(says=Says.DEFERRED)
     elif row.says is Says.FAILED and status.get("bounce-type") == "hard" and code not in own_codes:

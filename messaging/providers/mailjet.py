@@ -14,14 +14,14 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 from messaging.providers.reading import json_of
 
 SLUG: Final = "mailjet"
 # A bounce with hard_bounce, "True if the error was permanent", and without an error that would say otherwise.
-PERMANENT: Final = Row(Says.DEAD, "permanent")
+PERMANENT: Final = EventMeaning(Says.DEAD, "permanent")
 # Of versions before: that Mailjet corrected the address.
 NO_MESSAGE_EVENTS: Final = frozenset({"typofix"})
 
@@ -50,7 +50,7 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.put_together(message), (said.get("Recipient"),))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     if item["event"] in NO_MESSAGE_EVENTS:
         return None
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(bridge.in_seconds(item, "time"))
@@ -64,10 +64,10 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     )
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word, error = item["event"], str(item.get("error") or "")
     if word == "blocked":
-        row = bridge.row_of(__file__, "blocked", error, Row(Says.UNTRIED, "suppressed"))
+        row = bridge.row_of(__file__, "blocked", error, EventMeaning(Says.UNTRIED, "suppressed"))
     elif word == "bounce":
         row = _bounce(error, is_hard=item.get("hard_bounce") is True)
     else:
@@ -76,10 +76,10 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
     return bridge.judged(row, item.get("comment"), note=error, provider_code=error)
 
 
-def _bounce(error: str, *, is_hard: bool) -> Row:
+def _bounce(error: str, *, is_hard: bool) -> EventMeaning:
     if is_hard and not error:
         return PERMANENT
-    row = bridge.row_of(__file__, "bounces", error, Row(Says.FAILED))
+    row = bridge.row_of(__file__, "bounces", error, EventMeaning(Says.FAILED))
     if is_hard:
         # "True if the error was permanent": then greylisting is not tried again either.
         return row._replace(says=Says.SOFT) if row.says is Says.DEFERRED else row

@@ -14,16 +14,16 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 
 SLUG: Final = "mailtrap"
 
 # "Statuses and events": a soft bounce is tried ten times more, a suspended message looked at ten times more.
 FAILURES: Final = {
-    "soft bounce": Row(Says.DEFERRED),
-    "suspension": Row(Says.DEFERRED, "policy"),
-    "reject": Row(Says.UNTRIED, "suppressed"),
+    "soft bounce": EventMeaning(Says.DEFERRED),
+    "suspension": EventMeaning(Says.DEFERRED, "policy"),
+    "reject": EventMeaning(Says.UNTRIED, "suppressed"),
 }
 
 
@@ -45,18 +45,18 @@ def read(raw: Raw) -> Reading:
     return bridge.read_each(items, lambda item: _told(item, raw))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     if item["event"].startswith("activity_log."):
         return None
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(bridge.in_seconds(item, "timestamp"))
     return bridge.told_of(SLUG, found, _meaning(found, item), raw)
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word, category = item["event"], str(item.get("bounce_category") or "")
     row = FAILURES.get(word)
     if word == "bounce":
-        row = bridge.row_of(__file__, "bounces", category, Row(Says.FAILED))
+        row = bridge.row_of(__file__, "bounces", category, EventMeaning(Says.FAILED))
     if row is None:
         return bridge.plain(found, word)
     return bridge.judged(

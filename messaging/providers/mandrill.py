@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
 from messaging.providers.inbound import Mail
 from messaging.providers.reading import json_of, moment_since_1970
@@ -30,11 +30,11 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 # By the bounce's description, as in the page's samples; what is not here leaves it to the words.
 HARD_BOUNCES: Final = {
-    "general": Row(Says.DEAD, "permanent"),
-    "bad_mailbox": Row(Says.DEAD, "user_unknown"),
-    "invalid_domain": Row(Says.DEAD, "domain_unknown"),
+    "general": EventMeaning(Says.DEAD, "permanent"),
+    "bad_mailbox": EventMeaning(Says.DEAD, "user_unknown"),
+    "invalid_domain": EventMeaning(Says.DEAD, "domain_unknown"),
 }
-SOFT_BOUNCES: Final = {"general": Row(Says.SOFT), "mailbox_full": Row(Says.SOFT, "mailbox_full")}
+SOFT_BOUNCES: Final = {"general": EventMeaning(Says.SOFT), "mailbox_full": EventMeaning(Says.SOFT, "mailbox_full")}
 # Changes of Mandrill's own lists.
 NO_MESSAGE_EVENTS: Final = frozenset({"whitelist", "blacklist", "allowlist", "denylist", "sync"})
 
@@ -84,7 +84,7 @@ def _mail(item: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(item["msg"]["raw_msg"]), (item["msg"].get("email"),), at)
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     word = item.get("event") or item["type"]
     if word in NO_MESSAGE_EVENTS:
         return None
@@ -100,7 +100,7 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     )
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any], word: str) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any], word: str) -> TranslatedEvent | None:
     if word == "delivered":  # newer than anymail's list
         return bridge.meaning_of(Kind.DELIVERED)
     row = _row(word, str(item["msg"].get("bounce_description") or ""))
@@ -111,13 +111,13 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any], word: str) -> Me
     return bridge.judged(row, found.mta_response or tries[-1].get("diag"), provider_code=code)
 
 
-def _row(word: str, description: str) -> Row | None:
+def _row(word: str, description: str) -> EventMeaning | None:
     if word == "hard_bounce":
-        return bridge.row_in(HARD_BOUNCES, "hard_bounce", description, Row(Says.FAILED))
+        return bridge.row_in(HARD_BOUNCES, "hard_bounce", description, EventMeaning(Says.FAILED))
     if word == "soft_bounce":
         # Final: Mandrill has given up.
-        return bridge.row_in(SOFT_BOUNCES, "soft_bounce", description, Row(Says.SOFT))
-    return {"deferral": Row(Says.DEFERRED), "reject": Row(Says.UNTRIED, "suppressed")}.get(word)
+        return bridge.row_in(SOFT_BOUNCES, "soft_bounce", description, EventMeaning(Says.SOFT))
+    return {"deferral": EventMeaning(Says.DEFERRED), "reject": EventMeaning(Says.UNTRIED, "suppressed")}.get(word)
 
 
 provider = Provider(

@@ -16,7 +16,7 @@ from messaging.providers import proof
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, text_of, when
 from messaging.providers.signatures import claims_of, public_url
-from messaging.providers.tables import Outcome, events_of, reading_of, tables
+from messaging.providers.tables import CodeMeaning, events_of, reading_of, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "messagebird"
@@ -73,7 +73,7 @@ def read(raw: Raw) -> Reading:
     return _reading(state, reason.lower().replace(" ", "_"), event)
 
 
-def _reading(state: Outcome, reason: str, event: Event) -> Reading:
+def _reading(state: CodeMeaning, reason: str, event: Event) -> Reading:
     known = tables(SLUG)["reasons"].get(reason)
     if state.kind is Kind.EXPIRED and reason == NO_REPORT and known:
         return Reading(events_of(known, event))

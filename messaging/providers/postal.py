@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 from messaging.providers.reading import moment_since_1970
@@ -35,9 +35,9 @@ KINDS: Final = {
 }
 # "Message status events". Of an asynchronous bounce the webhook tells neither words nor codes.
 FAILURES: Final = {
-    "MessageDelayed": Row(Says.DEFERRED),
-    "MessageDeliveryFailed": Row(Says.FAILED),
-    "MessageBounced": Row(Says.SOFT),
+    "MessageDelayed": EventMeaning(Says.DEFERRED),
+    "MessageDeliveryFailed": EventMeaning(Says.FAILED),
+    "MessageBounced": EventMeaning(Says.SOFT),
 }
 NO_MESSAGE_EVENTS: Final = frozenset({"DomainDNSError", "SendLimitApproaching", "SendLimitExceeded"})
 # "Mail server settings: held messages", as the details record it.
@@ -91,7 +91,7 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(said["message"], is_base64=said.get("base64") is True), (said["rcpt_to"],))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     body = json.dumps(bridge.in_seconds(item, "timestamp")).encode()
     events: list[AnymailTrackingEvent] = _view("").parse_events(SimpleNamespace(body=body))
     if not events:
@@ -109,13 +109,13 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     )
 
 
-def _meaning(word: str, payload: dict[str, Any]) -> Meaning | None:
+def _meaning(word: str, payload: dict[str, Any]) -> TranslatedEvent | None:
     if word in KINDS:
         return bridge.meaning_of(KINDS[word])
     details = payload.get("details")
     if word == "MessageHeld":
         if SUPPRESSED in str(details):
-            return bridge.judged(Row(Says.UNTRIED, "suppressed"), "", note=details, provider_code=word)
+            return bridge.judged(EventMeaning(Says.UNTRIED, "suppressed"), "", note=details, provider_code=word)
         return bridge.meaning_of(Kind.ACCEPTED)
     if word not in FAILURES:
         raise ValueError(f"unknown kind of event {word!r}")

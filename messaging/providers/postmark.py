@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
@@ -52,12 +52,12 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(body, (said["OriginalRecipient"],))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item)
     return bridge.told_of(SLUG, found, _meaning(found, item), raw)
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     record_type, bounce_type = item["RecordType"], item.get("Type")
     if record_type == "SubscriptionChange":
         return _subscription_change(item)
@@ -65,11 +65,11 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | Non
         return bridge.plain(found, record_type)
     if bounce_type == "SpamComplaint":
         return bridge.meaning_of(Kind.COMPLAINED)
-    row = bridge.row_of(__file__, "bounces", str(bounce_type or ""), Row(Says.FAILED))
+    row = bridge.row_of(__file__, "bounces", str(bounce_type or ""), EventMeaning(Says.FAILED))
     return bridge.judged(row, found.mta_response, note=found.description, provider_code=str(bounce_type or ""))
 
 
-def _subscription_change(item: dict[str, Any]) -> Meaning | None:
+def _subscription_change(item: dict[str, Any]) -> TranslatedEvent | None:
     """What the person did. A suppression by a bounce or complaint is told by that one's own webhook, with the words;
     what somebody did in Postmark's console names no message."""
     if item.get("Origin") != "Recipient":

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Probe, Provider, Raw, Reading
 from messaging.status.order import Kind
 
@@ -30,8 +30,8 @@ OLDEST_SIGNATURE: Final = timedelta(minutes=5)
 # Later than anymail's list.
 MORE_KINDS: Final = {"email.scheduled": Kind.ACCEPTED}
 FAILURES: Final = {
-    "email.delivery_delayed": Row(Says.DEFERRED),
-    "email.suppressed": Row(Says.UNTRIED, "suppressed"),
+    "email.delivery_delayed": EventMeaning(Says.DEFERRED),
+    "email.suppressed": EventMeaning(Says.UNTRIED, "suppressed"),
 }
 # Of "email.failed": why Resend did not send it.
 REFUSALS: Final = {"reached_daily_quota": "rate_limited", "reached_monthly_quota": "rate_limited"}
@@ -76,7 +76,7 @@ def read(raw: Raw) -> Reading:
     return bridge.read_each([item] if is_about_a_message else [], lambda each: _told(each, raw))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     # The event's id comes as a header only.
     found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item, SimpleNamespace(headers=raw.headers))
     tags = item["data"].get("tags")
@@ -84,21 +84,23 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     return bridge.told_of(SLUG, found, _meaning(found, item), raw, tokens=[token])
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word, told = item["type"], item["data"]
     if word == "email.bounced":
         return _bounce(told["bounce"])
     if word == "email.failed":
         reason = str((told.get("failed") or {}).get("reason") or "")
-        return bridge.judged(Row(Says.UNTRIED, REFUSALS.get(reason, "unknown")), "", note=reason, provider_code=reason)
+        return bridge.judged(
+            EventMeaning(Says.UNTRIED, REFUSALS.get(reason, "unknown")), "", note=reason, provider_code=reason
+        )
     if word in FAILURES:
         return bridge.judged(FAILURES[word], "", note=(told.get("suppressed") or {}).get("message"))
     return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
 
 
-def _bounce(bounce: dict[str, Any]) -> Meaning | None:
+def _bounce(bounce: dict[str, Any]) -> TranslatedEvent | None:
     code = f"{bounce.get('type')}/{bounce.get('subType')}"
-    by_type = bridge.table_of(__file__, "bounces").get(str(bounce.get("type")), Row(Says.FAILED))
+    by_type = bridge.table_of(__file__, "bounces").get(str(bounce.get("type")), EventMeaning(Says.FAILED))
     row = bridge.row_of(__file__, "bounces", code, by_type)
     words = bounce.get("diagnosticCode") or []
     return bridge.judged(

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof, sns
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.status.order import Kind
 
@@ -23,11 +23,11 @@ SLUG: Final = "scaleway"
 # "Webhook event type".
 KINDS: Final = {"email_queued": Kind.ACCEPTED, "email_delivered": Kind.DELIVERED}
 FAILURES: Final = {
-    "email_deferred": Row(Says.DEFERRED),
-    "email_dropped": Row(Says.FAILED),
-    "email_mailbox_not_found": Row(Says.DEAD, "user_unknown"),
-    "email_spam": Row(Says.SOFT, "spam_suspected"),
-    "email_blocklisted": Row(Says.UNTRIED, "suppressed"),
+    "email_deferred": EventMeaning(Says.DEFERRED),
+    "email_dropped": EventMeaning(Says.FAILED),
+    "email_mailbox_not_found": EventMeaning(Says.DEAD, "user_unknown"),
+    "email_spam": EventMeaning(Says.SOFT, "spam_suspected"),
+    "email_blocklisted": EventMeaning(Says.UNTRIED, "suppressed"),
 }
 NO_MESSAGE_EVENTS: Final = frozenset({"blocklist_created", "unknown_type"})
 
@@ -64,7 +64,7 @@ def read(raw: Raw) -> Reading:
     return bridge.read_each(items, lambda each: _told(each, raw))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     headers = {str(each.get("key")).lower(): each.get("value") for each in item.get("email_headers") or []}
     found = AnymailTrackingEvent(
         event_type=item["type"],
@@ -78,7 +78,7 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     return bridge.told_of(SLUG, found, _meaning(item), raw, tokens=[headers.get("message-id")])
 
 
-def _meaning(item: dict[str, Any]) -> Meaning | None:
+def _meaning(item: dict[str, Any]) -> TranslatedEvent | None:
     word = item["type"]
     if word in KINDS:
         return bridge.meaning_of(KINDS[word])

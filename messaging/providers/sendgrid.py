@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 
@@ -61,7 +61,7 @@ def _mail(request: HttpRequest) -> Mail:
     return Mail(body, tuple(bridge.object_of(form.get("envelope")).get("to") or ()))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     if item.get("event") in NO_MESSAGE_EVENTS:
         return None
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(bridge.in_seconds(item, "timestamp"))
@@ -76,22 +76,24 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     )
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     if found.event_type == "rejected":
         return bridge.judged(_drop(item), "", note=item.get("reason"))
     if found.event_type == "deferred":
-        return bridge.judged(Row(Says.DEFERRED), found.mta_response, status_code=item.get("status"))
+        return bridge.judged(EventMeaning(Says.DEFERRED), found.mta_response, status_code=item.get("status"))
     if found.event_type == "bounced":
         # "blocked" is SendGrid's word for a refusal that says nothing about the address.
-        row = bridge.row_of(__file__, "bounces", str(item.get("bounce_classification") or ""), Row(Says.FAILED))
+        row = bridge.row_of(
+            __file__, "bounces", str(item.get("bounce_classification") or ""), EventMeaning(Says.FAILED)
+        )
         if item.get("type") == "blocked":
             row = row._replace(says=Says.SOFT, reason="unknown" if row.says is Says.DEAD else row.reason)
         return bridge.judged(row, found.mta_response, status_code=item.get("status"))
     return bridge.plain(found, item.get("event"))
 
 
-def _drop(item: dict[str, Any]) -> Row:
-    return Row(Says.UNTRIED, DROPS.get(str(item.get("reason", "")).lower(), "suppressed"))
+def _drop(item: dict[str, Any]) -> EventMeaning:
+    return EventMeaning(Says.UNTRIED, DROPS.get(str(item.get("reason", "")).lower(), "suppressed"))
 
 
 def _key_in(key: str) -> ec.EllipticCurvePublicKey:

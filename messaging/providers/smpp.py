@@ -18,7 +18,7 @@ from contacts.models import Channel
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.generic import codes_in
 from messaging.providers.replies import e164_of, reading_of_reply
-from messaging.providers.tables import UNTROUBLED, Outcome, Table, of_a_part, reading_of, tables
+from messaging.providers.tables import UNTROUBLED, CodeMeaning, Table, of_a_part, reading_of, tables
 from messaging.smpp.connections import ON, UNMARKED, Connection
 from messaging.smpp.pdus import Delivery, delivery_of
 from messaging.smpp.receipts import (
@@ -41,7 +41,7 @@ CODES_OF_NETWORK: Final = {"gsm": "map"}
 # The SMSC's own codes, as those in the text of a receipt are.
 OWN: Final = "smsc"
 # A try failed, and the SMSC goes on trying.
-STILL_TRYING: Final = Outcome(Kind.DEFERRED)
+STILL_TRYING: Final = CodeMeaning(Kind.DEFERRED)
 
 
 def verify(_request: HttpRequest) -> None:
@@ -108,7 +108,7 @@ def _submitted(raw: Raw, connection: Connection, delivery: Delivery, receipt: Re
     return Submitted(number, delivery.destination, since, until, reference, other_id)
 
 
-def _state(receipt: Receipt) -> tuple[str, Outcome]:
+def _state(receipt: Receipt) -> tuple[str, CodeMeaning]:
     """What was said, and what it means: the TLV where we know its state, or else the text."""
     states = tables("gsm")["smpp_state"] | tables(SLUG)["states"]
     in_text = states.get(receipt.state_in_text)

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading
 from messaging.providers.inbound import Mail
 
@@ -22,9 +22,9 @@ SLUG: Final = "sparkpost"
 
 # "Due to policy, SparkPost rejected a message or failed to generate a message": nothing was sent.
 UNTRIED: Final = {
-    "policy_rejection": Row(Says.UNTRIED, "suppressed"),
-    "generation_rejection": Row(Says.UNTRIED, "suppressed"),
-    "generation_failure": Row(Says.UNTRIED, "content_rejected"),
+    "policy_rejection": EventMeaning(Says.UNTRIED, "suppressed"),
+    "generation_rejection": EventMeaning(Says.UNTRIED, "suppressed"),
+    "generation_failure": EventMeaning(Says.UNTRIED, "content_rejected"),
 }
 # "Events": about SMS, mail to us, tests and files, none of them about a message of ours.
 NO_MESSAGE_EVENTS: Final = frozenset(
@@ -72,7 +72,7 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(content["email_rfc822"], is_base64=is_base64), (said.get("rcpt_to"),))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     event_class, told, whole = _reader().unwrap_event(item)
     if told is None or told.get("type") in NO_MESSAGE_EVENTS:
         return None
@@ -90,12 +90,12 @@ def _told(item: dict[str, Any], raw: Raw) -> Told | None:
     )
 
 
-def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEvent | None:
     word, bounce_class = told["type"], str(told.get("bounce_class") or "")
-    row = Row(Says.DEFERRED) if word == "delay" else UNTRIED.get(word)
+    row = EventMeaning(Says.DEFERRED) if word == "delay" else UNTRIED.get(word)
     if word in BOUNCES:
         # Not in the table: the classes that anymail takes for a person's wish, such as to be unsubscribed.
-        row = bridge.row_of(__file__, "bounces", bounce_class, Row(Says.FAILED))
+        row = bridge.row_of(__file__, "bounces", bounce_class, EventMeaning(Says.FAILED))
         row = None if row.unlisted and found.event_type != "bounced" else row
     if row is None:
         return bridge.plain(found, word)

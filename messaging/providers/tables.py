@@ -17,7 +17,7 @@ from messaging.providers.base import Reading, Unlisted
 from messaging.status.order import MEANING, Event, Kind
 
 
-class Outcome(NamedTuple):
+class CodeMeaning(NamedTuple):
     """A row: what became of the message, why, and whether the person also said what they want (such as STOP)."""
 
     kind: Kind
@@ -25,12 +25,12 @@ class Outcome(NamedTuple):
     wish: Kind | None = None
 
 
-Table = dict[str, Outcome]
+Table = dict[str, CodeMeaning]
 
 # Neither a short code nor a name.
 LONG_NUMBER: Final = re.compile(r"\+?[0-9]{7,}", re.ASCII)
 # What a code that no table knows comes to: never to a hard bounce.
-UNKNOWN: Final = Outcome(Kind.FAILED, "unknown")
+UNKNOWN: Final = CodeMeaning(Kind.FAILED, "unknown")
 # A code says why, so it is only asked where the state says that it went wrong, and not how.
 VAGUE: Final = frozenset({Kind.FAILED, Kind.SOFT_BOUNCE})
 WISHES: Final = {Kind.UNSUBSCRIBED: "unsubscribe"}
@@ -57,7 +57,7 @@ def table_of(rows: Mapping[str, Sequence[str]]) -> Table:
     return {str(code): _outcome(str(code), row) for code, row in rows.items()}
 
 
-def _outcome(code: str, row: Sequence[str]) -> Outcome:
+def _outcome(code: str, row: Sequence[str]) -> CodeMeaning:
     if not isinstance(row, list) or not 1 <= len(row) <= 3:
         raise ValueError(f'{code} must be ["kind", "reason"] or ["kind", "reason", "unsubscribed"].')
     kinds = sorted(MEANING)
@@ -70,15 +70,15 @@ def _outcome(code: str, row: Sequence[str]) -> Outcome:
         raise ValueError(f"{code}: a hard bounce needs one of these reasons: {', '.join(sorted(HARD))}.")
     if len(row) == 3 and row[2] not in WISHES:
         raise ValueError(f"{code}: {row[2]!r} must be one of: {', '.join(WISHES)}.")
-    return Outcome(Kind(row[0]), reason, Kind(row[2]) if len(row) == 3 else None)
+    return CodeMeaning(Kind(row[0]), reason, Kind(row[2]) if len(row) == 3 else None)
 
 
-def decide(state: Outcome, coded: Outcome | None) -> Outcome:
+def decide(state: CodeMeaning, coded: CodeMeaning | None) -> CodeMeaning:
     """A state with a code says more than the state alone; but a code does not make a delivery a failure."""
     return coded if coded and state.kind in VAGUE else state
 
 
-def events_of(outcome: Outcome, event: Event) -> list[Event]:
+def events_of(outcome: CodeMeaning, event: Event) -> list[Event]:
     """`event` with this outcome, and a second one where the person said what they want."""
     found = replace(event, kind=outcome.kind, reason=outcome.reason)
     if outcome.kind in UNTROUBLED:
@@ -86,7 +86,7 @@ def events_of(outcome: Outcome, event: Event) -> list[Event]:
     return [found, *wishes_of(outcome, found)]
 
 
-def wishes_of(outcome: Outcome, event: Event) -> list[Event]:
+def wishes_of(outcome: CodeMeaning, event: Event) -> list[Event]:
     """What the person wants, where the outcome says so: they answered STOP to the provider."""
     return [replace(event, kind=outcome.wish, reason=WISHES[outcome.wish])] if outcome.wish else []
 
@@ -97,13 +97,13 @@ def of_a_part(reading: Reading) -> Reading:
     return replace(reading, events=events)
 
 
-def coded(state: Outcome, event: Event, space: str, codes: Table, code: str | None = None) -> Reading:
+def coded(state: CodeMeaning, event: Event, space: str, codes: Table, code: str | None = None) -> Reading:
     """What a state comes to with a code (`provider_code`, unless told): one that `codes` lacks changes nothing."""
     code = event.provider_code if code is None else code
     return reading_of(state, event, space, code, codes.get(code))
 
 
-def reading_of(state: Outcome, event: Event, space: str, code: str, found: Outcome | None) -> Reading:
+def reading_of(state: CodeMeaning, event: Event, space: str, code: str, found: CodeMeaning | None) -> Reading:
     """The same, where the code has been looked up already. A code that was asked and is not listed is noted."""
     # Noughts say that there is no error.
     is_missed = bool(code.strip("0")) and found is None and state.kind in VAGUE

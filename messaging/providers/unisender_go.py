@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import Meaning, Row, Says, Told
+from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 
 SLUG: Final = "unisender_go"
@@ -46,18 +46,18 @@ def _items(said: dict[str, Any]) -> list[Any]:
         raise UnreadableError(f"Not a list of events by user: {type(error).__name__}: {error}") from error
 
 
-def _told(item: dict[str, Any], raw: Raw) -> Told | None:
+def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
     return bridge.told_of(SLUG, found, _meaning(found, item), raw, repeat_id=bridge.fingerprint({**item, "auth": ""}))
 
 
-def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> Meaning | None:
+def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word, code = item["status"], str((item.get("delivery_info") or {}).get("delivery_status") or "")
     if word == "soft_bounced":
-        return bridge.judged(Row(Says.DEFERRED), found.mta_response, provider_code=code)
+        return bridge.judged(EventMeaning(Says.DEFERRED), found.mta_response, provider_code=code)
     if word != "hard_bounced":
         return bridge.plain(found, word)
-    row = bridge.row_of(__file__, "failures", code, Row(Says.FAILED))
+    row = bridge.row_of(__file__, "failures", code, EventMeaning(Says.FAILED))
     return bridge.judged(row, found.mta_response, provider_code=code)
 
 

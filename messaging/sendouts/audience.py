@@ -97,7 +97,7 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledWith:
     """Has one of these labels, or none of them."""
 
     kind: ClassVar[str] = "label"
@@ -126,7 +126,7 @@ class SentTo:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSendOut:
     """Was sent that send-out and opened it; or was sent it and did not."""
 
     kind: ClassVar[str] = "opened"
@@ -178,7 +178,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class IsOnList:
     """Those who have an address that stands on the list, whichever channel it is of."""
 
     kind: ClassVar[str] = "list"
@@ -212,9 +212,9 @@ def read(raw: object) -> Audience:
         case Everybody.kind:
             _only(found, {"kind"})
             return Everybody()
-        case Listed.kind:
+        case IsOnList.kind:
             _only(found, {"kind", "list"})
-            return Listed(_number(found, "list"))
+            return IsOnList(_number(found, "list"))
         case Segment.kind:
             _only(found, {"kind", "conditions"})
             return Segment(_conditions(found.get("conditions")))
@@ -283,7 +283,7 @@ def _labelled(raw: Mapping[str, Any]) -> Condition:
     values = raw.get("values")
     if not isinstance(values, list) or not 0 < len(values) <= MOST_VALUES:
         raise AudienceError("values: is no list of labels")
-    return Labelled(tuple(_is_number(each, "values") for each in values), _flag(raw))
+    return LabelledWith(tuple(_is_number(each, "values") for each in values), _flag(raw))
 
 
 def _sent_to(raw: Mapping[str, Any]) -> Condition:
@@ -296,16 +296,16 @@ def _sent_to(raw: Mapping[str, Any]) -> Condition:
 
 def _opened(raw: Mapping[str, Any]) -> Condition:
     _only(raw, {"field", "send_out", "not"})
-    return Opened(_number(raw, "send_out"), _flag(raw))
+    return OpenedSendOut(_number(raw, "send_out"), _flag(raw))
 
 
 READERS: Final[dict[str, Callable[[Mapping[str, Any]], Condition]]] = {
     Country.kind: _country,
     Language.kind: _language,
     Created.kind: _created,
-    Labelled.kind: _labelled,
+    LabelledWith.kind: _labelled,
     SentTo.kind: _sent_to,
-    Opened.kind: _opened,
+    OpenedSendOut.kind: _opened,
 }
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from messaging.sendouts.links import LONGEST_SHOWN, Link, links_in, read_by_browsers
-from messaging.sendouts.markup import Kind, Piece, in_attribute, pieces, within
+from messaging.sendouts.markup import Piece, TokenKind, in_attribute, pieces, within
 from messaging.sendouts.models import Content
 from messaging.sendouts.tags import TAG
 
@@ -58,7 +58,7 @@ def _of_size(html: str) -> Iterator[str]:
 
 def _of_words(said: Iterable[str], html: str) -> Iterator[str]:
     """Words that another system would have filled in; in style sheets and comments nobody sees them."""
-    seen = (piece.source for piece in pieces(html) if piece.kind in (Kind.TEXT, Kind.BEGIN))
+    seen = (piece.source for piece in pieces(html) if piece.kind in (TokenKind.TEXT, TokenKind.BEGIN))
     found = dict.fromkeys(each[0] for text in (*said, *seen) for each in _MERGE_WORDS.finditer(TAG.sub("", text)))
     if found:
         yield _(
@@ -96,16 +96,16 @@ def _of_links(links: list[Link]) -> Iterator[str]:
 def _further_pictures_in(html: str) -> Iterator[Link]:
     """Those of style sheets, of style attributes and of srcset, as if each were in an img of its own."""
     for piece in pieces(html):
-        conditional = piece.kind is Kind.COMMENT and piece.is_condition
+        conditional = piece.kind is TokenKind.COMMENT and piece.is_condition
         for each in within(html, piece) if conditional else (piece,):
             for address in _addresses_of_pictures(each):
                 yield Link("img", "src", each.start, each.end, "", read_by_browsers(address))
 
 
 def _addresses_of_pictures(piece: Piece) -> Iterator[str]:
-    if piece.kind is Kind.RAW and piece.name == "style":
+    if piece.kind is TokenKind.RAW and piece.name == "style":
         yield from _in_css(piece.source)
-    elif piece.kind is Kind.BEGIN:
+    elif piece.kind is TokenKind.BEGIN:
         for each in piece.attributes:
             if each.name == "style":
                 yield from _in_css(in_attribute(each.value))

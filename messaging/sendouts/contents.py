@@ -26,7 +26,7 @@ from messaging.sendouts.links import (
     problems_in,
     text_compiled,
 )
-from messaging.sendouts.markup import Kind, pieces
+from messaging.sendouts.markup import TokenKind, pieces
 from messaging.sendouts.mime_template import Letter, html_value, letter_of, mailbox, one_line
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import shows_way_out, text_of_html
@@ -233,13 +233,13 @@ def _at_end(html: str, more: str) -> str:
     for piece in pieces(html):
         if piece.is_open:
             at = min(at, piece.start)
-        elif piece.kind is Kind.END and piece.name in ("body", "html"):
+        elif piece.kind is TokenKind.END and piece.name in ("body", "html"):
             at = piece.start if piece.name == "body" or at == len(html) else at
     return html[:at] + more + html[at:]
 
 
 def _at_beginning(html: str, more: str) -> str:
-    body = next((each for each in pieces(html) if each.kind is Kind.BEGIN and each.name == "body"), None)
+    body = next((each for each in pieces(html) if each.kind is TokenKind.BEGIN and each.name == "body"), None)
     at = body.end if body else 0
     return html[:at] + more + html[at:]
 

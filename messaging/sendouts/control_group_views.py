@@ -22,7 +22,7 @@ COMPARED: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ComparedGroup:
     """Those who were sent to, or those who were held back; and how many of them have unsubscribed since the start."""
 
     people: int = 0
@@ -76,10 +76,10 @@ def compared(found: SendOut) -> dict[str, Any]:
             sql.COMPARED.format(channel=channel),
             {"send_out": found.pk, "first": progress.first_message, "last": last, "started": found.started_at},
         )
-        groups = {is_control: Group(people, left) for is_control, people, left in cursor.fetchall()}
+        groups = {is_control: ComparedGroup(people, left) for is_control, people, left in cursor.fetchall()}
     return {
-        "sent": groups.get(False, Group()),
-        "held": groups.get(True, Group()),
+        "sent": groups.get(False, ComparedGroup()),
+        "held": groups.get(True, ComparedGroup()),
         "is_part": last < progress.last_message,
     }
 

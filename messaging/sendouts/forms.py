@@ -28,10 +28,10 @@ from messaging.sendouts.audience import (
     Country,
     Created,
     Everybody,
-    Labelled,
+    IsOnList,
+    LabelledWith,
     Language,
-    Listed,
-    Opened,
+    OpenedSendOut,
     Segment,
     SentTo,
     read,
@@ -249,7 +249,7 @@ class AudienceForm(forms.Form):
         cleaned = self.cleaned_data
         if cleaned["kind"] == "segment":
             return Segment(tuple(self._conditions(cleaned)))
-        return Listed(cleaned["listed"]) if cleaned["kind"] == "list" else Everybody()
+        return IsOnList(cleaned["listed"]) if cleaned["kind"] == "list" else Everybody()
 
     def _conditions(self, cleaned: dict[str, Any]) -> list[Condition]:
         found: list[Condition] = []
@@ -260,18 +260,18 @@ class AudienceForm(forms.Form):
         if cleaned["since"] or cleaned["until"]:
             found.append(Created(cleaned["since"], cleaned["until"]))
         if cleaned["labels"]:
-            found.append(Labelled(tuple(cleaned["labels"]), bool(cleaned["labels_not"])))
+            found.append(LabelledWith(tuple(cleaned["labels"]), bool(cleaned["labels_not"])))
         if cleaned["sent_to"]:
             found.append(SentTo(cleaned["sent_to"], tuple(cleaned["statuses"]), bool(cleaned["statuses_not"])))
         if cleaned["opened"]:
-            found.append(Opened(cleaned["opened"], bool(cleaned["opened_not"])))
+            found.append(OpenedSendOut(cleaned["opened"], bool(cleaned["opened_not"])))
         return found
 
 
 def initial_of(audience: Audience) -> dict[str, Any]:
     """What AudienceForm shows for an audience that it made."""
     initial: dict[str, Any] = {"kind": audience.kind}
-    if isinstance(audience, Listed):
+    if isinstance(audience, IsOnList):
         return initial | {"listed": audience.list}
     for each in audience.conditions if isinstance(audience, Segment) else ():
         initial |= _initial_of_condition(each)
@@ -286,11 +286,11 @@ def _initial_of_condition(condition: Condition) -> dict[str, Any]:
             return {"language": ", ".join(values), "language_not": "not" if is_not else ""}
         case Created(since, until):
             return {"since": since, "until": until}
-        case Labelled(numbers, is_not):
+        case LabelledWith(numbers, is_not):
             return {"labels": [*numbers], "labels_not": "not" if is_not else ""}
         case SentTo(send_out, statuses, is_not):
             return {"sent_to": send_out, "statuses": [*statuses], "statuses_not": "not" if is_not else ""}
-        case Opened(send_out, is_not):
+        case OpenedSendOut(send_out, is_not):
             return {"opened": send_out, "opened_not": "not" if is_not else ""}
     raise TypeError(condition)
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from django.utils.translation import gettext as _
 
 from engage.domains import in_ascii
-from messaging.sendouts.markup import Attribute, Kind, Piece, in_attribute, pieces, within
+from messaging.sendouts.markup import Attribute, Piece, TokenKind, in_attribute, pieces, within
 from messaging.sendouts.tags import TAG, Quote, Tag, Text, compiled, name_in
 
 # So much of an address is said where something is wrong with it.
@@ -85,7 +85,7 @@ def read_by_browsers(address: str) -> str:
 def links_in(html: str) -> Iterator[Link]:
     """All addresses in attributes, in order; those that Outlook alone reads, too."""
     for piece in pieces(html):
-        if piece.kind is Kind.COMMENT and piece.is_condition:
+        if piece.kind is TokenKind.COMMENT and piece.is_condition:
             for inner in within(html, piece):
                 yield from _links_of(inner)
         else:
@@ -93,7 +93,7 @@ def links_in(html: str) -> Iterator[Link]:
 
 
 def _links_of(piece: Piece) -> Iterator[Link]:
-    if piece.kind is not Kind.BEGIN:
+    if piece.kind is not TokenKind.BEGIN:
         return
     seen = set[str]()
     for each in piece.attributes:

@@ -29,7 +29,7 @@ SECONDS_IN_A_ROW: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class RowsRecipe:
     """The statement for each chunk of a send-out, and its values. Nothing of it changes once the send-out started."""
 
     send_out: int
@@ -50,17 +50,17 @@ def make_rows(send_out_id: int, chunk: int = CHUNK) -> bool:
     return False
 
 
-def recipe_of(send_out_id: int) -> Recipe:
+def recipe_of(send_out_id: int) -> RowsRecipe:
     """Of a send-out that was started. Raises Progress.DoesNotExist of any other."""
     progress = Progress.objects.select_related("send_out").get(pk=send_out_id)
     send_out, put = progress.send_out, Parameters(of_few=True)
     rules = rules_of(send_out, master_of(progress.master))
     text = judged(rules, put, "c.id > %(after)s AND c.id <= %(end)s", is_chunk=True)
     values = {"send_out": send_out_id, "channel": send_out.channel, "content": send_out.content_id, "batch": BATCH}
-    return Recipe(send_out_id, sql.MAKE_ROWS.format(judged=text), put.values | values)
+    return RowsRecipe(send_out_id, sql.MAKE_ROWS.format(judged=text), put.values | values)
 
 
-def make_chunk(recipe: Recipe, chunk: int = CHUNK) -> bool:
+def make_chunk(recipe: RowsRecipe, chunk: int = CHUNK) -> bool:
     """The next `chunk` contacts, in one transaction. Returns False where there was nothing to do."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql.CLAIM_PROGRESS, [chunk, recipe.send_out])

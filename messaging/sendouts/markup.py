@@ -29,7 +29,7 @@ _ENDS_OF_RAW: Final = {
 _REFERENCE: Final = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9A-Fa-f]+;?|([0-9A-Za-z]{1,32};?))")
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     TEXT = auto()
     RAW = auto()  # what stands in a script, a style sheet and so on
     BEGIN = auto()
@@ -54,7 +54,7 @@ class Piece:
     """
 
     def __init__(
-        self, html: str, kind: Kind, start: int, end: int, name: str = "", *,
+        self, html: str, kind: TokenKind, start: int, end: int, name: str = "", *,
         is_open: bool = False, attributes: Sequence[Attribute] = (),
     ) -> None:  # fmt: skip
         self._html, self.kind, self.start, self.end, self.name = html, kind, start, end, name
@@ -67,7 +67,7 @@ class Piece:
     @cached_property
     def text(self) -> str:
         """What is read, of text."""
-        return self.source if self.kind is Kind.RAW and self.name in _RAW else unescape(self.source)
+        return self.source if self.kind is TokenKind.RAW and self.name in _RAW else unescape(self.source)
 
     @cached_property
     def given(self) -> Mapping[str, str]:
@@ -77,7 +77,7 @@ class Piece:
     @property
     def is_condition(self) -> bool:
         """Whether only Outlook reads what stands in this comment: <!--[if mso]>, and not <!--[if !mso]><!-->."""
-        return self.kind is Kind.COMMENT and _CONDITION.match(self._html, self.start, self.end) is not None
+        return self.kind is TokenKind.COMMENT and _CONDITION.match(self._html, self.start, self.end) is not None
 
 
 def pieces(html: str, start: int = 0, end: int | None = None) -> Iterator[Piece]:
@@ -87,9 +87,9 @@ def pieces(html: str, start: int = 0, end: int | None = None) -> Iterator[Piece]
         piece = _piece(html, at, limit)
         yield piece
         at = piece.end
-        if piece.kind is Kind.BEGIN and not piece.is_open and (ends := _ENDS_OF_RAW.get(piece.name)):
+        if piece.kind is TokenKind.BEGIN and not piece.is_open and (ends := _ENDS_OF_RAW.get(piece.name)):
             found = ends.search(html, at, limit)
-            raw = Piece(html, Kind.RAW, at, found.start() if found else limit, piece.name, is_open=found is None)
+            raw = Piece(html, TokenKind.RAW, at, found.start() if found else limit, piece.name, is_open=found is None)
             yield raw
             at = raw.end
 
@@ -105,15 +105,15 @@ def _piece(html: str, at: int, limit: int) -> Piece:
         return _text(html, at, at, limit)
     after, second = (html[place] if place < limit else "" for place in (at + 1, at + 2))
     if _is_letter(after):
-        return _tag(html, Kind.BEGIN, at, at + 1, limit)
+        return _tag(html, TokenKind.BEGIN, at, at + 1, limit)
     if after == "/" and _is_letter(second):
-        return _tag(html, Kind.END, at, at + 2, limit)
+        return _tag(html, TokenKind.END, at, at + 2, limit)
     if html.startswith("<!--", at, limit):
         found = _COMMENT.match(html, at, limit)
-        return Piece(html, Kind.COMMENT, at, found.end() if found else limit, is_open=found is None)
+        return Piece(html, TokenKind.COMMENT, at, found.end() if found else limit, is_open=found is None)
     if after in {"!", "?"} or (after == "/" and second):
         end = html.find(">", at, limit)
-        return Piece(html, Kind.COMMENT, at, end + 1 if end >= 0 else limit, is_open=end < 0)
+        return Piece(html, TokenKind.COMMENT, at, end + 1 if end >= 0 else limit, is_open=end < 0)
     return _text(html, at, at + 1, limit)
 
 
@@ -124,18 +124,18 @@ def _is_letter(sign: str) -> bool:
 def _text(html: str, start: int, at: int, limit: int) -> Piece:
     """Up to the next "<" after `at`."""
     end = html.find("<", at, limit)
-    return Piece(html, Kind.TEXT, start, end if end >= 0 else limit)
+    return Piece(html, TokenKind.TEXT, start, end if end >= 0 else limit)
 
 
-def _tag(html: str, kind: Kind, start: int, at: int, limit: int) -> Piece:
+def _tag(html: str, kind: TokenKind, start: int, at: int, limit: int) -> Piece:
     name_ends = at = _past(_NAME, html, at, limit)
     inside = list[Attribute]()
     while (at := _past(_BLANKS, html, at, limit)) < limit and html[at] != ">":
         attribute, at = _attribute(html, at, limit)
         inside.append(attribute)
     if at >= limit:  # browsers drop it
-        return Piece(html, Kind.COMMENT, start, limit, is_open=True)
-    name = html[start + (2 if kind is Kind.END else 1) : name_ends].lower()
+        return Piece(html, TokenKind.COMMENT, start, limit, is_open=True)
+    name = html[start + (2 if kind is TokenKind.END else 1) : name_ends].lower()
     return Piece(html, kind, start, at + 1, name, attributes=inside)
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import mjml
 from django.utils.translation import gettext as _
 
-from messaging.sendouts.markup import Kind, pieces
+from messaging.sendouts.markup import TokenKind, pieces
 
 # A comment once read is not read another way (?>): with many of them that would take for ever.
 BEGINS: Final = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?><!--.*?-->\s*)*<mjml[\s>]", re.DOTALL)
@@ -134,9 +134,9 @@ def is_crossed(source: str) -> bool:
     """Whether the end of one element stands where another one's belongs: the library takes it for that."""
     stack = list[str]()
     for each in pieces(source):
-        if each.kind is Kind.BEGIN and each.name not in VOID and not each.source.endswith("/>"):
+        if each.kind is TokenKind.BEGIN and each.name not in VOID and not each.source.endswith("/>"):
             stack.append(each.name)
-        elif each.kind is Kind.END and each.name not in VOID and (not stack or stack.pop() != each.name):
+        elif each.kind is TokenKind.END and each.name not in VOID and (not stack or stack.pop() != each.name):
             return True
     return False
 
@@ -150,23 +150,23 @@ def html_problems_in(source: str) -> list[str]:
     for each in pieces(source):
         if len(found) >= MOST_TOLD:
             break
-        if each.kind is Kind.TEXT and (sign := STRAY.match(each.source)):
+        if each.kind is TokenKind.TEXT and (sign := STRAY.match(each.source)):
             found.append(
                 (
                     each.start,
                     _("write &lt; in place of a < that begins no tag (“%(said)s”)") % {"said": sign[0].strip()},
                 )
             )
-        elif each.kind is Kind.BEGIN:
+        elif each.kind is TokenKind.BEGIN:
             bare = next((one for one in each.attributes if one.value and not one.quote), None)
             if bare:
                 found.append((bare.start, _("put the value of %(name)s in quotes") % {"name": bare.name}))
             if each.name not in VOID and not each.source.endswith("/>"):
                 stack.append((each.name, each.start))
-        elif each.kind is Kind.END and any(name == each.name for name, _start in stack[-DEEPEST_LOOK:]):
+        elif each.kind is TokenKind.END and any(name == each.name for name, _start in stack[-DEEPEST_LOOK:]):
             while (last := stack.pop())[0] != each.name:
                 found.append((last[1], _("<%(name)s> is never closed") % {"name": last[0]}))
-        elif each.kind is Kind.END and each.name not in VOID:
+        elif each.kind is TokenKind.END and each.name not in VOID:
             found.append((each.start, _("</%(name)s> ends nothing") % {"name": each.name}))
     found += [(start, _("<%(name)s> is never closed") % {"name": name}) for name, start in stack[:MOST_TOLD]]
     return [

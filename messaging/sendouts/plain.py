@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Final
 
 from messaging.sendouts.links import WAY_OUT, in_text, read_by_browsers
-from messaging.sendouts.markup import Kind, Piece, in_attribute, pieces
+from messaging.sendouts.markup import Piece, TokenKind, in_attribute, pieces
 from messaging.sendouts.tags import TAG, name_in
 
 _BLOCKS: Final = frozenset({
@@ -55,11 +55,13 @@ class _Reader:
         self._link: tuple[str, int] | None = None
         self.shows_way_out = False
         for piece in pieces(html):
-            if piece.kind is Kind.BEGIN:
+            if piece.kind is TokenKind.BEGIN:
                 self._begin(piece)
-            elif piece.kind is Kind.END:
+            elif piece.kind is TokenKind.END:
                 self._end(piece.name)
-            elif (piece.kind is Kind.TEXT or (piece.kind is Kind.RAW and piece.name == "xmp")) and not self._hidden:
+            elif (
+                piece.kind is TokenKind.TEXT or (piece.kind is TokenKind.RAW and piece.name == "xmp")
+            ) and not self._hidden:
                 self._read(piece.text)
 
     def _begin(self, piece: Piece) -> None:

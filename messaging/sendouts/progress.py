@@ -19,7 +19,7 @@ SHORTEST: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class WorkRate:
     """One thing that is being done: how much of how much, how many a second, and how long it takes at that rate."""
 
     done: int
@@ -48,22 +48,22 @@ def seconds_to_news(send_out: SendOut, now: datetime | None = None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SendOutProgress:
     """Both halves of the work: looking at contacts and making rows; handing messages over."""
 
-    looking: Pace
-    handing: Pace
+    looking: WorkRate
+    handing: WorkRate
     are_rows_done: bool
 
 
-def standing_of(progress: Progress, totals: Totals, now: float | None = None) -> Standing:
+def standing_of(progress: Progress, totals: Totals, now: float | None = None) -> SendOutProgress:
     """`now`: seconds since 1970."""
     moment = time.time() if now is None else now
     looked, handed = progress.after, totals.handed_over
     rates = _rates(progress, moment, looked, handed)
-    return Standing(
-        Pace(looked if progress.rows_done_at is None else progress.until, progress.until, rates[0]),
-        Pace(handed, totals.sent_to, rates[1]),
+    return SendOutProgress(
+        WorkRate(looked if progress.rows_done_at is None else progress.until, progress.until, rates[0]),
+        WorkRate(handed, totals.sent_to, rates[1]),
         progress.rows_done_at is not None,
     )
 

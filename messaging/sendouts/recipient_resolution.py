@@ -29,7 +29,7 @@ LONG_PATIENCE_MS: Final = 15_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ResolutionRules:
     """What decides who gets a send-out."""
 
     channel: Channel
@@ -58,20 +58,27 @@ class Counts:
         return self.of(Status.WAITING)
 
 
-def rules_of(send_out: SendOut, master: Master | None = None) -> Rules:
+def rules_of(send_out: SendOut, master: Master | None = None) -> ResolutionRules:
     """Those of the send-out, with the master control group of its start, or as it is set now.
 
     Who must be told (a receipt, a changed password) is in no control group. Raises AudienceError.
     """
     audience, channel = read(send_out.audience), Channel(send_out.channel)
     if send_out.is_transactional:
-        return Rules(channel, audience, is_transactional=True)
+        return ResolutionRules(channel, audience, is_transactional=True)
     control = Draw(send_out.control_percentage, send_out.control_seed)
-    return Rules(channel, audience, control=control, master=master if master is not None else current_master())
+    return ResolutionRules(
+        channel, audience, control=control, master=master if master is not None else current_master()
+    )
 
 
 def judged(
-    rules: Rules, put: Parameters, window: str = "true", contacts: str = "contacts_contact c", *, is_chunk: bool = False
+    rules: ResolutionRules,
+    put: Parameters,
+    window: str = "true",
+    contacts: str = "contacts_contact c",
+    *,
+    is_chunk: bool = False,
 ) -> str:
     """The text of sql.JUDGED for these rules, about the contacts in `window`; `put` gets the values.
 
@@ -100,7 +107,7 @@ def judged(
     )
 
 
-def counts(rules: Rules) -> Counts:
+def counts(rules: ResolutionRules) -> Counts:
     """Everybody counted; where that takes longer than a person waits for, an estimate."""
     try:
         return _counted(rules, LONG_PATIENCE_MS)
@@ -108,7 +115,7 @@ def counts(rules: Rules) -> Counts:
         return _estimated(rules, *_how_many())
 
 
-def live_counts(rules: Rules, *, is_few: bool = False) -> Counts:
+def live_counts(rules: ResolutionRules, *, is_few: bool = False) -> Counts:
     """For a page that is being filled in: soon rather than exact, and it says which of the two.
 
     `is_few`: the audience is known to be small, so that a sample would say little of it.
@@ -125,7 +132,7 @@ def live_counts(rules: Rules, *, is_few: bool = False) -> Counts:
         return found or _estimated(rules, total, last)
 
 
-def members(rules: Rules, outcome: str, before: int = LARGEST, limit: int = 51) -> list[int]:
+def members(rules: ResolutionRules, outcome: str, before: int = LARGEST, limit: int = 51) -> list[int]:
     """The numbers of the contacts with this outcome, the newest first, below `before`."""
     put = Parameters()
     text = sql.MEMBERS.format(judged=judged(rules, put, "c.id < %(before)s"))
@@ -134,7 +141,7 @@ def members(rules: Rules, outcome: str, before: int = LARGEST, limit: int = 51) 
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def _counted(rules: Rules, patience_ms: int) -> Counts:
+def _counted(rules: ResolutionRules, patience_ms: int) -> Counts:
     """Raises OperationalError where it takes longer."""
     put = Parameters()
     text = sql.COUNT.format(judged=judged(rules, put))
@@ -146,7 +153,7 @@ def _counted(rules: Rules, patience_ms: int) -> Counts:
     return Counts(found)
 
 
-def _estimated(rules: Rules, total: int, last: int) -> Counts:
+def _estimated(rules: ResolutionRules, total: int, last: int) -> Counts:
     put = Parameters()
     text = sql.ESTIMATE.format(sample=sql.SAMPLE, judged=judged(rules, put, contacts="sampled c"))
     step = max(1, last // SAMPLE)
@@ -165,7 +172,7 @@ def _how_many() -> tuple[int, int]:
     return total or last, last
 
 
-def _accepts(rules: Rules, alias: str) -> str:
+def _accepts(rules: ResolutionRules, alias: str) -> str:
     return "true" if rules.is_transactional else f"{alias}.accepts_{rules.channel.value}"
 
 

@@ -23,8 +23,8 @@ from contacts.models import Channel
 from contacts.sql import array
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.delivery import installation, transport_factory
-from messaging.delivery.installation import Outside, Seen, Sign
-from messaging.ledger.record import OURSELVES, Said, apply
+from messaging.delivery.installation import InstallationState, Outside, RestoreSign
+from messaging.ledger.record import OURSELVES, SourcedEvent, apply
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Installation, Progress, Report, Restore, SendOut
 from messaging.sendouts import lifecycle
@@ -136,7 +136,7 @@ class AtWork:
         return max(self.proven, self.left)
 
 
-def hold(sign: Sign, seen: Seen, outside: Sequence[Outside]) -> bool:
+def hold(sign: RestoreSign, seen: InstallationState, outside: Sequence[Outside]) -> bool:
     """Let nothing leave, pause what is at work, and ask. Returns whether that happened here, and not before."""
     ours = [each for each in outside if each.history == seen.history]
     furthest = max((each.last_message for each in ours), default=None)
@@ -188,7 +188,7 @@ def advance() -> int | None:
 
 def hold_by_hand() -> bool:
     """The same as somebody says who knows it."""
-    return hold(Sign.SAID, installation.look(), installation.kept())
+    return hold(RestoreSign.SAID, installation.look(), installation.kept())
 
 
 def current() -> Restore | None:
@@ -335,7 +335,7 @@ def _count_as_sent(restore: Restore, ids: Sequence[int], kind: Kind) -> bool:
         cursor.execute(COUNT_AS_SENT, [at, *slugs, array(ids)])
         diagnostic = _("Counted as sent after the database was restored from a backup: nobody knows whether it left.")
         apply([
-            Said(Event(
+            SourcedEvent(Event(
                 OURSELVES, kind, now, f"{pk} restored {restore.pk}", pk, reason=IN_DOUBT, diagnostic=diagnostic,
                 caveat=Caveat.IN_DOUBT,
             ))

@@ -26,7 +26,7 @@ TESTS_PER_HOUR: Final = 20
 LONGEST_DETAIL: Final = 200
 
 
-class RefusedError(Exception):
+class NotSendableError(Exception):
     """It may not be sent; the words say why, to a marketer."""
 
 
@@ -34,13 +34,13 @@ def send_again(message: Message) -> Message:
     """A new message that says the same, to the address that the contact has now. Raises RefusedError."""
     contact, content = message.contact, message.content
     if contact is None or content is None:
-        raise RefusedError(_("There is no contact any more, or nobody knows what it said."))
+        raise NotSendableError(_("There is no contact any more, or nobody knows what it said."))
     address = contact.email_address if message.channel == Channel.EMAIL else contact.mobile_address
     _check(message.channel, address, contact, is_transactional=content.send_out.is_transactional)
     with transaction.atomic():
         Message.objects.select_for_update(no_key=True).get(pk=message.pk)  # pressed twice at once: one copy
         if _is_on_its_way(content, contact):
-            raise RefusedError(_("It is on its way already."))
+            raise NotSendableError(_("It is on its way already."))
         return _queued(message.channel, address or message.address, content, contact)
 
 
@@ -58,7 +58,7 @@ def send_test(send_out: SendOut, tester: User, mobile: str = "") -> Message:
     TESTS_PER_HOUR. So nobody reaches strangers by it.
     """
     if send_out.content is None:
-        raise RefusedError(_("It says nothing yet."))
+        raise NotSendableError(_("It says nothing yet."))
     if send_out.channel == Channel.EMAIL:
         address, contact = _own_address(tester), None
     else:
@@ -75,22 +75,22 @@ def send_test(send_out: SendOut, tester: User, mobile: str = "") -> Message:
 
 def _own_address(tester: User) -> Address:
     if not tester.email:
-        raise RefusedError(_("Your log-in has no email address. Whoever looks after Engage can add one."))
+        raise NotSendableError(_("Your log-in has no email address. Whoever looks after Engage can add one."))
     try:
         return address_of(Channel.EMAIL, normalise_email(tester.email))
     except ValidationError as error:
-        raise RefusedError(" ".join(error.messages)) from error
+        raise NotSendableError(" ".join(error.messages)) from error
 
 
 def _of_contact(mobile: str) -> tuple[Address, Contact]:
     try:
         value = normalise_mobile(mobile)
     except ValidationError as error:
-        raise RefusedError(" ".join(error.messages)) from error
+        raise NotSendableError(" ".join(error.messages)) from error
     found = Contact.objects.filter(mobile_address__channel=Channel.SMS, mobile_address__value=value)
     contact = found.select_related("mobile_address").order_by("pk").first()
     if contact is None or contact.mobile_address is None:
-        raise RefusedError(_("No contact has this number. Tests go to contacts only: have yourself added as one."))
+        raise NotSendableError(_("No contact has this number. Tests go to contacts only: have yourself added as one."))
     return contact.mobile_address, contact
 
 
@@ -98,26 +98,26 @@ def _check_pace(content: Content, address: Address, tester: User) -> None:
     now = timezone.now()
     tests = SendOutChange.objects.filter(kind=SendOutChange.Kind.TESTED, actor=tester)
     if tests.filter(at__gt=now - timedelta(hours=1)).count() >= TESTS_PER_HOUR:
-        raise RefusedError(_("You have sent %(n)d tests within an hour. Wait a while.") % {"n": TESTS_PER_HOUR})
+        raise NotSendableError(_("You have sent %(n)d tests within an hour. Wait a while.") % {"n": TESTS_PER_HOUR})
     same = tests.filter(send_out=content.send_out, detail=address.value[:LONGEST_DETAIL])
     if same.filter(at__gt=now - PRESSED_TWICE_WITHIN).exists():
-        raise RefusedError(_("It is on its way already."))
+        raise NotSendableError(_("It is on its way already."))
 
 
 def _check(channel: str, address: Address | None, contact: Contact | None, *, is_transactional: bool) -> None:
     if address is None:
-        raise RefusedError(_("The contact has no address any more."))
+        raise NotSendableError(_("The contact has no address any more."))
     if Block.objects.filter(IN_FORCE, address=address).exists():
-        raise RefusedError(_("The address is blocked."))
+        raise NotSendableError(_("The address is blocked."))
     accepts = contact is None or (contact.accepts_email if channel == Channel.EMAIL else contact.accepts_sms)
     if not accepts and not is_transactional:
-        raise RefusedError(_("The person has unsubscribed."))
+        raise NotSendableError(_("The person has unsubscribed."))
 
 
 def _queued(channel: str, address: Address, content: Content, contact: Contact | None) -> Message:
     slug = transport_factory.slug_of(channel)
     if not slug:
-        raise RefusedError(
+        raise NotSendableError(
             _("No way for emails to leave is set up. Tell whoever looks after Engage.")
             if channel == Channel.EMAIL
             else _("No way for SMS to leave is set up. Tell whoever looks after Engage.")

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from contacts.models import Channel
 from engage.domains import in_unicode
 from messaging.delivery import transport_factory
-from messaging.delivery.away import ADVICE, Cause
+from messaging.delivery.away import ADVICE, AwayCause
 from messaging.delivery.transports.esps import ESPS
 from messaging.models import Alarm, SendOut, SlowDown
 from messaging.monitoring import alarms
@@ -74,7 +74,7 @@ def kept_back(send_out: SendOut) -> Absence | None:
 
 
 def _absence(alarm: Alarm, channel: Channel) -> Absence:
-    cause = Cause(alarm.cause)
+    cause = AwayCause(alarm.cause)
     return Absence(
         alarm, channel, str(cause.label) % {"who": _who(alarm.provider)},
         str(ADVICE[cause]) % {"setting": _setting(alarm.provider, channel)},

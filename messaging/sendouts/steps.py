@@ -20,7 +20,7 @@ from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
 from messaging.delivery.transport_factory import slug_of
 from messaging.sendouts import contents, drafts, lifecycle, lists, recipient_resolution
-from messaging.sendouts.audience import Audience, Having, Listed, Members, read
+from messaging.sendouts.audience import Audience, Having, IsOnList, Members, read
 from messaging.sendouts.concerns import concerns
 from messaging.sendouts.forms import (
     AudienceForm,
@@ -219,7 +219,7 @@ def _chosen(form: AudienceForm, channel: str, actor_id: int) -> tuple[Audience |
     except UnreadableListError as error:
         form.add_error("upload", str(error))
     else:
-        return Listed(kept.pk), kept
+        return IsOnList(kept.pk), kept
     return None, None
 
 
@@ -243,7 +243,7 @@ def _looked_at(send_out: SendOut, form: AudienceForm) -> dict[str, Any]:
 
 
 def _told(send_out: SendOut, chosen: Audience) -> dict[str, Any]:
-    listed = AddressList.objects.filter(pk=chosen.list).first() if isinstance(chosen, Listed) else None
+    listed = AddressList.objects.filter(pk=chosen.list).first() if isinstance(chosen, IsOnList) else None
     return _counted(send_out, chosen, listed)
 
 
@@ -283,7 +283,7 @@ def faults_of(send_out: SendOut) -> list[str]:
 def describe(send_out: SendOut) -> str:
     """The audience in few words."""
     chosen = read(send_out.audience)
-    if isinstance(chosen, Listed):
+    if isinstance(chosen, IsOnList):
         found = AddressList.objects.filter(pk=chosen.list).first()
         return _("The list “%(name)s”") % {"name": found.name if found else chosen.list}
     return _("Everybody") if chosen.kind == "all" else _("A segment")

@@ -27,7 +27,7 @@ from messaging.sendouts.outcome.finding import NO_REASON, shown_by
 from messaging.sendouts.outcome.reading import in_doubt, label_of
 from messaging.sendouts.outcome.views import outcome_context, why_unknown
 from messaging.sendouts.progress import seconds_to_news, standing_of
-from messaging.sendouts.single import RefusedError
+from messaging.sendouts.single import NotSendableError
 from messaging.sendouts.slowness import absence_of, kept_back, slowed_by, stopped_by
 from messaging.sendouts.tags import TagError, Values
 from messaging.sendouts.totals import Totals, totals_of
@@ -172,7 +172,7 @@ def send_again(request: HtmxRequest, pk: int) -> HttpResponse:
         return render_dialog(request, "messaging/send_again.html", _context_of(message, shown))
     try:
         single.send_again(message)
-    except RefusedError as error:
+    except NotSendableError as error:
         context = _context_of(message, shown) | {"refusal": str(error)}
         return render_dialog(request, "messaging/send_again.html", context, status=409)
     _try_soon()
@@ -187,7 +187,7 @@ def send_test(request: HtmxRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
     try:
         sent = single.send_test(found, request.user, request.POST.get("mobile", ""))
-    except RefusedError as error:
+    except NotSendableError as error:
         messages.warning(request, str(error))
     else:
         _try_soon()

@@ -94,20 +94,20 @@ def connections_of(urls: Iterable[str]) -> dict[str, Connection]:
         try:
             connection = _connection(url)
             _require(connection.name not in found, f"there are two of the name {connection.name!r}")
-        except _WrongError as error:
+        except _WrongConnectionError as error:
             # Not chained, as what is below may quote the password.
             raise ImproperlyConfigured(f"SMPP_URLS, number {number}: {error}. See docs/providers/smpp.md.") from None
         found[connection.name] = connection
     return found
 
 
-class _WrongError(Exception):
+class _WrongConnectionError(Exception):
     """What is wrong, without quoting what may be a secret."""
 
 
 def _require(is_so: object, otherwise: str) -> None:
     if not is_so:
-        raise _WrongError(otherwise)
+        raise _WrongConnectionError(otherwise)
 
 
 def _connection(url: str) -> Connection:
@@ -116,7 +116,7 @@ def _connection(url: str) -> Connection:
         port, host, name = parts.port, parts.hostname or "", parts.path.strip("/")
         options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
-        raise _WrongError(
+        raise _WrongConnectionError(
             f"it must look like {EXAMPLE}; signs such as @ : / ? # % and , in user or password are written as %40 …"
         ) from None
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -172,4 +172,4 @@ def _zone(said: dict[str, str]) -> ZoneInfo | None:
     try:
         return ZoneInfo(name) if name else None
     except (KeyError, ValueError, OSError):
-        raise _WrongError(f"there is no time zone {name!r}; write one such as Europe/Stockholm") from None
+        raise _WrongConnectionError(f"there is no time zone {name!r}; write one such as Europe/Stockholm") from None

@@ -8,7 +8,7 @@ from messaging.providers.smpp import CONNECTION, SLUG
 from messaging.smpp.pdus import CONTENT_TYPE
 
 
-class Inbox(writer.Inbox):
+class PduWriter(writer.ReportWriter):
     """That of one connection."""
 
     def __init__(self, name: str) -> None:

@@ -11,15 +11,15 @@ from django.db import DatabaseError
 from django.db import connections as databases
 
 from messaging.delivery import absence
-from messaging.delivery.away import Away, Cause, cause_of
-from messaging.incoming.reconnect import EndedError, RefusedError, stay
+from messaging.delivery.away import Away, AwayCause, cause_of
+from messaging.incoming.reconnect import EndedError, PeerRefusedError, stay
 from messaging.providers.smpp import SLUG
 from messaging.smpp.connections import Connection
-from messaging.smpp.inbox import Inbox
+from messaging.smpp.inbox import PduWriter
 from messaging.smpp.line import open_line
 from messaging.smpp.pdus import GarbageError
 from messaging.smpp.sender import Sender
-from messaging.smpp.session import Session
+from messaging.smpp.session import SmppSession
 
 log: Final = logging.getLogger(__name__)
 
@@ -51,10 +51,10 @@ def _note(note: Callable[..., None], *what: object) -> None:
         note(*what)
 
 
-def _cause_of(error: EndedError) -> Cause:
-    if isinstance(error, RefusedError):
-        return Cause.LOGIN
-    return cause_of(error.__cause__) if error.__cause__ is not None else Cause.UNWILLING
+def _cause_of(error: EndedError) -> AwayCause:
+    if isinstance(error, PeerRefusedError):
+        return AwayCause.LOGIN
+    return cause_of(error.__cause__) if error.__cause__ is not None else AwayCause.UNWILLING
 
 
 def keep_all_bound(
@@ -91,7 +91,7 @@ def _run(connection: Connection, stop: Event, bound: Bound | None) -> None:
         try:
             line = open_line(connection)
             at_its_end.callback(line.close)
-            session = Session(connection, line, Inbox(connection.name), stop)
+            session = SmppSession(connection, line, PduWriter(connection.name), stop)
             session.bind()
         except EndedError as error:
             if bound is not None and not stop.is_set():

@@ -18,7 +18,7 @@ READ_BYTES: Final = 64 * 1024
 MOST_BYTES: Final = 256 * 1024
 
 
-class Line:
+class SmscLine:
     """A connected socket. One thread receives; any may send."""
 
     def __init__(self, connected: socket.socket) -> None:
@@ -91,7 +91,7 @@ class Line:
         self._socket.close()
 
 
-def open_line(connection: Connection) -> Line:
+def open_line(connection: Connection) -> SmscLine:
     """Raises EndedError, with what to do."""
     place = f"{connection.host}:{connection.port}"
     try:
@@ -109,7 +109,7 @@ def open_line(connection: Connection) -> Line:
         ) from error
     # An answer is small, and the SMSC waits for it: without this each round trip takes 40 ms.
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Line(_encrypted(connected, connection) if connection.is_encrypted else connected)
+    return SmscLine(_encrypted(connected, connection) if connection.is_encrypted else connected)
 
 
 def _encrypted(connected: socket.socket, connection: Connection) -> socket.socket:

@@ -13,10 +13,10 @@ from typing import Final
 
 from smpplib import consts, smpp
 
-from messaging.incoming.reconnect import EndedError, RefusedError
+from messaging.incoming.reconnect import EndedError, PeerRefusedError
 from messaging.smpp.connections import Connection
-from messaging.smpp.inbox import Inbox
-from messaging.smpp.line import Line
+from messaging.smpp.inbox import PduWriter
+from messaging.smpp.line import SmscLine
 from messaging.smpp.pdus import COMMANDS, DATA_SM, DELIVER_SM, RESPONSE, GarbageError, Header, header_of, message_id_in
 from messaging.smpp.submits import SUBMIT_SM_RESP
 from messaging.smpp.window import Answered, Window
@@ -42,10 +42,10 @@ CREDENTIALS: Final = frozenset(
 )
 
 
-class Session:
+class SmppSession:
     """A session as an ESME, bound as a transceiver. One thread serves it; what it submits goes through `window`."""
 
-    def __init__(self, connection: Connection, line: Line, inbox: Inbox, stop: Event) -> None:
+    def __init__(self, connection: Connection, line: SmscLine, inbox: PduWriter, stop: Event) -> None:
         self._connection = connection
         self._line = line
         self._inbox = inbox
@@ -121,7 +121,7 @@ class Session:
             return
         said = f"the SMSC refuses our bind: {consts.DESCRIPTIONS.get(header.status, 'error')} ({header.status:#x})"
         if header.status in CREDENTIALS:
-            raise RefusedError(
+            raise PeerRefusedError(
                 f"{said}. Check user, password and system_type in SMPP_URLS, and ask the operator whether our address "
                 "is on their list"
             )

@@ -32,7 +32,7 @@ MOST_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SubmitAnswer:
     """What the SMSC said to one submit: `status` (5.1.3) and the id it gives. None: it said nothing.
 
     `has_left` False: it was not sent, or put off.
@@ -61,7 +61,7 @@ class Window:
         self._pause = FIRST_PAUSE_SECONDS
         self._not_before = 0.0
         self._throttled_since: float | None = None
-        self._pace = Pace(connection.rate)
+        self._pace = TokenBucket(connection.rate)
         self.is_over = False
 
     def answered(self, answers: Iterable[Answered]) -> None:
@@ -73,7 +73,7 @@ class Window:
         self.is_over = True
         self._answers.put(None)
 
-    def submit_all(self, messages: Sequence[Sequence[bytes]]) -> Iterator[tuple[int, list[Answer]]]:
+    def submit_all(self, messages: Sequence[Sequence[bytes]]) -> Iterator[tuple[int, list[SubmitAnswer]]]:
         """Submit messages, each of one or more bodies. Yields the place of each and its answers, as they get whole."""
         state, self._throttled_since = _Round(messages), None
         while state.is_unfinished:
@@ -143,7 +143,7 @@ class Window:
             return
         self._throttled_since, self._pause = None, FIRST_PAUSE_SECONDS
         self._size = min(self._most, self._size + 1 / self._size)
-        state.answer(key, Answer(said.status, said.id))
+        state.answer(key, SubmitAnswer(said.status, said.id))
 
     def _slow_down(self) -> None:
         now = monotonic()
@@ -155,7 +155,7 @@ class Window:
         self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
 
 
-class Pace:
+class TokenBucket:
     """No more than so many in a second, evenly: a bucket that holds a tenth of a second's worth, one at least."""
 
     def __init__(self, rate: float) -> None:
@@ -186,7 +186,7 @@ class _Round:
 
     def __init__(self, messages: Sequence[Sequence[bytes]]) -> None:
         self._messages = messages
-        self._answers: list[dict[int, Answer]] = [{} for _ in messages]
+        self._answers: list[dict[int, SubmitAnswer]] = [{} for _ in messages]
         self._begun: set[int] = set()
         self._whole: deque[int] = deque()
         self._unfinished = len(messages)
@@ -201,7 +201,7 @@ class _Round:
     def body(self, key: Key) -> bytes:
         return self._messages[key[0]][key[1]]
 
-    def answer(self, key: Key, answer: Answer) -> None:
+    def answer(self, key: Key, answer: SubmitAnswer) -> None:
         message, part = key
         if answer.status == OK or (answer.has_left and answer.status is None):
             self._begun.add(message)
@@ -216,7 +216,7 @@ class _Round:
         self._last_status[key] = status
         self.to_send.appendleft(key)
 
-    def completed(self) -> Iterator[tuple[int, list[Answer]]]:
+    def completed(self) -> Iterator[tuple[int, list[SubmitAnswer]]]:
         while self._whole:
             message = self._whole.popleft()
             yield message, [answer for _part, answer in sorted(self._answers[message].items())]
@@ -229,13 +229,13 @@ class _Round:
             if key[0] in on_way and not even_begun:
                 kept.append(key)
             else:
-                self.answer(key, Answer(self._last_status.get(key), has_left=False))
+                self.answer(key, SubmitAnswer(self._last_status.get(key), has_left=False))
         self.to_send = kept
 
     def forget_before(self, moment: float) -> None:
         """Nobody will answer these."""
         for sequence in [sequence for sequence, (_key, at) in self.on_way.items() if at < moment]:
-            self.answer(self.on_way.pop(sequence)[0], Answer(None))
+            self.answer(self.on_way.pop(sequence)[0], SubmitAnswer(None))
 
     def break_off(self) -> None:
         """The session is over: what is on its way may have arrived, what is to be sent has not left."""

@@ -261,7 +261,7 @@ def not_before(limit: datetime, event: Event) -> Event:
     return replace(event, occurred_at=limit) if event.occurred_at < limit else event
 
 
-class Outcome(NamedTuple):
+class MessageOutcome(NamedTuple):
     """What the events of one message add up to."""
 
     status: Status
@@ -277,7 +277,7 @@ def is_arrival(channel: Channel, kind: Kind, rank: int) -> bool:
     return channel == Channel.SMS and (kind == Kind.PART_ARRIVED or (kind == Kind.DELIVERED and rank >= WHOLE_RANK))
 
 
-def fold(channel: Channel, events: Iterable[Event], parts: int = 1, since: datetime = EPOCH) -> Outcome:
+def fold(channel: Channel, events: Iterable[Event], parts: int = 1, since: datetime = EPOCH) -> MessageOutcome:
     """The status of a message of `parts` parts, handed over or made at `since`, about which `events` were reported, in
     any order and however often.
 
@@ -307,7 +307,7 @@ def fold(channel: Channel, events: Iterable[Event], parts: int = 1, since: datet
         status = Status.FAILED
     if status == Status.DELIVERED and is_opened and channel == Channel.EMAIL:
         status = Status.OPENED
-    return Outcome(status, rank, is_opened, is_opened_by_person, decided_by)
+    return MessageOutcome(status, rank, is_opened, is_opened_by_person, decided_by)
 
 
 class Look(StrEnum):

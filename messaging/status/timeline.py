@@ -52,7 +52,7 @@ class Entry:
     note: str | Promise = ""
 
 
-class Known(NamedTuple):
+class GreatestEvent(NamedTuple):
     """The greatest that was known at a time: its place in the order, what it says, and when it happened."""
 
     place: tuple[int, object]
@@ -76,14 +76,14 @@ OVERRULED: Final = _("A real report came later and counts instead.")
 def timeline(channel: Channel, events: Iterable[DeliveryEvent], parts: int = 1) -> list[Entry]:
     """Every event with its effect. The last entry's status is what `statuses.fold` makes of them all."""
     entries: list[Entry] = []
-    best: Known | None = None
+    best: GreatestEvent | None = None
     arrived, is_opened, is_taken, before = 0, False, False, Status.WAITING
     for event in sorted(events, key=partial(_in_order, channel)):
-        known = Known(_place(channel, event), Kind(event.kind), event.occurred_at)
+        known = GreatestEvent(_place(channel, event), Kind(event.kind), event.occurred_at)
         if event.kind == Kind.PART_ARRIVED:
             arrived += 1
             if arrived >= parts and (best is None or best.place[0] < WHOLE_RANK):
-                known = Known((WHOLE_RANK, WHOLE_KEY), Kind.DELIVERED, event.occurred_at)
+                known = GreatestEvent((WHOLE_RANK, WHOLE_KEY), Kind.DELIVERED, event.occurred_at)
         is_best = event.kind not in SILENT and (best is None or known.place > best.place)
         was_opened = is_opened
         is_opened = is_opened or (event.kind in READS and event.caveat not in UNPROVEN)
@@ -108,7 +108,7 @@ def _place(channel: Channel, event: DeliveryEvent) -> tuple[int, object]:
     return rank_of(kind, event.occurred_at, is_guess=is_guess(channel, kind, event.caveat)), event.key
 
 
-def _shown(best: Known | None, channel: Channel, *, is_opened: bool, is_taken: bool) -> Status:
+def _shown(best: GreatestEvent | None, channel: Channel, *, is_opened: bool, is_taken: bool) -> Status:
     status = status_of(best.kind, channel) if best else None
     if status == Status.HARD_BOUNCE and is_taken:
         return Status.FAILED
@@ -123,7 +123,7 @@ def _effect(*, is_best: bool, is_change: bool) -> Effect:
     return Effect.CONFIRMED if is_best else Effect.NOTHING
 
 
-def _overrule(entries: list[Entry], known: Known) -> list[Entry]:
+def _overrule(entries: list[Entry], known: GreatestEvent) -> list[Entry]:
     """Our own giving up was right when it was recorded, and is no longer: say so beside it."""
     if MEANING[known.kind].tier < FINAL_TIER:
         return entries
@@ -135,7 +135,7 @@ def _overrule(entries: list[Entry], known: Known) -> list[Entry]:
     ]
 
 
-def _why_not(channel: Channel, event: DeliveryEvent, best: Known | None, *, is_news: bool) -> str | Promise:
+def _why_not(channel: Channel, event: DeliveryEvent, best: GreatestEvent | None, *, is_news: bool) -> str | Promise:
     if event.kind == Kind.REPLIED:
         return REPLY
     if event.kind in CONSENTS or best is None:
@@ -148,7 +148,7 @@ def _why_not(channel: Channel, event: DeliveryEvent, best: Known | None, *, is_n
     return _why_less(event, best)
 
 
-def _why_less(event: DeliveryEvent, best: Known) -> str | Promise:
+def _why_less(event: DeliveryEvent, best: GreatestEvent) -> str | Promise:
     mine, theirs = MEANING[Kind(event.kind)].tier, MEANING[best.kind].tier
     if event.kind == Kind.GAVE_UP and mine < theirs:
         return OVERTAKEN

@@ -38,7 +38,7 @@ from engage.large_tables import (
     up_to,
 )
 from messaging.inbox.reparse import MOST as MOST_READ
-from messaging.inbox.reparse import Contents, Told, contents_of
+from messaging.inbox.reparse import Contents, ReparsedEvent, contents_of
 from messaging.inbox.reports import replay
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.registry import label_of, providers
@@ -222,7 +222,7 @@ def contents_panel(report: Report, contents: Contents) -> Panel:
     return Panel(_("Events, as the report reads today"), heads, rows, _("No event can be read out of it."), note)
 
 
-def told_row(report: Report, told: Told) -> list[object]:
+def told_row(report: Report, told: ReparsedEvent) -> list[object]:
     channel = providers()[report.provider].channel if report.provider in providers() else Channel.EMAIL
     return [
         Kind(told.kind).label,

@@ -11,7 +11,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils import timezone
 
-from contacts.blocks.record import Sign, lock, note_life, note_proofs
+from contacts.blocks.record import Engagement, lock, note_life, note_proofs
 from contacts.models import Block
 from messaging.ledger import sql
 from messaging.ledger.batch import SIGNS
@@ -49,7 +49,7 @@ def _seek(block_ids: list[int]) -> None:
         if bounces := by_kind.get(True):
             note_proofs([(address_id, at) for address_id, at, *_rest in bounces])
         if signs := by_kind.get(False):
-            note_life([Sign(address, at, SIGNS[Kind(kind)], auto, pk) for address, at, kind, auto, pk in signs])
+            note_life([Engagement(address, at, SIGNS[Kind(kind)], auto, pk) for address, at, kind, auto, pk in signs])
         Block.objects.filter(pk__in=block_ids, ended_at=None).update(is_life_sought=True)
 
 

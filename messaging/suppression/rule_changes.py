@@ -29,7 +29,7 @@ RECENTLY: Final = timedelta(minutes=10)
 
 
 @dataclass(slots=True)
-class Effect:
+class RuleEffect:
     """How many addresses a rule would block and how many it would lift, with some of each."""
 
     blocked: int = 0
@@ -38,9 +38,9 @@ class Effect:
     to_lift: list[str] = field(default_factory=list)
 
 
-def dry_run(rule: SoftRule) -> Effect:
+def dry_run(rule: SoftRule) -> RuleEffect:
     """What saving the rule would do now. Changes nothing."""
-    effect = Effect()
+    effect = RuleEffect()
     for addresses, messages in candidates(rule):
         found = set(soft_runs.grounds(rule, addresses, messages))
         found -= set(Block.objects.filter(IN_FORCE, address_id__in=found).values_list("address_id", flat=True))

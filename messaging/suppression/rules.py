@@ -47,7 +47,7 @@ class SoftRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ShownMessage:
     """What a message of an address shows."""
 
     id: int
@@ -80,7 +80,7 @@ def rules() -> dict[Channel, SoftRule]:
     }
 
 
-def run_of(rule: SoftRule, told: Iterable[Told], lifted_at: datetime | None) -> list[Told]:
+def run_of(rule: SoftRule, told: Iterable[ShownMessage], lifted_at: datetime | None) -> list[ShownMessage]:
     """The soft bounces in a row of an address whose messages are `told`, the oldest first."""
     told = list(told)
     signs = [each.status_at for each in told if each.is_sign_of_life]
@@ -96,7 +96,7 @@ def run_of(rule: SoftRule, told: Iterable[Told], lifted_at: datetime | None) -> 
     return sorted(run, key=lambda each: (each.status_at, each.id))
 
 
-def decisive(rule: SoftRule, run: Sequence[Told]) -> Told | None:
+def decisive(rule: SoftRule, run: Sequence[ShownMessage]) -> ShownMessage | None:
     """The soft bounce that made the run long enough for a block; None where it is not, or the rule is off."""
     if not rule.is_on:
         return None

@@ -99,7 +99,7 @@ def render_outage(request: HtmxRequest, found: Outage, status: int = 200) -> Htt
     return render(request, "messaging/outage.html", {**context, "is_late": status == 409}, status=status)
 
 
-def counted(form: SoftRuleForm) -> rule_changes.Effect | None:
+def counted(form: SoftRuleForm) -> rule_changes.RuleEffect | None:
     """What the rule would do; None where there are too many messages to count while somebody waits."""
     with suppress(OperationalError), transaction.atomic():
         with connection.cursor() as cursor:

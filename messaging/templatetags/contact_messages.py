@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.template.context import RequestContext
 
-from contacts.card import Line
+from contacts.card import AddressLine
 from contacts.models import Contact
 from messaging.card.rows import listed, messages_of, rows_of
 from messaging.card.twelve_months import year_of
@@ -18,7 +18,7 @@ LATEST = 5
 
 
 @register.simple_tag
-def with_soft_runs(lines: Iterable[Line]) -> list[tuple[Line, Run | None]]:
+def with_soft_runs(lines: Iterable[AddressLine]) -> list[tuple[AddressLine, Run | None]]:
     """Each address of a card with its soft bounces in a row, if it is not blocked anyway. One query."""
     lines = list(lines)
     found = runs_of({line.channel: line.address_id for line in lines if line.address_id and not line.block})

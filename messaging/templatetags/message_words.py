@@ -17,7 +17,7 @@ from contacts.models import Block, Cause, Channel, Consent, Source
 from contacts.templatetags.looks import pill
 from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of
 from messaging.card import explanations
-from messaging.card.twelve_months import Part
+from messaging.card.twelve_months import ColumnPart
 from messaging.models import DeliveryEvent
 from messaging.providers.registry import label_of
 from messaging.status.order import CONSENTS, LOOKS, Caveat, Look, Status
@@ -209,7 +209,7 @@ def left(at: datetime) -> str:
 
 
 @register.simple_tag
-def status_pill(message: explanations.Told) -> SafeString:
+def status_pill(message: explanations.MessageState) -> SafeString:
     """The status of a message as icon, words and colour."""
     return pill(*LOOKS[Status(message.status)], explanations.status_label(message))
 
@@ -220,7 +220,7 @@ def icon_of(status: str) -> str:
 
 
 @register.simple_tag
-def bar(part: Part, column: int, highest: int) -> SafeString:
+def bar(part: ColumnPart, column: int, highest: int) -> SafeString:
     """Where a part of a column stands in the chart of 240 by 72."""
     unit = 70 / highest
     return format_html(

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from messaging.models import Alarm, Tally
-from messaging.monitoring.provider_overview import Standing
+from messaging.monitoring.provider_overview import ProviderOverview
 
 register = template.Library()
 
@@ -30,7 +30,7 @@ def hour_bar(hour: Tally, column: int, highest: int) -> SafeString:
 
 
 @register.simple_tag
-def chart_words(each: Standing) -> str:
+def chart_words(each: ProviderOverview) -> str:
     """What the chart shows, for who cannot see it."""
     if not each.highest:
         return _("No report in the last 48 hours.")
@@ -46,7 +46,7 @@ def hour_words(hour: Tally) -> str:
 
 
 @register.simple_tag
-def alarm_says(alarm: Alarm, each: Standing) -> str:
+def alarm_says(alarm: Alarm, each: ProviderOverview) -> str:
     """What is wrong, and what that means."""
     name = {"name": each.provider.label}
     if alarm.kind == Alarm.Kind.SILENT:
@@ -57,7 +57,7 @@ def alarm_says(alarm: Alarm, each: Standing) -> str:
 
 
 @register.simple_tag
-def alarm_advice(alarm: Alarm, each: Standing) -> str:
+def alarm_advice(alarm: Alarm, each: ProviderOverview) -> str:
     """What to do first."""
     words = {"name": each.provider.label, "variable": each.variable}
     if alarm.kind == Alarm.Kind.SILENT:

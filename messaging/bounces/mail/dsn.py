@@ -10,7 +10,7 @@ from messaging.bounces.mail.addresses import address_of, is_full, original_addre
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ParsedMail, is_enclosed_mail
 from messaging.bounces.mail.prose import is_from_daemon
-from messaging.bounces.mail.reports import Report
+from messaging.bounces.mail.reports import RecipientReport
 from messaging.bounces.ways import is_same_house
 
 STATUS_TYPES: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
@@ -61,7 +61,7 @@ COMMENT: Final = re.compile(r"(?:[245]\d\d )?[A-Za-z]{2,}[^\n]*")
 
 
 @dataclass(slots=True)
-class Group:
+class FieldGroup:
     """The fields about one recipient, or about the whole mail; by lower-cased name, the first of a name counts."""
 
     fields: dict[str, str] = field(default_factory=dict)
@@ -78,13 +78,13 @@ class Group:
         return "action" in self.fields or "status" in self.fields
 
 
-def read(mail: ParsedMail) -> list[Report]:
+def read(mail: ParsedMail) -> list[RecipientReport]:
     """A report for each recipient in the order of the mail; empty where the mail is no DSN."""
     texts = [part.long_text(mail.charset) for part in mail.parts if part.type in STATUS_TYPES]
     if not any(map(NAMES_RECIPIENT.search, texts)):
         texts.extend(_mistyped(mail))
     groups = [group for text in texts for group in _groups(text)]
-    about_mail = Group()
+    about_mail = FieldGroup()
     for group in groups:
         if not group.names_recipient:
             # One by one: a new dictionary for each of a million groups would take their square.
@@ -107,9 +107,9 @@ def _mistyped(mail: ParsedMail) -> Iterator[str]:
                 yield text
 
 
-def _groups(text: str) -> list[Group]:
+def _groups(text: str) -> list[FieldGroup]:
     """The groups of fields, divided by blank lines, or where a field that names a recipient comes again."""
-    groups = [Group()]
+    groups = [FieldGroup()]
     last, was_blank = "", False
     for line in text.split("\n"):
         stripped = line.strip()
@@ -125,7 +125,7 @@ def _groups(text: str) -> list[Group]:
             continue
         name = match[1].lower().replace(" ", "-")
         if _begins_group(groups[-1], name, was_blank=was_blank):
-            groups.append(Group())
+            groups.append(FieldGroup())
             fields = groups[-1].fields
         was_blank = False
         last = name if name not in fields else f"{name} again"
@@ -133,7 +133,7 @@ def _groups(text: str) -> list[Group]:
     return groups
 
 
-def _begins_group(group: Group, name: str, *, was_blank: bool) -> bool:
+def _begins_group(group: FieldGroup, name: str, *, was_blank: bool) -> bool:
     if name in RECIPIENT_FIELDS and name in group.fields:
         return True
     if not was_blank or not group.fields:
@@ -142,14 +142,14 @@ def _begins_group(group: Group, name: str, *, was_blank: bool) -> bool:
     return name in group.fields or not group.names_recipient or (name in RECIPIENT_FIELDS and group.tells_fate)
 
 
-def _report(group: Group, about_mail: Group, mail: ParsedMail) -> Report:
+def _report(group: FieldGroup, about_mail: FieldGroup, mail: ParsedMail) -> RecipientReport:
     final, original = address_of(group.get("final-recipient")), original_address(group.get("original-recipient"))
     actual = address_of(group.get("x-actual-recipient"))
     status = STATUS.search(group.get("status"))
     # "Status: 553 Exceeded maximum size", "Status: 550 5.1.1": a reply code where a status code belongs, or before it.
     reply = REPLY.match(group.get("status")) if status else REPLY.search(group.get("status"))
     remote, reporting = _host(group.get("remote-mta")), _host(about_mail.get("reporting-mta"))
-    return Report(
+    return RecipientReport(
         recipient=next(filter(is_full, (final, original, actual)), final or original or actual),
         original_recipient=original,
         action=_action(group, status[0] if status else ""),
@@ -166,7 +166,7 @@ def _host(said: str) -> str:
     return MTA_TYPE.sub("", said).strip()
 
 
-def _said(group: Group) -> str:
+def _said(group: FieldGroup) -> str:
     """The diagnostic, and what else the fields say in words."""
     said = DIAGNOSTIC_TYPE.sub("", group.get("diagnostic-code"), count=1).strip()
     if said in SYSEXITS:
@@ -183,7 +183,7 @@ def _said(group: Group) -> str:
     return " ".join(filter(None, [said, *(words for words in further if words not in said)]))
 
 
-def _action(group: Group, status: str) -> str:
+def _action(group: FieldGroup, status: str) -> str:
     word = re.match(r"\W*([a-z]*)", group.get("action").lower())
     action = word[1] if word else ""
     if action in ACTIONS:
@@ -192,12 +192,12 @@ def _action(group: Group, status: str) -> str:
     return OTHER_ACTIONS.get(action, by_status)
 
 
-def _once(reports: list[Report]) -> Iterator[Report]:
+def _once(reports: list[RecipientReport]) -> Iterator[RecipientReport]:
     """One report for each recipient and fate: a loop of aliases is reported over and over.
 
     Of an alias that stands for several, each may have fared differently (Sendmail names all by the alias).
     """
-    known: dict[tuple[str, str, str], Report] = {}
+    known: dict[tuple[str, str, str], RecipientReport] = {}
     for report in reports:
         key = (report.recipient.lower(), report.action, report.status_code)
         if key not in known:

@@ -7,7 +7,7 @@ from typing import Final
 from messaging.bounces.mail.addresses import address_of
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ADDRESS, ParsedMail, is_enclosed_mail
-from messaging.bounces.mail.reports import Report
+from messaging.bounces.mail.reports import RecipientReport
 
 FEEDBACK_TYPE: Final = re.compile(r"^Feedback-Type[ \t]*:[ \t]*([\w\-]+)", re.IGNORECASE | re.MULTILINE)
 OTHER_FIELD: Final = re.compile(
@@ -32,7 +32,7 @@ RECIPIENT_HEADERS: Final = (
 REDACTED: Final = re.compile(r"redacted|\bhidden\b|removed|xxxx", re.IGNORECASE)
 
 
-def read(mail: ParsedMail) -> list[Report]:
+def read(mail: ParsedMail) -> list[RecipientReport]:
     """A report for each recipient who complained; empty where the mail is no complaint."""
     for part in mail.parts:
         if part.type == "message/feedback-report" or (
@@ -48,7 +48,7 @@ def read(mail: ParsedMail) -> list[Report]:
     return []
 
 
-def _reports(kind: str, fields: dict[str, list[str]], mail: ParsedMail) -> list[Report]:
+def _reports(kind: str, fields: dict[str, list[str]], mail: ParsedMail) -> list[RecipientReport]:
     named = [
         address
         for name in ("original-rcpt-to", "removal-recipient")
@@ -61,7 +61,7 @@ def _reports(kind: str, fields: dict[str, list[str]], mail: ParsedMail) -> list[
         next(iter(fields.get("reporting-mta", ())), "").rpartition(";")[2].strip() or mail.sender.rpartition("@")[2]
     )
     return [
-        Report(
+        RecipientReport(
             recipient, action="feedback", feedback_type=kind, reason=_reason(kind), said_by=said_by, occurred_at=when
         )
         for recipient in recipients

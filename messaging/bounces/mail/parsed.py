@@ -107,7 +107,7 @@ def _unfolded(value: bytes) -> str:
 
 
 @dataclass(slots=True)
-class Part:
+class MailPart:
     """One part of a mail: where it stands in `source`, and what it says it is."""
 
     source: bytes
@@ -161,14 +161,14 @@ class ParsedMail:
         self._body = (source, _after_blank_line(source, body, end), end)
 
     @cached_property
-    def root(self) -> Part:
+    def root(self) -> MailPart:
         """The mail itself as a part."""
         return _part(*self._body, self.headers, self.depth)
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[MailPart]:
         """The leaves in order; an enclosed mail (message/rfc822 and the headers-only forms) is a leaf, too."""
-        leaves: list[Part] = []
+        leaves: list[MailPart] = []
         waiting, seen = [self.root], 0
         while waiting and seen < MOST_PARTS:
             part = waiting.pop()
@@ -187,7 +187,7 @@ class ParsedMail:
             return []
         return [_enclosed(part) for part in self.parts if is_enclosed_mail(part.type)]
 
-    def of_type(self, *types: str) -> Iterator[Part]:
+    def of_type(self, *types: str) -> Iterator[MailPart]:
         return (part for part in self.parts if part.type in types)
 
     @cached_property
@@ -260,7 +260,7 @@ def _line_ends(odd: re.Match[bytes]) -> bytes:
     return b"\n" if odd[0].endswith(b"\n") else b"\n" * len(odd[0])
 
 
-def _enclosed(part: Part) -> ParsedMail:
+def _enclosed(part: MailPart) -> ParsedMail:
     if "content-transfer-encoding" in part.headers and part.headers.get("content-transfer-encoding")[:1] in "bBqQ":
         return ParsedMail(with_lf(part.content), depth=part.depth + 1)
     return ParsedMail(part.source, part.start, part.end, part.depth + 1)
@@ -285,8 +285,8 @@ def _after_blank_line(source: bytes, body: int, end: int) -> int:
     return min(body + 1, end) if source.startswith(b"\n", body) else body
 
 
-def _part(source: bytes, start: int, end: int, headers: Headers, depth: int) -> Part:
-    part = Part(source, start, end, headers, depth)
+def _part(source: bytes, start: int, end: int, headers: Headers, depth: int) -> MailPart:
+    part = MailPart(source, start, end, headers, depth)
     # Most parts have a header of a few lines; the parse is only worth it where there is something to find.
     value = headers.get("content-type")
     if value:
@@ -307,14 +307,14 @@ def _parameters(text: str) -> dict[str, str]:
     return found
 
 
-def _children(parent: Part) -> list[Part]:
+def _children(parent: MailPart) -> list[MailPart]:
     children = [_child(parent, start, end) for start, end in _spans(parent)]
     if not children:
         parent.type = "text/plain"
     return children
 
 
-def _child(parent: Part, start: int, end: int) -> Part:
+def _child(parent: MailPart, start: int, end: int) -> MailPart:
     source = parent.source
     body = _end_of_headers(source, start, end)
     headers = Headers(source[start : min(body, start + LONGEST_HEADERS)])
@@ -324,7 +324,7 @@ def _child(parent: Part, start: int, end: int) -> Part:
     return child
 
 
-def _spans(parent: Part) -> list[tuple[int, int]]:
+def _spans(parent: MailPart) -> list[tuple[int, int]]:
     """Where the parts of a multipart stand (RFC 2046 section 5.1.1); its last delimiter may be missing."""
     source, start, end = parent.source, parent.start, parent.end
     boundary = parent.parameters.get("boundary", "").rstrip().encode("utf-8", "surrogateescape")
@@ -367,7 +367,7 @@ def is_enclosed_mail(kind: str) -> bool:
     return kind in ENCLOSED
 
 
-def _is_attached(part: Part) -> bool:
+def _is_attached(part: MailPart) -> bool:
     return part.headers.get("content-disposition")[:10].lower() == "attachment"
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Final
 
 from messaging.bounces.mail.parsed import ADDRESS, ParsedMail
-from messaging.bounces.mail.reports import Report
+from messaging.bounces.mail.reports import RecipientReport
 from messaging.bounces.ways import is_of, names_other_server
 
 # Who sends bounces, by name or local part, in From.
@@ -100,7 +100,7 @@ class Prose:
         last = self._others[-1]
         return chunk[:200] + "\n" + self.text[last : last + LONGEST_CHUNK]
 
-    def is_by_recipients_server(self, report: Report) -> bool:
+    def is_by_recipients_server(self, report: RecipientReport) -> bool:
         """Whether it may be the recipient's own server that said it, as far as the mail tells: one that was asked, or
         one of that domain which reports it itself. In doubt it was one on the way."""
         if report.is_by_other:

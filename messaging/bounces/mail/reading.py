@@ -14,7 +14,7 @@ from messaging.bounces.mail.forms import general
 from messaging.bounces.mail.forms.returned import only_addressee
 from messaging.bounces.mail.parsed import ParsedMail, parsed
 from messaging.bounces.mail.prose import Prose, reply_code_in
-from messaging.bounces.mail.reports import Report
+from messaging.bounces.mail.reports import RecipientReport
 from messaging.bounces.ways import NO_WAY, is_only_unrouteable
 
 # Our own token (messaging/tracking/tokens.py), unproven, wherever it travels in a header.
@@ -84,7 +84,7 @@ def read_mail(raw: bytes) -> Findings:
     return Findings((_finding(report, prose, message_id, tokens) for report in reports), named)
 
 
-def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
+def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[RecipientReport]]:
     """What the mail reports, and the mail that says it: this one, or one that it encloses."""
     if receipts.is_receipt(mail):
         return mail, receipts.read(mail)
@@ -98,7 +98,7 @@ def _reports(mail: ParsedMail) -> tuple[ParsedMail, list[Report]]:
     return mail, general.read_unnamed(mail) or replies.read(mail)
 
 
-def _dsn(mail: ParsedMail) -> list[Report]:
+def _dsn(mail: ParsedMail) -> list[RecipientReport]:
     """The reports of a DSN; one that names no recipient is about whom its text names, or else the returned mail."""
     reports = dsn.read(mail)
     for report in reports:
@@ -108,7 +108,7 @@ def _dsn(mail: ParsedMail) -> list[Report]:
     return reports
 
 
-READERS: Final[tuple[Callable[[ParsedMail], list[Report]], ...]] = (
+READERS: Final[tuple[Callable[[ParsedMail], list[RecipientReport]], ...]] = (
     _dsn,
     feedback.read,
     sns.read,
@@ -123,7 +123,7 @@ def _tokens(returned: ParsedMail | None, *mails: ParsedMail) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _finding(report: Report, prose: Prose, message_id: str, tokens: tuple[str, ...]) -> Finding:
+def _finding(report: RecipientReport, prose: Prose, message_id: str, tokens: tuple[str, ...]) -> Finding:
     verdict, said = _verdict(report, prose)
     if verdict.is_hard and is_only_unrouteable(said) and not prose.is_by_recipients_server(report):
         verdict = verdict._replace(reason=NO_WAY, bounce="soft", is_hard=False)
@@ -146,14 +146,14 @@ def _finding(report: Report, prose: Prose, message_id: str, tokens: tuple[str, .
     )
 
 
-def _bounce(report: Report, verdict: Verdict) -> Literal["hard", "soft"] | None:
+def _bounce(report: RecipientReport, verdict: Verdict) -> Literal["hard", "soft"] | None:
     """A delay is soft: nothing has failed yet, and the address may be good."""
     if report.action not in BOUNCES:
         return None
     return "hard" if verdict.bounce == "hard" and report.action == "failed" else "soft"
 
 
-def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
+def _verdict(report: RecipientReport, prose: Prose) -> tuple[Verdict, str]:
     """What the server's words mean; where they say nothing, what the text for humans says of this recipient."""
     if report.action not in BOUNCES:
         return _as_told(report), report.said
@@ -184,7 +184,7 @@ def _verdict(report: Report, prose: Prose) -> tuple[Verdict, str]:
     return _better(report, by_words, [" ".join(text.split()) for text in told if text])
 
 
-def _as_told(report: Report) -> Verdict:
+def _as_told(report: RecipientReport) -> Verdict:
     """Of what is no bounce: the mail itself says what it is, and the words of a holiday notice mean nothing."""
     reply, status = ("", "") if report.reason else codes_in(report.said)
     return Verdict(
@@ -203,7 +203,7 @@ def _is_likely(verdict: Verdict) -> bool:
     return verdict.bounce == "hard" and verdict.confidence >= LIKELY
 
 
-def _with_codes(report: Report, verdict: Verdict, told: str) -> Verdict:
+def _with_codes(report: RecipientReport, verdict: Verdict, told: str) -> Verdict:
     """The same with the status code that stands elsewhere in the text, where it is of the same class."""
     reply, status = codes_in(told)
     if not status or verdict.reply_code[:1] not in {"", status[0]}:
@@ -212,7 +212,7 @@ def _with_codes(report: Report, verdict: Verdict, told: str) -> Verdict:
     return classify(report.said, reply_code=code, status_code=status, said_by=report.said_by, stage=report.stage)
 
 
-def _better(report: Report, by_words: Verdict, told: list[str]) -> tuple[Verdict, str]:
+def _better(report: RecipientReport, by_words: Verdict, told: list[str]) -> tuple[Verdict, str]:
     """The surest of what the words mean together with each of these texts."""
     best, said = by_words, report.said
     for text in told:
@@ -229,7 +229,7 @@ def _better(report: Report, by_words: Verdict, told: list[str]) -> tuple[Verdict
     return best, said
 
 
-def _retold(report: Report, by_words: Verdict, told: str) -> Verdict:
+def _retold(report: RecipientReport, by_words: Verdict, told: str) -> Verdict:
     """What the server's words and those of the text for humans mean together."""
     return classify(
         f"{report.said} ; {told}" if report.said else told,

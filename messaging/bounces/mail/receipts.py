@@ -6,7 +6,7 @@ from typing import Final
 from messaging.bounces.mail.addresses import address_of
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ParsedMail
-from messaging.bounces.mail.reports import Report
+from messaging.bounces.mail.reports import RecipientReport
 
 TYPES: Final = ("message/disposition-notification", "message/global-disposition-notification")
 # RFC 5429 section 2.2.1: a Sieve script's reject, and Dovecot's answer to a full mailbox, are MDNs that say "deleted".
@@ -20,13 +20,13 @@ def is_receipt(mail: ParsedMail) -> bool:
     return any(part.type in TYPES for part in mail.parts)
 
 
-def read(mail: ParsedMail) -> list[Report]:
+def read(mail: ParsedMail) -> list[RecipientReport]:
     """A report where the receipt says that the mailbox refused the mail; empty for a receipt."""
     status = next(mail.of_type(*TYPES)).text
     recipient = RECIPIENT.search(status)
     if not recipient or not _is_turned_away(status) or not REJECTED.search(f"{mail.subject}\n{mail.text}"):
         return []
-    return [Report(address_of(recipient[1]), prose=mail.text, occurred_at=moment_of(mail.headers.get("date")))]
+    return [RecipientReport(address_of(recipient[1]), prose=mail.text, occurred_at=moment_of(mail.headers.get("date")))]
 
 
 def _is_turned_away(status: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ParsedMail
 from messaging.bounces.mail.prose import is_daemon
-from messaging.bounces.mail.reports import Report
+from messaging.bounces.mail.reports import RecipientReport
 
 # RFC 3834 section 5, and the fields that servers wrote before it and still write.
 AUTO_REPLIED: Final = re.compile(r"auto-replied|vacation", re.IGNORECASE)
@@ -32,12 +32,12 @@ LIST_FIELDS: Final = frozenset({"list-id", "list-unsubscribe", "list-post", "fee
 LONGEST: Final = 500
 
 
-def read(mail: ParsedMail) -> list[Report]:
+def read(mail: ParsedMail) -> list[RecipientReport]:
     """A report about who replies automatically; empty where a person or a mailing list wrote."""
     return [_report(mail)] if says_so(mail) or AUTO_REPLIED.search(mail.headers.get("auto-submitted")) else []
 
 
-def read_certain(mail: ParsedMail) -> list[Report]:
+def read_certain(mail: ParsedMail) -> list[RecipientReport]:
     """The same, without what bounces have in common with automatic replies."""
     return [_report(mail)] if says_so(mail) and not is_daemon(mail) else []
 
@@ -60,9 +60,9 @@ def subject() -> re.Pattern[str]:
     return re.compile(rf"\s*(?:\[?(?:external|ext|spam|bulk)\]?:?\s*)?\W{{0,3}}(?:{either})", re.IGNORECASE)
 
 
-def _report(mail: ParsedMail) -> Report:
+def _report(mail: ParsedMail) -> RecipientReport:
     answered = mail.headers.get("in-reply-to") or mail.headers.get("references").split(" ")[-1]
-    return Report(
+    return RecipientReport(
         _who(mail),
         said=" ".join(mail.text[: 4 * LONGEST].split())[:LONGEST],
         action="vacation",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 
 @dataclass(slots=True)
-class Report:
+class RecipientReport:
     """One recipient's fate in the mail's own words; what the mail does not say stays empty.
 
     `said` is the mail server's answer, `prose` what the mail tells a human about this recipient. `mail_id` is the

@@ -12,7 +12,7 @@ from typing import Any, Final
 from messaging.bounces.mail.addresses import address_of
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.parsed import ParsedMail
-from messaging.bounces.mail.reports import Report
+from messaging.bounces.mail.reports import RecipientReport
 
 LONGEST: Final = 200_000
 MOST_RECIPIENTS: Final = 50  # of a mail by SES: its documentation, Quotas
@@ -30,7 +30,7 @@ SUBTYPES: Final = {
 }
 
 
-def read(mail: ParsedMail) -> list[Report]:
+def read(mail: ParsedMail) -> list[RecipientReport]:
     """A report for each recipient that the notification names; empty where the mail is none."""
     told = _notification(mail.text.lstrip()[:LONGEST])
     kind = next((told[name] for name in KINDS if isinstance(told.get(name), str)), "")
@@ -49,14 +49,14 @@ def _notification(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _bounces(told: dict[str, Any], mail: ParsedMail) -> Iterator[Report]:
+def _bounces(told: dict[str, Any], mail: ParsedMail) -> Iterator[RecipientReport]:
     bounce = _object(told, "bounce")
     subtype = SUBTYPES.get(_text(bounce, "bounceSubType"), "")
     is_final = _text(bounce, "bounceType") != "Transient"
     for each in _recipients(bounce, "bouncedRecipients"):
         status = _text(each, "status")
         said = _text(each, "diagnosticCode").partition("; ")[2] or _text(each, "diagnosticCode")
-        yield Report(
+        yield RecipientReport(
             address_of(_text(each, "emailAddress")), said or subtype, action="failed",
             status_code=status if is_final or not status.startswith("5.1.") else f"4{status[1:]}",
             said_by=_text(bounce, "reportingMTA").rpartition(";")[2].strip(), prose=subtype,
@@ -64,32 +64,32 @@ def _bounces(told: dict[str, Any], mail: ParsedMail) -> Iterator[Report]:
         )  # fmt: skip
 
 
-def _complaints(told: dict[str, Any], mail: ParsedMail) -> Iterator[Report]:
+def _complaints(told: dict[str, Any], mail: ParsedMail) -> Iterator[RecipientReport]:
     complaint = _object(told, "complaint")
     kind = _text(complaint, "complaintFeedbackType") or "abuse"
     for each in _recipients(complaint, "complainedRecipients"):
-        yield Report(
+        yield RecipientReport(
             address_of(_text(each, "emailAddress")), action="feedback", feedback_type=kind,
             reason="delivered" if kind == "not-spam" else "complaint",
             occurred_at=_when(complaint, mail),
         )  # fmt: skip
 
 
-def _deliveries(told: dict[str, Any], mail: ParsedMail) -> Iterator[Report]:
+def _deliveries(told: dict[str, Any], mail: ParsedMail) -> Iterator[RecipientReport]:
     delivery = _object(told, "delivery")
     recipients = delivery.get("recipients")
     for address in recipients if isinstance(recipients, list) else ():
         if isinstance(address, str):
             said, when = _text(delivery, "smtpResponse"), _when(delivery, mail)
-            yield Report(address_of(address), said, action="delivered", occurred_at=when)
+            yield RecipientReport(address_of(address), said, action="delivered", occurred_at=when)
 
 
-def _delays(told: dict[str, Any], mail: ParsedMail) -> Iterator[Report]:
+def _delays(told: dict[str, Any], mail: ParsedMail) -> Iterator[RecipientReport]:
     delay = _object(told, "deliveryDelay")
     for each in _recipients(delay, "delayedRecipients"):
         said, when = _text(each, "diagnosticCode"), _when(delay, mail)
         status = _text(each, "status")
-        yield Report(
+        yield RecipientReport(
             address_of(_text(each, "emailAddress")), said, action="delayed", status_code=status, occurred_at=when
         )
 

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from messaging.delivery.sms_routes import Http
-from messaging.delivery.transports.gateway import FORM, JSON, Asked, Gateway, Sms, Told
+from messaging.delivery.transports.gateway import FORM, JSON, Gateway, GatewayAnswer, GatewayRequest, Sms
 from messaging.providers.generic import ABOUT, codes_in
 
 LINES: Final = frozenset({"address", "format", "id", "code", "text", "headers", "fields"})
@@ -66,7 +66,9 @@ def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
     fields, headers = _texts(send, "fields"), _texts(send, "headers")
     target = address.path + (f"?{address.query}" if address.query else "")
     return Gateway(
-        slug, f"{address.scheme}://{address.netloc}", partial(_ask, Recipe(target, form == "form", fields, headers)),
+        slug,
+        f"{address.scheme}://{address.netloc}",
+        partial(_ask, RequestRecipe(target, form == "form", fields, headers)),
         partial(_read, _text(send, "id").split(".")),
         partial(_error, _text(send, "code").split("."), _text(send, "text").split(".")),
         codes_in(said), is_about_parts=said.get("about") == ABOUT[1],
@@ -96,7 +98,7 @@ def _texts(send: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class RequestRecipe:
     """Of a request."""
 
     target: str
@@ -105,7 +107,7 @@ class Recipe:
     headers: Mapping[str, str]
 
 
-def _ask(recipe: Recipe, sms: Sms, route: Http) -> Asked:
+def _ask(recipe: RequestRecipe, sms: Sms, route: Http) -> GatewayRequest:
     secrets = {"user": route.user, "password": route.password}
 
     def value_of(place: str) -> object:
@@ -119,7 +121,7 @@ def _ask(recipe: Recipe, sms: Sms, route: Http) -> Asked:
     said = {name: filled(text) for name, text in recipe.fields.items()}
     sent = {name: str(filled(text)) for name, text in recipe.headers.items()}
     if recipe.is_form:
-        return Asked(recipe.target, urlencode(said).encode(), {"Content-Type": FORM, **sent})
+        return GatewayRequest(recipe.target, urlencode(said).encode(), {"Content-Type": FORM, **sent})
     nested: dict[str, Any] = {}
     for name, value in said.items():
         *above, last = name.split(".")
@@ -127,12 +129,12 @@ def _ask(recipe: Recipe, sms: Sms, route: Http) -> Asked:
         for each in above:
             inner = inner.setdefault(each, {})
         inner[last] = value
-    return Asked(recipe.target, dumps(nested).encode(), {"Content-Type": JSON, **sent})
+    return GatewayRequest(recipe.target, dumps(nested).encode(), {"Content-Type": JSON, **sent})
 
 
-def _read(path: list[str], answer: Any) -> Told:
+def _read(path: list[str], answer: Any) -> GatewayAnswer:
     found = _at(answer, path)
-    return Told((found,) if found else ())
+    return GatewayAnswer((found,) if found else ())
 
 
 def _error(code: list[str], words: list[str], answer: Any) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from contacts.models import Channel
 from messaging.delivery.answers import SCHEDULE, event_of
-from messaging.delivery.away import Away, Cause
+from messaging.delivery.away import Away, AwayCause
 from messaging.delivery.email_routes import Esp
-from messaging.delivery.transport import Held, Outcome, Ready
+from messaging.delivery.transport import DeliveryOutcome, Held, Ready
 from messaging.delivery.transports.esp_client import EspPost
 from messaging.delivery.transports.smtp import written
 from messaging.status.order import Kind
@@ -36,7 +36,7 @@ class ByEsp:
     def parts_of(self, _message: Ready) -> int:
         return 1
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[DeliveryOutcome | Held]:
         by_id = {each.id: each for each in messages}
         mails, unwritten = written(messages, self.slug)
         yield from unwritten
@@ -44,11 +44,11 @@ class ByEsp:
         is_any_taken = any(answer.kind == Kind.ACCEPTED for _mail, answer in told)
         for mail, answer in told:
             # That it fails with one email while it takes others is that one's own.
-            if answer.cause and not (is_any_taken and answer.cause == Cause.UNWILLING):
+            if answer.cause and not (is_any_taken and answer.cause == AwayCause.UNWILLING):
                 yield Held(by_id[mail.message_id], away=Away(answer.cause, f"{answer.said_by}: {answer.text}"))
             elif answer.is_untried:
                 said_by = f"{answer.said_by}: " if answer.said_by else ""
                 yield Held(by_id[mail.message_id], refusal=f"{said_by}{answer.text}" if answer.refuses_us else "")
             else:
                 event = event_of(answer, mail.message_id, mail.attempt, self.slug, timezone.now())
-                yield Outcome(event, tuple(filter(None, [answer.provider_message_id])), answer.wait)
+                yield DeliveryOutcome(event, tuple(filter(None, [answer.provider_message_id])), answer.wait)

@@ -16,8 +16,8 @@ import requests
 from anymail.exceptions import AnymailError, AnymailInvalidAddress, AnymailRecipientsRefused, AnymailUnsupportedFeature
 
 from messaging.bounces.classify import classify
-from messaging.delivery.answers import Answer
-from messaging.delivery.away import Cause
+from messaging.delivery.answers import MailAnswer
+from messaging.delivery.away import AwayCause
 from messaging.status.order import Kind
 
 UNKNOWN: Final = "unknown"
@@ -59,62 +59,62 @@ NEVER_LEFT: Final = frozenset({
 LONGEST: Final = 1000
 
 
-def ends_the_turn(answer: Answer) -> bool:
+def ends_the_turn(answer: MailAnswer) -> bool:
     """Whether what comes after it had better not be tried now."""
     is_away = answer.kind == Kind.DEFERRED or answer.is_in_doubt
     return answer.refuses_us or is_away
 
 
-def refusing_us(text: str, said_by: str, code: int = 0) -> Answer:
-    return Answer(0, text, said_by, is_untried=True, refuses_us=True, cause=_cause_of_refusal(text, code))
+def refusing_us(text: str, said_by: str, code: int = 0) -> MailAnswer:
+    return MailAnswer(0, text, said_by, is_untried=True, refuses_us=True, cause=_cause_of_refusal(text, code))
 
 
-def _cause_of_refusal(text: str, code: int) -> Cause | None:
+def _cause_of_refusal(text: str, code: int) -> AwayCause | None:
     """None where another sender, or another send-out, may not be refused."""
     if code == 402:
-        return Cause.ACCOUNT
+        return AwayCause.ACCOUNT
     is_of_all = code == 401 or (OF_ALL.search(text) and not OF_SENDER.search(text))
-    return Cause.LOGIN if is_of_all else None
+    return AwayCause.LOGIN if is_of_all else None
 
 
-def answer_of(error: AnymailError, message: Any, recipient: str, said_by: str) -> Answer:
+def answer_of(error: AnymailError, message: Any, recipient: str, said_by: str) -> MailAnswer:
     """`message`: what was to be sent, with anymail's status, where there is one."""
     response = error.response
     if isinstance(error, AnymailRecipientsRefused) and response is not None:
         return _refused(_words(response), message, recipient, said_by)
     if isinstance(error, AnymailInvalidAddress | AnymailUnsupportedFeature):
-        return Answer(0, _cut(error), said_by, kind=Kind.SOFT_BOUNCE, reason="protocol_error")
+        return MailAnswer(0, _cut(error), said_by, kind=Kind.SOFT_BOUNCE, reason="protocol_error")
     if response is None:
         return _not_heard(error, said_by)
     return _http(_code(response), _words(response), _wait(response), recipient, said_by)
 
 
-def failed(response: Any, message: Any, recipient: str, said_by: str) -> Answer:
+def failed(response: Any, message: Any, recipient: str, said_by: str) -> MailAnswer:
     """Of what anymail takes for an answer like any other (Mailjet's 400)."""
     if _code(response) >= 400:
         return _http(_code(response), _words(response), _wait(response), recipient, said_by)
     return _refused(_words(response), message, recipient, said_by)
 
 
-def _http(code: int, words: str, wait: float, recipient: str, said_by: str) -> Answer:
+def _http(code: int, words: str, wait: float, recipient: str, said_by: str) -> MailAnswer:
     text = f"HTTP {code}: {words}" if words else f"HTTP {code}"
     # What it cites of the address says nothing.
     about = words.replace(recipient, "@")
     if code in TOO_MANY or (code < 500 and THROTTLING.search(about)):
-        return Answer(0, text, said_by, kind=Kind.DEFERRED, reason=RATE_LIMITED, wait=wait)
+        return MailAnswer(0, text, said_by, kind=Kind.DEFERRED, reason=RATE_LIMITED, wait=wait)
     if code in IN_DOUBT:
-        return Answer(0, text, said_by, is_in_doubt=True)
+        return MailAnswer(0, text, said_by, is_in_doubt=True)
     if code >= 500:
-        return Answer(
-            0, text, said_by, kind=Kind.DEFERRED, reason="server_error", wait=wait, cause=Cause.UNWILLING
+        return MailAnswer(
+            0, text, said_by, kind=Kind.DEFERRED, reason="server_error", wait=wait, cause=AwayCause.UNWILLING
         )  # fmt: skip
     if code in REFUSING_US or OURS.search(about):
         return refusing_us(text, said_by, code)
     reason = _reason(about) if THEIRS.search(about) else UNKNOWN
-    return Answer(0, text, said_by, kind=Kind.SOFT_BOUNCE, reason=reason)
+    return MailAnswer(0, text, said_by, kind=Kind.SOFT_BOUNCE, reason=reason)
 
 
-def _refused(words: str, message: Any, recipient: str, said_by: str) -> Answer:
+def _refused(words: str, message: Any, recipient: str, said_by: str) -> MailAnswer:
     """It says that it did not take it, and its HTTP code says nothing."""
     about = words.replace(recipient, "@")
     if OURS.search(about) and not THEIRS.search(about):
@@ -122,7 +122,7 @@ def _refused(words: str, message: Any, recipient: str, said_by: str) -> Answer:
     is_invalid = "invalid" in (message.anymail_status.status or ())
     # "rejected": it stands on the provider's own list, for something earlier.
     reason = _reason(about) if is_invalid else "suppressed"
-    return Answer(0, words, said_by, kind=Kind.SOFT_BOUNCE, reason=reason)
+    return MailAnswer(0, words, said_by, kind=Kind.SOFT_BOUNCE, reason=reason)
 
 
 def _reason(words: str) -> str:
@@ -131,24 +131,24 @@ def _reason(words: str) -> str:
     return "recipient_refuses" if found.reason == UNKNOWN or found.is_hard else found.reason
 
 
-def _not_heard(error: AnymailError, said_by: str) -> Answer:
+def _not_heard(error: AnymailError, said_by: str) -> MailAnswer:
     names = {type(each).__name__ for each in _causes(error)}
     is_wrong = names & {"NoCredentialsError", "PartialCredentialsError", "NoRegionError"}
     if is_wrong:
-        return Answer(0, _cut(error), said_by, is_untried=True, refuses_us=True, cause=Cause.LOGIN)
+        return MailAnswer(0, _cut(error), said_by, is_untried=True, refuses_us=True, cause=AwayCause.LOGIN)
     if names & NEVER_LEFT and not any(isinstance(each, requests.ReadTimeout) for each in _causes(error)):
         cause = unheard(names, str(error))
-        return Answer(0, _cut(error), said_by, kind=Kind.DEFERRED, reason="network", cause=cause)
-    return Answer(0, _cut(error), said_by, is_in_doubt=True)
+        return MailAnswer(0, _cut(error), said_by, kind=Kind.DEFERRED, reason="network", cause=cause)
+    return MailAnswer(0, _cut(error), said_by, is_in_doubt=True)
 
 
-def unheard(names: Collection[str], said: str) -> Cause:
+def unheard(names: Collection[str], said: str) -> AwayCause:
     """Why no connection came about: by the names of the errors' classes, and their words."""
     if "NameResolutionError" in names or "gaierror" in names:
-        return Cause.UNRESOLVED
+        return AwayCause.UNRESOLVED
     if "SSLError" in names:
-        return Cause.UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in said else Cause.NO_TLS
-    return Cause.UNREACHABLE
+        return AwayCause.UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in said else AwayCause.NO_TLS
+    return AwayCause.UNREACHABLE
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

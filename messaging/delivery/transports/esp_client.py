@@ -21,7 +21,7 @@ from anymail.exceptions import AnymailError, AnymailNotSupportedWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMultiAlternatives
 
-from messaging.delivery.answers import Answer
+from messaging.delivery.answers import MailAnswer
 from messaging.delivery.email_routes import Esp
 from messaging.delivery.transports import esp_answers
 from messaging.delivery.transports.esps import ESPS
@@ -38,7 +38,7 @@ ANSWER_SECONDS: Final = 60
 TURN_SECONDS: Final = 240.0
 # What the provider makes itself.
 ITS_OWN: Final = frozenset({"from", "to", "subject", "date", "mime-version", "dkim-signature"})
-UNTRIED: Final = Answer(0, "", is_untried=True)
+UNTRIED: Final = MailAnswer(0, "", is_untried=True)
 # With so many refused for a reason that we do not know, and none taken, it is not the recipients' fault.
 ENOUGH_REFUSED: Final = 3
 LABELS: Final = {"amazon_ses": "Amazon SES", "sendgrid": "SendGrid", "mailersend": "MailerSend"}
@@ -65,13 +65,13 @@ class EspPost:
             backend.close()
         self._backends.clear()
 
-    def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, MailAnswer]]:
         """An answer for each mail. Once the provider is away, is too busy or refuses us, the others are not tried."""
         is_over, until = Event(), monotonic() + TURN_SECONDS
         answers = list(self._lines.map(partial(self._send, is_over=is_over, until=until), mails))
         yield from zip(mails, _judged(answers), strict=True)
 
-    def _send(self, mail: Outgoing, *, is_over: Event, until: float) -> Answer:
+    def _send(self, mail: Outgoing, *, is_over: Event, until: float) -> MailAnswer:
         if is_over.is_set() or monotonic() > until:
             return UNTRIED
         answer = self.send(mail)
@@ -79,7 +79,7 @@ class EspPost:
             is_over.set()
         return answer
 
-    def send(self, mail: Outgoing) -> Answer:
+    def send(self, mail: Outgoing) -> MailAnswer:
         message = message_for(mail, self._route)
         try:
             self._backend().send_messages([message])
@@ -89,7 +89,7 @@ class EspPost:
         if status.status == {"failed"}:
             return esp_answers.failed(status.esp_response, message, mail.recipient, label_of(self.slug))
         its_id = self._its_id(status)
-        return Answer(0, "", label_of(self.slug), kind=Kind.ACCEPTED, provider_message_id=its_id)
+        return MailAnswer(0, "", label_of(self.slug), kind=Kind.ACCEPTED, provider_message_id=its_id)
 
     def _its_id(self, status: Any) -> str:
         """As its reports name the message. SendGrid's is in a header, which anymail does not read."""
@@ -105,7 +105,7 @@ class EspPost:
         return found
 
 
-def _judged(answers: Sequence[Answer]) -> list[Answer]:
+def _judged(answers: Sequence[MailAnswer]) -> list[MailAnswer]:
     """Where all that were tried were refused for a reason that we do not know, we take it to mean us."""
     refused = [each for each in answers if each.kind == Kind.SOFT_BOUNCE and each.reason == esp_answers.UNKNOWN]
     tried = [each for each in answers if not each.is_untried]

@@ -12,15 +12,15 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from messaging.delivery.sms_routes import Http
-from messaging.providers.tables import Outcome, Table
+from messaging.providers.tables import CodeMeaning, Table
 from messaging.sendouts.sms import parts_of
 from messaging.status.order import Kind
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 # Nothing is wrong with the message: too fast, no credit left, a wrong password. It is tried again.
-TOO_FAST: Final = Outcome(Kind.DEFERRED, "rate_limited")
-NOT_NOW: Final = Outcome(Kind.DEFERRED, "server_error")
+TOO_FAST: Final = CodeMeaning(Kind.DEFERRED, "rate_limited")
+NOT_NOW: Final = CodeMeaning(Kind.DEFERRED, "server_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Sms:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GatewayRequest:
     """A request: always a POST."""
 
     path: str
@@ -62,7 +62,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class GatewayAnswer:
     """An answer: the ids of what was taken, one for each part that is reported by itself; and the first refusal."""
 
     ids: tuple[str, ...] = ()
@@ -82,8 +82,8 @@ class Gateway:
 
     slug: str
     base: str | Callable[[Http], str]
-    ask: Callable[[Sms, Http], Asked]
-    read: Callable[[Any], Told]
+    ask: Callable[[Sms, Http], GatewayRequest]
+    read: Callable[[Any], GatewayAnswer]
     error: Callable[[Any], tuple[str, str]]
     codes: Table = field(default_factory=dict)
     is_about_parts: bool = False
@@ -99,14 +99,14 @@ def basic(route: Http) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(f'{route.user}:{route.password}'.encode()).decode()}"}
 
 
-def form(path: str, fields: Mapping[str, object], headers: Mapping[str, str]) -> Asked:
+def form(path: str, fields: Mapping[str, object], headers: Mapping[str, str]) -> GatewayRequest:
     said = {name: value for name, value in fields.items() if value not in ("", None)}
-    return Asked(path, urlencode(said).encode(), {"Content-Type": FORM, **headers})
+    return GatewayRequest(path, urlencode(said).encode(), {"Content-Type": FORM, **headers})
 
 
-def json_body(path: str, fields: Mapping[str, object], headers: Mapping[str, str]) -> Asked:
+def json_body(path: str, fields: Mapping[str, object], headers: Mapping[str, str]) -> GatewayRequest:
     said = {name: value for name, value in fields.items() if value not in ("", None)}
-    return Asked(path, dumps(said).encode(), {"Content-Type": JSON, **headers})
+    return GatewayRequest(path, dumps(said).encode(), {"Content-Type": JSON, **headers})
 
 
 def at(found: Any, *path: str | int) -> Any:
@@ -126,12 +126,12 @@ def text_at(found: Any, *path: str | int) -> str:
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
-def one_id(*path: str | int) -> Callable[[Any], Told]:
+def one_id(*path: str | int) -> Callable[[Any], GatewayAnswer]:
     """The id stands there."""
 
-    def read(answer: Any) -> Told:
+    def read(answer: Any) -> GatewayAnswer:
         found = text_at(answer, *path)
-        return Told((found,) if found else ())
+        return GatewayAnswer((found,) if found else ())
 
     return read
 

@@ -10,14 +10,14 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from messaging.delivery.sms_routes import Http
-from messaging.delivery.transports.gateway import (  # fmt: skip
+from messaging.delivery.transports.gateway import (
     JSON,
     NOT_NOW,
     TOO_FAST,
-    Asked,
     Gateway,
+    GatewayAnswer,
+    GatewayRequest,
     Sms,
-    Told,
     at,
     basic,
     error_at,
@@ -28,13 +28,13 @@ from messaging.delivery.transports.gateway import (  # fmt: skip
 )
 from messaging.delivery.transports.sigv4 import signed
 from messaging.providers import amazon_sms, bird
-from messaging.providers.tables import Outcome, tables
+from messaging.providers.tables import CodeMeaning, tables
 from messaging.sendouts.sms import UCS_2, alphabet_of
 from messaging.status.order import Kind
 
 
 # Twilio: "Messages resource". ValidityPeriod is at most ten hours (error 90007): Twilio gives up after that.
-def _ask_twilio(sms: Sms, route: Http) -> Asked:
+def _ask_twilio(sms: Sms, route: Http) -> GatewayRequest:
     is_service = sms.sender.startswith("MG")
     fields = {
         "To": sms.number, "MessagingServiceSid" if is_service else "From": sms.sender, "Body": sms.text,
@@ -44,7 +44,7 @@ def _ask_twilio(sms: Sms, route: Http) -> Asked:
 
 
 # Vonage: "SMS API", "Send an SMS"; ttl in milliseconds, from 20,000.
-def _ask_vonage(sms: Sms, route: Http) -> Asked:
+def _ask_vonage(sms: Sms, route: Http) -> GatewayRequest:
     fields = {
         "from": sms.sender.lstrip("+"), "to": sms.digits, "text": sms.text, "client-ref": sms.token,
         "type": "unicode" if alphabet_of(sms.text) == UCS_2 else "text", "callback": sms.callback,
@@ -53,38 +53,38 @@ def _ask_vonage(sms: Sms, route: Http) -> Asked:
     return form("/sms/json", fields, basic(route))
 
 
-def _read_vonage(answer: Any) -> Told:
+def _read_vonage(answer: Any) -> GatewayAnswer:
     """Refusals, too, come with 200, for each part by itself."""
     found = at(answer, "messages")
     parts = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
     ids = tuple(text_at(each, "message-id") for each in parts if text_at(each, "status") == "0")
     bad = next((each for each in parts if text_at(each, "status") != "0"), None)
     if bad is None:
-        return Told(ids)
-    return Told(ids, text_at(bad, "status"), text_at(bad, "error-text"), is_refused=True)
+        return GatewayAnswer(ids)
+    return GatewayAnswer(ids, text_at(bad, "status"), text_at(bad, "error-text"), is_refused=True)
 
 
 VONAGE_STATUSES: Final = {
     "1": TOO_FAST,  # throttled
     "4": NOT_NOW,  # invalid credentials
     "5": NOT_NOW,  # internal error
-    "7": Outcome(Kind.FAILED, "recipient_refuses"),  # number barred
+    "7": CodeMeaning(Kind.FAILED, "recipient_refuses"),  # number barred
     "8": NOT_NOW,  # account barred
     "9": NOT_NOW,  # no credit
     "10": TOO_FAST,  # too many connections
-    "15": Outcome(Kind.FAILED, "sender_rejected"),
-    "22": Outcome(Kind.FAILED, "sender_rejected"),
+    "15": CodeMeaning(Kind.FAILED, "sender_rejected"),
+    "22": CodeMeaning(Kind.FAILED, "sender_rejected"),
 }
 
 
 # 46elks: "Send SMS". It has no validity period.
-def _ask_elks(sms: Sms, route: Http) -> Asked:
+def _ask_elks(sms: Sms, route: Http) -> GatewayRequest:
     fields = {"from": sms.sender, "to": sms.number, "message": sms.text, "whendelivered": sms.callback}
     return form("/a1/sms", fields, basic(route))
 
 
 # Infobip: "Send SMS messages", version 3; an API key is the password, the user is not used.
-def _ask_infobip(sms: Sms, route: Http) -> Asked:
+def _ask_infobip(sms: Sms, route: Http) -> GatewayRequest:
     message = {
         "sender": sms.sender.lstrip("+"),
         "destinations": [{"to": sms.digits}],
@@ -97,18 +97,18 @@ def _ask_infobip(sms: Sms, route: Http) -> Asked:
     )
 
 
-def _read_infobip(answer: Any) -> Told:
+def _read_infobip(answer: Any) -> GatewayAnswer:
     message, group = text_at(answer, "messages", 0, "messageId"), text_at(answer, "messages", 0, "status", "groupName")
     if group == "REJECTED":
         status = at(answer, "messages", 0, "status")
-        return Told(
+        return GatewayAnswer(
             (message,) if message else (), text_at(status, "id"), text_at(status, "description"), is_refused=True
         )
-    return Told((message,) if message else ())
+    return GatewayAnswer((message,) if message else ())
 
 
 # Sinch: "SMS", "Batches", "Send"; the user is the service plan.
-def _ask_sinch(sms: Sms, route: Http) -> Asked:
+def _ask_sinch(sms: Sms, route: Http) -> GatewayRequest:
     fields = {
         "from": sms.sender, "to": [sms.digits], "body": sms.text, "delivery_report": "per_recipient",
         "expire_at": sms.until, "callback_url": sms.callback, "client_reference": sms.token,
@@ -117,7 +117,7 @@ def _ask_sinch(sms: Sms, route: Http) -> Asked:
 
 
 # Telnyx: "Send a message"; a sender that is a name belongs to a messaging profile, which is the user.
-def _ask_telnyx(sms: Sms, route: Http) -> Asked:
+def _ask_telnyx(sms: Sms, route: Http) -> GatewayRequest:
     fields = {
         "from": sms.sender, "to": sms.number, "text": sms.text, "webhook_url": sms.callback, "tags": [sms.token],
         "messaging_profile_id": route.user,
@@ -126,7 +126,7 @@ def _ask_telnyx(sms: Sms, route: Http) -> Asked:
 
 
 # Plivo: "Send a message". It has no validity period that goes as far.
-def _ask_plivo(sms: Sms, route: Http) -> Asked:
+def _ask_plivo(sms: Sms, route: Http) -> GatewayRequest:
     fields = {
         "src": sms.sender.lstrip("+"), "dst": sms.digits, "text": sms.text, "url": sms.callback, "method": "POST"
     }  # fmt: skip
@@ -143,7 +143,7 @@ def _birds_base(route: Http) -> str:
     return f"https://{found[1] if found else 'eu1'}.platform.bird.com"
 
 
-def _ask_bird(sms: Sms, route: Http) -> Asked:
+def _ask_bird(sms: Sms, route: Http) -> GatewayRequest:
     fields = {
         "from": sms.sender, "to": sms.number, "text": sms.text, "metadata": {bird.OUR_METADATA: sms.token},
         "category": "marketing" if sms.is_promotional else "transactional",
@@ -152,7 +152,7 @@ def _ask_bird(sms: Sms, route: Http) -> Asked:
 
 
 # Bird's older REST API: developers.messagebird.com, "SMS API". It reports on what has a reference, and nothing else.
-def _ask_messagebird(sms: Sms, route: Http) -> Asked:
+def _ask_messagebird(sms: Sms, route: Http) -> GatewayRequest:
     fields = {
         "originator": sms.sender.lstrip("+"), "recipients": [sms.digits], "body": sms.text, "datacoding": "auto",
         "reference": sms.token, "reportUrl": sms.callback, "validity": max(1, sms.seconds),
@@ -161,7 +161,7 @@ def _ask_messagebird(sms: Sms, route: Http) -> Asked:
 
 
 # LINK Mobility: "SMS REST API: MT and Delivery Reports", "Sending MT messages". Reports come to the gate.
-def _ask_link_mobility(sms: Sms, route: Http) -> Asked:
+def _ask_link_mobility(sms: Sms, route: Http) -> GatewayRequest:
     kind = "MSISDN" if sms.sender.startswith("+") else "SHORTNUMBER" if sms.sender.isdigit() else "ALPHANUMERIC"
     fields = {
         "source": sms.sender, "sourceTON": kind, "destination": sms.number, "userData": sms.text,
@@ -175,11 +175,11 @@ def _ask_link_mobility(sms: Sms, route: Http) -> Asked:
 LINKS_CODES: Final = tables("link_mobility")["codes"] | tables("link_mobility")["refusals"]
 
 
-def _read_link_mobility(answer: Any) -> Told:
+def _read_link_mobility(answer: Any) -> GatewayAnswer:
     """1005 "Queued", as a rule; a code with which an SMS has ended is a refusal."""
     message, code = text_at(answer, "messageId"), text_at(answer, "resultCode")
-    ended = LINKS_CODES.get(code, Outcome(Kind.ACCEPTED)).reason
-    return Told((message,) if message else (), code, text_at(answer, "description"), is_refused=bool(ended))
+    ended = LINKS_CODES.get(code, CodeMeaning(Kind.ACCEPTED)).reason
+    return GatewayAnswer((message,) if message else (), code, text_at(answer, "description"), is_refused=bool(ended))
 
 
 def _links_error(answer: Any) -> tuple[str, str]:
@@ -190,7 +190,7 @@ def _links_error(answer: Any) -> tuple[str, str]:
 
 # Amazon: "AWS End User Messaging SMS", API reference v2, "SendTextMessage"; user and password are an access key, and
 # the configuration set says to which SNS topic events go. TimeToLive: 5 seconds to 72 hours.
-def _ask_amazon_sms(sms: Sms, route: Http) -> Asked:
+def _ask_amazon_sms(sms: Sms, route: Http) -> GatewayRequest:
     body = dumps({
         "DestinationPhoneNumber": sms.number, "OriginationIdentity": sms.sender, "MessageBody": sms.text,
         "MessageType": "PROMOTIONAL" if sms.is_promotional else "TRANSACTIONAL",
@@ -202,7 +202,7 @@ def _ask_amazon_sms(sms: Sms, route: Http) -> Asked:
         "X-Amz-Target": "PinpointSMSVoiceV2.SendTextMessage",
     }  # fmt: skip
     made = signed(headers, body, (route.user, route.password), (route.options["region"], "sms-voice"), sms.at)
-    return Asked("/", body, made)
+    return GatewayRequest("/", body, made)
 
 
 def _amazons_error(answer: Any) -> tuple[str, str]:

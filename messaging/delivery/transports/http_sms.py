@@ -17,17 +17,17 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.delivery.answers import SMS_SCHEDULE
-from messaging.delivery.away import Away, Cause
+from messaging.delivery.away import Away, AwayCause
 from messaging.delivery.sms_routes import Http
-from messaging.delivery.transport import Held, Outcome, Ready
+from messaging.delivery.transport import DeliveryOutcome, Held, Ready
 from messaging.delivery.transports import configured_gateway
 from messaging.delivery.transports.esp_answers import unheard
-from messaging.delivery.transports.gateway import NOT_NOW, TOO_FAST, Asked, Gateway, Sms, Told
+from messaging.delivery.transports.gateway import NOT_NOW, TOO_FAST, Gateway, GatewayAnswer, GatewayRequest, Sms
 from messaging.delivery.transports.gateways import GATEWAYS
 from messaging.providers.reading import OUR_PARAMETER
 from messaging.providers.tables import UNKNOWN, wishes_of
-from messaging.providers.tables import Outcome as Verdict
-from messaging.smpp.window import Pace
+from messaging.providers.tables import CodeMeaning as Verdict
+from messaging.smpp.window import TokenBucket
 from messaging.status.order import Caveat, Event, Kind
 
 CONNECT_SECONDS: Final = 10.0
@@ -36,24 +36,24 @@ ANSWER_SECONDS: Final = 30.0
 LONGEST_ANSWER: Final = 1_000_000
 LONGEST_CODE, LONGEST_WORDS = 40, 2_000
 # A wrong password, an empty account, a gateway that is out of order: what waits goes out once that is mended.
-AWAY: Final = {401: Cause.LOGIN, 402: Cause.ACCOUNT, 403: Cause.LOGIN, 503: Cause.UNWILLING}
+AWAY: Final = {401: AwayCause.LOGIN, 402: AwayCause.ACCOUNT, 403: AwayCause.LOGIN, 503: AwayCause.UNWILLING}
 TOO_MANY: Final = 429
 # The gateway's own basic auth for its callbacks: its webhook takes a user and a password (docs/providers/).
 KNOCKS_WITH_PASSWORD: Final = frozenset({"elks", "infobip"})
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HttpAnswer:
     """What came back: 0 where nothing did. `cause`: why the request never reached anybody; or it was not tried."""
 
     status: int
     body: bytes = b""
     trouble: str = ""
-    cause: Cause | None = None
+    cause: AwayCause | None = None
     is_tried: bool = True
 
 
-UNTRIED: Final = Heard(0, is_tried=False)
+UNTRIED: Final = HttpAnswer(0, is_tried=False)
 
 
 class ByGateway:
@@ -67,7 +67,7 @@ class ByGateway:
         self._route = replace(route, base=self._gateway.base_of(route))
         self.slug = route.slug
         self.slice = max(1, min(50, int(route.rate) or 50))
-        self._pace = Pace(route.rate)
+        self._pace = TokenBucket(route.rate)
         self._pool = urllib3.PoolManager(
             maxsize=route.at_once, retries=False, timeout=urllib3.Timeout(CONNECT_SECONDS, ANSWER_SECONDS)
         )
@@ -81,11 +81,11 @@ class ByGateway:
     def parts_of(self, message: Ready) -> int:
         return self._gateway.count_of(message.sms)
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[DeliveryOutcome | Held]:
         """Once the gateway is away, the others are not tried."""
         is_over = threading.Event()
         with ThreadPoolExecutor(self._route.at_once) as threads:
-            asked: dict[Future[Heard], Ready] = {}
+            asked: dict[Future[HttpAnswer], Ready] = {}
             for each in messages:
                 if is_over.is_set():
                     yield Held(each)
@@ -106,7 +106,7 @@ class ByGateway:
             is_promotional=not message.send_out.is_transactional,
         )  # fmt: skip
 
-    def _heard(self, asked: Asked, is_over: threading.Event) -> Heard:
+    def _heard(self, asked: GatewayRequest, is_over: threading.Event) -> HttpAnswer:
         """In a thread of its own: without a database."""
         if is_over.is_set():
             return UNTRIED
@@ -115,7 +115,7 @@ class ByGateway:
             is_over.set()
         return heard
 
-    def _asked(self, asked: Asked) -> Heard:
+    def _asked(self, asked: GatewayRequest) -> HttpAnswer:
         try:
             answer = self._pool.request(
                 "POST", self._route.base + asked.path, body=asked.body, headers=asked.headers, redirect=False,
@@ -125,13 +125,13 @@ class ByGateway:
                 body = answer.read(LONGEST_ANSWER, decode_content=True)
             finally:
                 answer.release_conn()
-            return Heard(answer.status, body)
+            return HttpAnswer(answer.status, body)
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            return Heard(0, trouble=str(error), cause=unheard({type(error).__name__}, ""))
+            return HttpAnswer(0, trouble=str(error), cause=unheard({type(error).__name__}, ""))
         except urllib3.exceptions.SSLError as error:
-            return Heard(0, trouble=f"TLS: {error}", cause=unheard({"SSLError"}, str(error)))
+            return HttpAnswer(0, trouble=f"TLS: {error}", cause=unheard({"SSLError"}, str(error)))
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            return Heard(0, trouble=type(error).__name__)
+            return HttpAnswer(0, trouble=type(error).__name__)
 
 
 def gateway_of(slug: str) -> Gateway:
@@ -147,7 +147,9 @@ def callback_of(slug: str, token: str) -> str:
     return f"{parts.scheme}://{knock}{parts.netloc}{parts.path}/webhooks/{slug}/?{urlencode({OUR_PARAMETER: token})}"
 
 
-def outcome_of(gateway: Gateway, message: Ready, heard: Heard, *, is_any_taken: bool = False) -> Outcome | Held:
+def outcome_of(
+    gateway: Gateway, message: Ready, heard: HttpAnswer, *, is_any_taken: bool = False
+) -> DeliveryOutcome | Held:
     """What an answer comes to. Where nobody knows whether it was taken, it is in doubt, and never sent again.
 
     `is_any_taken`: of others, meanwhile; so that it was out of order is this message's own.
@@ -155,43 +157,43 @@ def outcome_of(gateway: Gateway, message: Ready, heard: Heard, *, is_any_taken: 
     if not heard.is_tried:
         return Held(message)
     cause = heard.cause or AWAY.get(heard.status)
-    if cause and not (is_any_taken and cause == Cause.UNWILLING):
+    if cause and not (is_any_taken and cause == AwayCause.UNWILLING):
         return Held(message, away=Away(cause, _told(gateway, heard)))
     if heard.status in (TOO_MANY, *AWAY):
         code, words = gateway.error(_json_of(heard.body))
         verdict = TOO_FAST if heard.status == TOO_MANY else NOT_NOW
-        return Outcome(_event(gateway, message, verdict, code or str(heard.status), words))
+        return DeliveryOutcome(_event(gateway, message, verdict, code or str(heard.status), words))
     if heard.status == 0 or heard.status >= 500:
-        return Outcome(_in_doubt(gateway, message, heard))
+        return DeliveryOutcome(_in_doubt(gateway, message, heard))
     answer = _json_of(heard.body)
     if heard.status < 300:
         return _of_answer(gateway, message, heard, gateway.read(answer))
     code, words = gateway.error(answer)
-    return _refused(gateway, message, Told(code=code, words=words, is_refused=True), code or str(heard.status))
+    return _refused(gateway, message, GatewayAnswer(code=code, words=words, is_refused=True), code or str(heard.status))
 
 
-def _told(gateway: Gateway, heard: Heard) -> str:
+def _told(gateway: Gateway, heard: HttpAnswer) -> str:
     code, words = gateway.error(_json_of(heard.body)) if heard.status else ("", heard.trouble)
     said = f"HTTP {heard.status}" if heard.status else ""
     return f"{gateway.slug}: {' '.join(filter(None, [said, code, words]))}"
 
 
-def _of_answer(gateway: Gateway, message: Ready, heard: Heard, told: Told) -> Outcome:
+def _of_answer(gateway: Gateway, message: Ready, heard: HttpAnswer, told: GatewayAnswer) -> DeliveryOutcome:
     """Of one that says by its status that all is well."""
     if told.is_refused:
         return _refused(gateway, message, told, told.code)
     if not told.ids:
-        return Outcome(_in_doubt(gateway, message, heard))
-    return Outcome(_event(gateway, message, Verdict(Kind.ACCEPTED)), told.ids)
+        return DeliveryOutcome(_in_doubt(gateway, message, heard))
+    return DeliveryOutcome(_event(gateway, message, Verdict(Kind.ACCEPTED)), told.ids)
 
 
-def _refused(gateway: Gateway, message: Ready, told: Told, code: str) -> Outcome:
+def _refused(gateway: Gateway, message: Ready, told: GatewayAnswer, code: str) -> DeliveryOutcome:
     verdict = _verdict(gateway, told)
     event = _event(gateway, message, verdict, code, told.words)
-    return Outcome(event, told.ids, wishes=tuple(wishes_of(verdict, event)))
+    return DeliveryOutcome(event, told.ids, wishes=tuple(wishes_of(verdict, event)))
 
 
-def _verdict(gateway: Gateway, told: Told) -> Verdict:
+def _verdict(gateway: Gateway, told: GatewayAnswer) -> Verdict:
     """A message of which a part was taken is not begun anew. A state that says no more than "sent" is no refusal."""
     found = gateway.codes.get(told.code, UNKNOWN)
     if found.kind in (Kind.ACCEPTED, Kind.DELIVERED, Kind.UNTRACEABLE) or (told.ids and found.kind == Kind.DEFERRED):
@@ -206,7 +208,7 @@ def _event(gateway: Gateway, message: Ready, verdict: Verdict, code: str = "", w
     )  # fmt: skip
 
 
-def _in_doubt(gateway: Gateway, message: Ready, heard: Heard) -> Event:
+def _in_doubt(gateway: Gateway, message: Ready, heard: HttpAnswer) -> Event:
     said = f"HTTP {heard.status}" if heard.status else heard.trouble
     return Event(
         gateway.slug, Kind.ACCEPTED, timezone.now(), message.repeat_id, message.id, reason=IN_DOUBT,

@@ -12,13 +12,13 @@ from smpplib import consts
 from contacts.models import Channel
 from messaging.bounces.reasons import IN_DOUBT
 from messaging.delivery.answers import SMS_SCHEDULE
-from messaging.delivery.transport import Outcome, Ready
+from messaging.delivery.transport import DeliveryOutcome, Ready
 from messaging.providers.smpp import SLUG
 from messaging.providers.tables import UNKNOWN, tables
-from messaging.providers.tables import Outcome as Verdict
+from messaging.providers.tables import CodeMeaning as Verdict
 from messaging.smpp.connections import ON, Connection
 from messaging.smpp.submits import count_of, submits_of
-from messaging.smpp.window import OK, THROTTLED, Answer, Window
+from messaging.smpp.window import OK, THROTTLED, SubmitAnswer, Window
 from messaging.status.order import Caveat, Event, Kind
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class BySmpp:
     def parts_of(self, message: Ready) -> int:
         return count_of(message.sms, self._connection.long)
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[DeliveryOutcome]:
         began, nameless = monotonic(), 0
         for place, answers in self._window.submit_all([self._submits(each) for each in messages]):
             nameless += sum(map(_is_nameless, answers))
@@ -80,20 +80,26 @@ class BySmpp:
             reference=message.id, long=self._connection.long, is_referenced=self._connection.reference == ON,
         )  # fmt: skip
 
-    def _outcome(self, message: Ready, answers: Sequence[Answer]) -> Outcome:
+    def _outcome(self, message: Ready, answers: Sequence[SubmitAnswer]) -> DeliveryOutcome:
         ids = tuple(self._connection.submitted_id(each.id) for each in answers if each.status == OK and each.id)
         worst = next((each for each in answers if each.has_left and each.status not in (OK, None)), None)
         is_begun = any(each.has_left and each.status in (OK, None) for each in answers)
         if worst is not None:
-            return Outcome(self._event(message, verdict_of(worst, is_begun=is_begun), worst.status), ids)
+            return DeliveryOutcome(self._event(message, verdict_of(worst, is_begun=is_begun), worst.status), ids)
         held_back = next((each for each in answers if not each.has_left), None)
         if held_back is not None:
-            return Outcome(self._event(message, verdict_of(held_back, is_begun=is_begun), held_back.status), ids)
+            return DeliveryOutcome(
+                self._event(message, verdict_of(held_back, is_begun=is_begun), held_back.status), ids
+            )
         if any(each.status is None for each in answers):
-            return Outcome(self._in_doubt(message, _("The line broke, or no answer came, after it was sent.")), ids)
+            return DeliveryOutcome(
+                self._in_doubt(message, _("The line broke, or no answer came, after it was sent.")), ids
+            )
         if any(map(_is_nameless, answers)):
-            return Outcome(self._in_doubt(message, _("The SMSC took it, but gave no id by which it will report.")), ids)
-        return Outcome(self._event(message, Verdict(Kind.ACCEPTED), OK), ids)
+            return DeliveryOutcome(
+                self._in_doubt(message, _("The SMSC took it, but gave no id by which it will report.")), ids
+            )
+        return DeliveryOutcome(self._event(message, Verdict(Kind.ACCEPTED), OK), ids)
 
     def _event(self, message: Ready, verdict: Verdict, status: int | None) -> Event:
         is_fine = verdict.kind == Kind.ACCEPTED
@@ -110,12 +116,12 @@ class BySmpp:
         )  # fmt: skip
 
 
-def _is_nameless(answer: Answer) -> bool:
+def _is_nameless(answer: SubmitAnswer) -> bool:
     """SMPP 3.4, 4.4.2: message_id may be empty only where the SMSC refuses; its receipt then finds nothing by an id."""
     return answer.status == OK and not answer.id
 
 
-def verdict_of(answer: Answer, *, is_begun: bool) -> Verdict:
+def verdict_of(answer: SubmitAnswer, *, is_begun: bool) -> Verdict:
     """What a refusal comes to. A message of which a part has left is never begun anew: that one would come twice."""
     if answer.status is None or answer.status in THROTTLED:
         found = NOT_LEFT if answer.status is None else TOO_MANY

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from contacts.models import Channel
 from engage.domains import in_ascii
 from messaging.bounces.classify import classify
-from messaging.delivery.answers import SCHEDULE, Answer, event_of
-from messaging.delivery.away import WANTS_LOGIN, Away, Cause
+from messaging.delivery.answers import SCHEDULE, MailAnswer, event_of
+from messaging.delivery.away import WANTS_LOGIN, Away, AwayCause
 from messaging.delivery.email_routes import Relay, Route
-from messaging.delivery.transport import Held, Outcome, Ready
+from messaging.delivery.transport import DeliveryOutcome, Held, Ready
 from messaging.delivery.transports.smtp_pipeline import Outgoing, Post
 from messaging.incoming import addresses
 from messaging.ledger.record import OURSELVES
@@ -71,7 +71,7 @@ class BySmtp:
     def parts_of(self, _message: Ready) -> int:
         return 1
 
-    def send_all(self, messages: Sequence[Ready]) -> Iterator[Outcome | Held]:
+    def send_all(self, messages: Sequence[Ready]) -> Iterator[DeliveryOutcome | Held]:
         start = monotonic()
         mails, unwritten = written(messages, self.slug)
         yield from unwritten
@@ -79,15 +79,15 @@ class BySmtp:
         told = [(by_id[mail.message_id], answer) for mail, answer in self._post.send_all(mails)]
         judged = by_relay if self._is_relay else by_strangers
         for message, answer, held in judged(told):
-            yield held or Outcome(event_of(answer, message.id, message.attempt, self.slug, timezone.now()))
+            yield held or DeliveryOutcome(event_of(answer, message.id, message.attempt, self.slug, timezone.now()))
         if len(messages) >= self.slice:
             _SLICES[self.slug] = next_slice(self.slice, monotonic() - start)
 
 
-Told = tuple[Ready, Answer]
+Told = tuple[Ready, MailAnswer]
 
 
-def by_relay(told: Sequence[Told]) -> Iterator[tuple[Ready, Answer, Held | None]]:
+def by_relay(told: Sequence[Told]) -> Iterator[tuple[Ready, MailAnswer, Held | None]]:
     """Of each answer of our only way, whether its message is held, as the relay is away or refuses us.
 
     What goes wrong with one message while others are taken is that one message's own.
@@ -97,21 +97,23 @@ def by_relay(told: Sequence[Told]) -> Iterator[tuple[Ready, Answer, Held | None]
         yield message, answer, _held_by_relay(message, answer, is_any_taken=is_any_taken)
 
 
-def _held_by_relay(message: Ready, answer: Answer, *, is_any_taken: bool) -> Held | None:
-    if answer.cause is not None and not (is_any_taken and answer.cause == Cause.BROKEN_OFF):
+def _held_by_relay(message: Ready, answer: MailAnswer, *, is_any_taken: bool) -> Held | None:
+    if answer.cause is not None and not (is_any_taken and answer.cause == AwayCause.BROKEN_OFF):
         return Held(message, away=Away(answer.cause, answer.text))
     if answer.is_untried:
         return Held(message)
     wants_login = answer.reply in WANTS_LOGIN or (answer.reply >= 500 and is_relaying_denied(answer))
     if wants_login and not is_any_taken:
-        return Held(message, away=Away(Cause.LOGIN, _without(message.address, f"{answer.said_by}: {answer.text}")))
+        return Held(message, away=Away(AwayCause.LOGIN, _without(message.address, f"{answer.said_by}: {answer.text}")))
     if answer.is_about_sender:
         said = f"{answer.said_by}: {answer.text}"
-        return Held(message, refusal=said) if answer.reply >= 500 else Held(message, away=Away(Cause.UNWILLING, said))
+        return (
+            Held(message, refusal=said) if answer.reply >= 500 else Held(message, away=Away(AwayCause.UNWILLING, said))
+        )
     return None
 
 
-def is_relaying_denied(answer: Answer) -> bool:
+def is_relaying_denied(answer: MailAnswer) -> bool:
     return classify(answer.text, reply_code=str(answer.reply), said_by=answer.said_by).reason == "relaying_denied"
 
 
@@ -119,7 +121,7 @@ def _without(address: str, said: str) -> str:
     return said.replace(address, "…")
 
 
-def by_strangers(told: Sequence[Told]) -> Iterator[tuple[Ready, Answer, Held | None]]:
+def by_strangers(told: Sequence[Told]) -> Iterator[tuple[Ready, MailAnswer, Held | None]]:
     """Of each answer of the receiving domains' servers, whether its message is held, as we have no way to anybody."""
     away = _no_way(told)
     for message, answer in told:
@@ -130,19 +132,19 @@ def _no_way(told: Sequence[Told]) -> Away | None:
     ours = [(message, answer) for message, answer in told if _is_ours(answer)]
     if len(ours) < len(told):
         _REACHED_AT["mx"] = monotonic()
-    lost = next((answer for _message, answer in ours if answer.cause == Cause.NOBODY), None)
+    lost = next((answer for _message, answer in ours if answer.cause == AwayCause.NOBODY), None)
     if lost is not None:
-        return Away(Cause.NOBODY, lost.text)
+        return Away(AwayCause.NOBODY, lost.text)
     domains = {message.address.rpartition("@")[2] for message, _answer in ours if message.attempt == 1}
     was_reached = monotonic() - _REACHED_AT.get("mx", -LATELY_SECONDS) < LATELY_SECONDS
     if len(domains) < ENOUGH_DOMAINS or was_reached:
         return None
-    return Away(Cause.NOBODY, next(answer.text for message, answer in ours if message.attempt == 1))
+    return Away(AwayCause.NOBODY, next(answer.text for message, answer in ours if message.attempt == 1))
 
 
-def _is_ours(answer: Answer) -> bool:
+def _is_ours(answer: MailAnswer) -> bool:
     """Whether no server has said it: our resolver has, or our socket."""
-    return answer.cause not in (None, Cause.UNWILLING)
+    return answer.cause not in (None, AwayCause.UNWILLING)
 
 
 def next_slice(size: int, seconds: float) -> int:
@@ -152,9 +154,9 @@ def next_slice(size: int, seconds: float) -> int:
     return max(size // 2, SMALLEST_SLICE) if seconds > MOST_SECONDS else size
 
 
-def written(messages: Sequence[Ready], slug: str) -> tuple[list[Outgoing], list[Outcome | Held]]:
+def written(messages: Sequence[Ready], slug: str) -> tuple[list[Outgoing], list[DeliveryOutcome | Held]]:
     """The mails; and of each that cannot be written what follows, so that it does not take the others with it."""
-    mails, unwritten = list[Outgoing](), list[Outcome | Held]()
+    mails, unwritten = list[Outgoing](), list[DeliveryOutcome | Held]()
     for each in messages:
         try:
             letter = contents.letter_for(each.send_out, each.content)
@@ -167,7 +169,7 @@ def written(messages: Sequence[Ready], slug: str) -> tuple[list[Outgoing], list[
             mails.append(_mail_of(each, letter))
         except Exception as error:  # noqa: BLE001 -- it must not take the others with it
             log.error("Email %d cannot be written: %s", each.id, type(error).__name__)
-            unwritten.append(Outcome(_unwritten(each, slug)))
+            unwritten.append(DeliveryOutcome(_unwritten(each, slug)))
     return mails, unwritten
 
 

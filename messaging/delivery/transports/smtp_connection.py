@@ -6,8 +6,8 @@ from selectors import EVENT_READ, EVENT_WRITE
 from time import monotonic
 from typing import Final
 
-from messaging.delivery.transports.smtp_dialogue import Dialogue, Lost, Outgoing, Reply
-from messaging.delivery.transports.smtp_opening import Opened
+from messaging.delivery.transports.smtp_dialogue import Lost, Outgoing, Reply, SmtpDialogue
+from messaging.delivery.transports.smtp_opening import OpenConnection
 
 # How long a server may take over an answer, seconds. RFC 5321 4.5.3.2 wants minutes for all of them; but a slice waits
 # for its last answer, and Pause for the slice. The verdict about a mail is waited for longest: without it, the mail is
@@ -21,11 +21,11 @@ _READ: Final = 65536
 class Wire:
     """One connection to `host`. It notes how many mails it has carried, and until when the server must have spoken."""
 
-    def __init__(self, host: str, opened: Opened, *, is_proven: bool = False) -> None:
+    def __init__(self, host: str, opened: OpenConnection, *, is_proven: bool = False) -> None:
         """`is_proven`: the server has shown by its certificate that it is `host`."""
         self.host, self.is_proven = host, is_proven
         self.sock = opened.sock
-        self.dialogue = Dialogue(opened.extensions)
+        self.dialogue = SmtpDialogue(opened.extensions)
         self.carried = 0
         self.until = 0.0
         # What the selector was told to look for.

@@ -74,7 +74,7 @@ class _Talk:
     end_at: int | None = None
 
 
-class Dialogue:
+class SmtpDialogue:
     """One connection's, after its EHLO. Whoever holds the socket writes `unwritten` and says how much of it went out.
 
     `extensions` are the server's, in lower case.

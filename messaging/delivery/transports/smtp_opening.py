@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, cast
 
-from messaging.delivery.answers import Answer
-from messaging.delivery.away import Cause, cause_of, has_no_network
+from messaging.delivery.answers import MailAnswer
+from messaging.delivery.away import AwayCause, cause_of, has_no_network
 from messaging.delivery.email_routes import Direct, Relay, Route
 
 CONNECT_SECONDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenConnection:
     """A connection that is ready for mail; `extensions` are in lower case. The socket does not block."""
 
     sock: socket.socket
@@ -29,7 +29,7 @@ class Opened:
 class NotOpenedError(Exception):
     """Nobody answered, or a server that does not want to talk to us now; `answer` says which and why."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: MailAnswer) -> None:
         super().__init__(answer.text)
         self.answer = answer
 
@@ -38,7 +38,7 @@ class NoTlsError(smtplib.SMTPException):
     """There is no TLS, and must be."""
 
 
-def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -> Opened:
+def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -> OpenConnection:
     """Blocks until the server is ready for mail. Raises NotOpenedError.
 
     `is_proven`: it must show by a valid certificate that it is `host` (RFC 8461 4.2).
@@ -51,7 +51,7 @@ def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -
         text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         # A refusal of us, before anybody was named, says nothing about the address.
         text = _without_secret(f"{error.smtp_code} {text}", route)
-        raise NotOpenedError(Answer(421, text, host, is_final=is_final, cause=cause_of(error))) from error
+        raise NotOpenedError(MailAnswer(421, text, host, is_final=is_final, cause=cause_of(error))) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise NotOpenedError(unreachable(error, host, is_final=is_final)) from error
     sock = cast("socket.socket", server.sock)
@@ -61,15 +61,15 @@ def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -
     if server.file is not None:
         server.file.close()
     # Who takes a mail for its own mailboxes says so at once; nobody need report it, too.
-    return Opened(sock, frozenset(server.esmtp_features) - ({"dsn"} if is_final else set()))
+    return OpenConnection(sock, frozenset(server.esmtp_features) - ({"dsn"} if is_final else set()))
 
 
-def unreachable(error: Exception, host: str, *, is_final: bool) -> Answer:
+def unreachable(error: Exception, host: str, *, is_final: bool) -> MailAnswer:
     """What our own error comes to. Nobody else said it."""
-    cause = Cause.NO_TLS if isinstance(error, NoTlsError) else cause_of(error)
+    cause = AwayCause.NO_TLS if isinstance(error, NoTlsError) else cause_of(error)
     if is_final and has_no_network(error):
-        cause = Cause.NOBODY
-    return Answer(0, f"connect to {host}: {error or type(error).__name__}", host, is_final=is_final, cause=cause)
+        cause = AwayCause.NOBODY
+    return MailAnswer(0, f"connect to {host}: {error or type(error).__name__}", host, is_final=is_final, cause=cause)
 
 
 def _without_secret(said: str, route: Route) -> str:

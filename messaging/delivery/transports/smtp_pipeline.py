@@ -15,14 +15,14 @@ from socket import socketpair
 from time import monotonic
 from typing import Final
 
-from messaging.delivery.answers import Answer
-from messaging.delivery.away import Cause
+from messaging.delivery.answers import MailAnswer
+from messaging.delivery.away import AwayCause
 from messaging.delivery.email_routes import Direct, Route
 from messaging.delivery.transports.mta_sts import Policy, heeding, policies
 from messaging.delivery.transports.mx import NoServerError, servers_of
 from messaging.delivery.transports.smtp_connection import Wire, closed_politely
 from messaging.delivery.transports.smtp_dialogue import CLOSING, AboutSender, Outgoing, Reply
-from messaging.delivery.transports.smtp_opening import NotOpenedError, Opened, opened
+from messaging.delivery.transports.smtp_opening import NotOpenedError, OpenConnection, opened
 from messaging.status.order import Kind
 
 __all__ = ["NoServerError", "Outgoing", "Post"]
@@ -88,7 +88,7 @@ class Post:
         self._lanes: dict[tuple[tuple[str, ...], bool], Lane] = {}
         self._lane_of: dict[Wire, Lane] = {}
         self._again: set[int] = set()
-        self._answers: list[tuple[Outgoing, Answer]] = []
+        self._answers: list[tuple[Outgoing, MailAnswer]] = []
         self._next_look = 0.0
         self._selector = DefaultSelector()
         self._workers: ThreadPoolExecutor | None = None
@@ -113,11 +113,11 @@ class Post:
         self._bell.close()
         self._ear.close()
 
-    def send(self, mail: Outgoing) -> Answer:
+    def send(self, mail: Outgoing) -> MailAnswer:
         (answer,) = (answer for _mail, answer in self.send_all([mail]))
         return answer
 
-    def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, MailAnswer]]:
         """An answer for each mail, in the order in which they come."""
         self._again.clear()
         self._lanes.clear()
@@ -156,12 +156,12 @@ class Post:
         try:
             hosts = tuple(self._resolve(domain)[:MOST_HOSTS])
         except NoServerError as error:
-            answer = Answer(error.reply, str(error), is_final=True, cause=Cause.UNRESOLVED)
+            answer = MailAnswer(error.reply, str(error), is_final=True, cause=AwayCause.UNRESOLVED)
             return lambda: self._answers.extend((mail, answer) for mail in mails)
         policy = self._policy_of(domain)
         allowed = heeding(policy, hosts, domain)
         if not allowed:
-            answer = Answer(
+            answer = MailAnswer(
                 0, f"TLS required: the MTA-STS policy of {domain} allows none of its servers", is_final=True
             )
             return lambda: self._answers.extend((mail, answer) for mail in mails)
@@ -206,7 +206,7 @@ class Post:
         lane.openings -= 1
         lane.is_refusing = lane.is_refusing and bool(lane.openings)
 
-    def _was_opened(self, host: str, lane: Lane, ready: Opened) -> None:
+    def _was_opened(self, host: str, lane: Lane, ready: OpenConnection) -> None:
         lane.openings -= 1
         lane.is_refusing = False
         wire = Wire(host, ready, is_proven=lane.is_proven)
@@ -214,7 +214,7 @@ class Post:
         wire.watched = EVENT_READ
         self._employ(wire, lane)
 
-    def _was_refused(self, host: str, lane: Lane, answer: Answer) -> None:
+    def _was_refused(self, host: str, lane: Lane, answer: MailAnswer) -> None:
         lane.openings -= 1
         if lane.wires:
             # It takes no more at once than those.
@@ -222,7 +222,7 @@ class Post:
         else:
             self._pass_over(host, lane, answer)
 
-    def _pass_over(self, host: str, lane: Lane, answer: Answer) -> None:
+    def _pass_over(self, host: str, lane: Lane, answer: MailAnswer) -> None:
         """On to the next server (RFC 5321 5.1); after the last one all that wait for it are answered."""
         if lane.hosts[0] != host:
             return
@@ -275,7 +275,9 @@ class Post:
             if refusal is None:
                 dialogue.take(mail)
             else:
-                self._answers.append((mail, Answer(0, refusal.text, kind=Kind.SOFT_BOUNCE, reason="protocol_error")))
+                self._answers.append(
+                    (mail, MailAnswer(0, refusal.text, kind=Kind.SOFT_BOUNCE, reason="protocol_error"))
+                )
         if dialogue.unwritten:
             wire.write()
             if dialogue.fault:
@@ -312,11 +314,11 @@ class Post:
         refused, lost = wire.lost()
         self._answers += ((mail, self._answer(reply, wire.host)) for mail, reply in refused)
         text = f"connect to {wire.host}: {wire.dialogue.fault}"
-        trouble = passed = Answer(0, text, wire.host, is_final=self._is_final, cause=Cause.BROKEN_OFF)
+        trouble = passed = MailAnswer(0, text, wire.host, is_final=self._is_final, cause=AwayCause.BROKEN_OFF)
         for mail, is_in_doubt in reversed(lost):
             if is_in_doubt:
                 text = f"no answer after the mail was sent: {wire.dialogue.fault}"
-                answer = Answer(0, text, wire.host, is_final=self._is_final, is_in_doubt=True)
+                answer = MailAnswer(0, text, wire.host, is_final=self._is_final, is_in_doubt=True)
                 self._answers.append((mail, answer))
             elif mail.message_id in self._again:
                 self._answers.append((mail, trouble))
@@ -346,13 +348,13 @@ class Post:
                 self._lose(wire, lane)
         if until < now:
             text = "connect: the server was too slow for so many mails"
-            late = Answer(0, text, is_final=self._is_final, is_untried=not self._is_final)
+            late = MailAnswer(0, text, is_final=self._is_final, is_untried=not self._is_final)
             for lane in self._lanes.values():
                 self._answers += ((mail, late) for mail in lane.waiting)
                 lane.waiting.clear()
 
-    def _answer(self, reply: Reply, host: str) -> Answer:
-        return Answer(
+    def _answer(self, reply: Reply, host: str) -> MailAnswer:
+        return MailAnswer(
             reply.code, reply.text, host, is_final=self._is_final, is_about_sender=isinstance(reply, AboutSender)
         )  # fmt: skip
 

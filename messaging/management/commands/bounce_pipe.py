@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from messaging.inbox.writer import Inbox
+from messaging.inbox.writer import ReportWriter
 from messaging.incoming import pipe
 
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, recipient: list[str], **_options: Any) -> None:
         try:
-            code = pipe.take(sys.stdin.buffer, recipient, Inbox("Bounce mail"))
+            code = pipe.take(sys.stdin.buffer, recipient, ReportWriter("Bounce mail"))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the mail must come again, not be sent back
             self.stderr.write(f"The mail is to come again: {type(error).__name__}.")
             code = pipe.LATER

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from messaging.inbox.writer import Inbox
+from messaging.inbox.writer import ReportWriter
 from messaging.incoming.clerk import Clerk
 from messaging.incoming.server import BounceServer, tls_of
 from messaging.monitoring import health
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.BOUNCE_LISTENERS:
             raise CommandError("Set BOUNCE_DOMAIN and BOUNCE_LISTEN: docs/providers/mail.md says how.")
-        clerk = Clerk(Inbox("Bounce mail"))
+        clerk = Clerk(ReportWriter("Bounce mail"))
         try:
             asyncio.run(serve(clerk))
         except OSError as error:

@@ -30,7 +30,7 @@ Counts = Mapping[datetime, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """One line: its name for CSS, its words, how many in the end, and its points in the SVG."""
 
     name: str
@@ -43,7 +43,7 @@ class Line:
 class Chart:
     """From the start until what was heard last. `rows`: until when, and how many of each line by then."""
 
-    lines: list[Line]
+    lines: list[ChartLine]
     rows: list[tuple[datetime, list[int]]]
     start: datetime
     end: datetime
@@ -60,7 +60,7 @@ def chart_of(send_out: SendOut, now: datetime | None = None) -> Chart | None:
     totals = [sum(each[place] for each in by_hour.values()) for place in range(len(LINES))]
     highest = max(totals)
     lines = [
-        Line(name, label, totals[place], _points(by_hour, place, start, end, highest))
+        ChartLine(name, label, totals[place], _points(by_hour, place, start, end, highest))
         for place, (name, label, _figures) in enumerate(LINES)
         if totals[place]
     ]

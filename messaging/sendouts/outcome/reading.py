@@ -61,7 +61,7 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class ReasonCount:
     """How many messages show a status for a reason."""
 
     status: Status
@@ -93,7 +93,7 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkClicks:
     """A link of the content: how often it was clicked by people, in how many messages, and how often by programs."""
 
     address: str
@@ -103,7 +103,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class EventSums:
     """Sums over all time: how often, and of how many messages."""
 
     events: Mapping[tuple[str, str], int]
@@ -123,7 +123,7 @@ class Became:
     as_of: datetime
     statuses: Mapping[str, int]
     domains: list[Domain]
-    reasons: list[Reason]
+    reasons: list[ReasonCount]
     deferred: Deferred
     opened_by_people: int
     opened_by_programs: int
@@ -131,7 +131,7 @@ class Became:
     clicks: int
     clickers: int
     clicks_by_programs: int
-    links: list[Link]
+    links: list[LinkClicks]
     unsubscribed: int
     complained: int
 
@@ -166,11 +166,11 @@ def in_doubt(send_out_id: int) -> int:
     return Outcome.objects.filter(pk=send_out_id).values_list(counted, flat=True).first() or 0
 
 
-def heard_of(send_out_id: int) -> Heard:
+def heard_of(send_out_id: int) -> EventSums:
     with connection.cursor() as cursor:
         cursor.execute(sql.HEARD, [send_out_id])
         rows = cursor.fetchall()
-    return Heard(
+    return EventSums(
         {(figure, link): events for figure, link, events, _messages in rows},
         {(figure, link): messages for figure, link, _events, messages in rows},
     )
@@ -189,13 +189,13 @@ def _domains(counts: Mapping[str, int], ranked: Iterable[str]) -> list[Domain]:
     return [*named, Domain("", found[""])] if "" in found else named
 
 
-def _reasons(counts: Mapping[str, int], channel: str) -> list[Reason]:
+def _reasons(counts: Mapping[str, int], channel: str) -> list[ReasonCount]:
     """Bounces only, each status by itself, the most first."""
     found = []
     for key, n in _under(counts, "reason/").items():
         status, _slash, slug = key.partition("/")
         if status in BOUNCES:
-            found.append(Reason(Status(status), slug, label_of(slug, status, channel), n))
+            found.append(ReasonCount(Status(status), slug, label_of(slug, status, channel), n))
     return sorted(found, key=lambda each: (BOUNCES.index(each.status), -each.count, each.slug))
 
 
@@ -226,12 +226,12 @@ def _grouped(by_hour: Mapping[datetime, int], now: datetime) -> list[tuple[int, 
     return sorted(found.items())
 
 
-def _links(content: Content | None, heard: Heard) -> list[Link]:
+def _links(content: Content | None, heard: EventSums) -> list[LinkClicks]:
     """The most clicked first; those of a provider that does not say which come last."""
     known = addresses_of_links(content.html) if content else {}
     names = {link for figure, link in heard.events if figure in ("clicked", "auto_clicked")}
     found = [
-        Link(
+        LinkClicks(
             _address(link, known), heard.events.get(("clicked", link), 0), heard.messages.get(("clicked", link), 0),
             heard.events.get(("auto_clicked", link), 0),
         )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.addresses import normalise_email
-from contacts.blocks.reading import Bad, Layout, Line, _email, read
+from contacts.blocks.reading import Bad, BlockLine, Layout, _email, read
 from contacts.lines import UnreadableListError
 from messaging.suppression.list_reasons import reason_from
 
@@ -19,16 +19,16 @@ LISTS = Path(__file__).with_name("lists")
 NOVEMBER = datetime(2025, 11, 1, tzinfo=UTC)
 
 
-def read_all(content: bytes | str, size: int = 7) -> list[Line | Bad]:
+def read_all(content: bytes | str, size: int = 7) -> list[BlockLine | Bad]:
     """In small pieces, so that everything is cut somewhere."""
     data = content.encode() if isinstance(content, str) else content
     return list(read((data[at : at + size] for at in range(0, len(data), size)), reason_from, Layout()))
 
 
-def good(content: bytes | str) -> list[Line]:
+def good(content: bytes | str) -> list[BlockLine]:
     found = read_all(content)
-    assert all(isinstance(each, Line) for each in found), found
-    return [each for each in found if isinstance(each, Line)]
+    assert all(isinstance(each, BlockLine) for each in found), found
+    return [each for each in found if isinstance(each, BlockLine)]
 
 
 def values(content: bytes | str) -> list[str]:
@@ -38,7 +38,7 @@ def values(content: bytes | str) -> list[str]:
 def test_sendgrid_has_the_servers_words_in_reason_and_seconds_in_created() -> None:
     first, second = good((LISTS / "sendgrid_bounces.csv").read_bytes())
 
-    assert first == Line(2, first.channel, "anna@example.com", NOVEMBER, "user_unknown", "5.1.1", "")
+    assert first == BlockLine(2, first.channel, "anna@example.com", NOVEMBER, "user_unknown", "5.1.1", "")
     assert (second.value, second.reason, second.code) == ("bo@example.org", "mailbox_full", "4.2.2")
 
 
@@ -56,7 +56,7 @@ def test_postmark_names_complaints_which_stay_opt_outs() -> None:
 def test_a_german_spreadsheet_has_semicolons_and_latin_1() -> None:
     line, bad = read_all((LISTS / "spreadsheet_de.csv").read_bytes())
 
-    assert isinstance(line, Line)
+    assert isinstance(line, BlockLine)
     assert (line.number, line.value, line.reason) == (3, "jörg@bücher.example", "mailbox_full")
     assert isinstance(bad, Bad)
     assert (bad.number, bad.text) == (4, ";fehlt;")
@@ -73,8 +73,8 @@ def test_utf_16_with_tabs_and_two_addresses_in_a_line() -> None:
 def test_without_a_header_and_with_old_line_ends() -> None:
     anna, bo, bad = read_all((LISTS / "plain.txt").read_bytes())
 
-    assert isinstance(anna, Line)
-    assert isinstance(bo, Line)
+    assert isinstance(anna, BlockLine)
+    assert isinstance(bo, BlockLine)
     assert isinstance(bad, Bad)
     assert (anna.value, bo.value, bad.number, bad.text) == ("anna@example.com", "bo@example.org", 3, "cia@@example.org")
     assert bad.problem
@@ -113,7 +113,7 @@ def test_a_bad_line_says_what_to_do_and_the_rest_goes_on(line: str, told: str) -
     assert isinstance(bad, Bad)
     assert told in bad.problem
     assert bad.number == 2
-    assert isinstance(fine, Line)
+    assert isinstance(fine, BlockLine)
 
 
 def test_a_quotation_mark_that_is_never_closed_is_told_with_its_line() -> None:
@@ -122,7 +122,7 @@ def test_a_quotation_mark_that_is_never_closed_is_told_with_its_line() -> None:
     bad = next(each for each in found if isinstance(each, Bad))
     assert bad.number == 2
     assert "not closed" in bad.problem
-    assert sum(isinstance(each, Line) for each in found) > 15_000
+    assert sum(isinstance(each, BlockLine) for each in found) > 15_000
 
 
 def test_a_date_of_the_future_is_cut_to_now() -> None:
@@ -172,7 +172,7 @@ def test_a_long_list_is_read_in_flat_memory() -> None:
             yield b"a%d@x.example\n" % number
 
     stream = read(endless(), reason_from, Layout())
-    assert isinstance(next(stream), Line)
+    assert isinstance(next(stream), BlockLine)
     assert sum(1 for _ in stream) == 19_999
 
 

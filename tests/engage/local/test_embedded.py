@@ -196,7 +196,7 @@ def test_an_initdb_cut_short_is_begun_anew(bare: Path) -> None:
 
 
 def test_the_servers_go_down_with_a_parent_killed_by_kill_9(var: Path) -> None:
-    script = "from engage import embedded\nwith embedded.environment(): print('up', flush=True); input()"
+    script = "from engage.local import embedded\nwith embedded.environment(): print('up', flush=True); input()"
     parent = subprocess.Popen(
         [sys.executable, "-c", script], cwd=bootstrap.BASE_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

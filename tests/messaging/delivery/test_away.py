@@ -28,7 +28,7 @@ from pytest_django import Settings
 
 from contacts.models import Block, Channel
 from messaging.delivery import dispatcher
-from messaging.delivery.away import ADVICE, Cause, has_no_network
+from messaging.delivery.away import ADVICE, AwayCause, has_no_network
 from messaging.delivery.email_routes import Direct, Esp, Relay, Route, route_of
 from messaging.delivery.sms_routes import Http
 from messaging.delivery.transports import smtp, smtp_opening
@@ -175,70 +175,70 @@ def nobody(port: int) -> Iterator[None]:
 
 EHLO = b"250-here\r\n250 AUTH PLAIN LOGIN\r\n"
 Wrong = Callable[[int, Path], AbstractContextManager[object]]
-WRONG: dict[str, tuple[str, Wrong, Cause]] = {
-    "no such name": ("smtp://relay.exmaple.invalid:{port}", lambda port, _: nobody(port), Cause.UNRESOLVED),
-    "a name that is none": (f"smtp://{'x' * 70}.example:{{port}}", lambda port, _: nobody(port), Cause.UNRESOLVED),
-    "refused": ("smtp://127.0.0.1:{port}", lambda port, _: nobody(port), Cause.UNREACHABLE),
-    "silent": ("smtp://127.0.0.1:{port}", lambda port, _: silent(port), Cause.UNREACHABLE),
-    "silent in TLS": ("smtps://127.0.0.1:{port}", lambda port, _: silent(port), Cause.UNREACHABLE),
-    "hangs up": ("smtp://127.0.0.1:{port}", lambda port, _: saying(port, b""), Cause.UNREACHABLE),
+WRONG: dict[str, tuple[str, Wrong, AwayCause]] = {
+    "no such name": ("smtp://relay.exmaple.invalid:{port}", lambda port, _: nobody(port), AwayCause.UNRESOLVED),
+    "a name that is none": (f"smtp://{'x' * 70}.example:{{port}}", lambda port, _: nobody(port), AwayCause.UNRESOLVED),
+    "refused": ("smtp://127.0.0.1:{port}", lambda port, _: nobody(port), AwayCause.UNREACHABLE),
+    "silent": ("smtp://127.0.0.1:{port}", lambda port, _: silent(port), AwayCause.UNREACHABLE),
+    "silent in TLS": ("smtps://127.0.0.1:{port}", lambda port, _: silent(port), AwayCause.UNREACHABLE),
+    "hangs up": ("smtp://127.0.0.1:{port}", lambda port, _: saying(port, b""), AwayCause.UNREACHABLE),
     "hangs up at MAIL FROM": (
-        "smtp://127.0.0.1:{port}", lambda port, _: saying(port, b"220 x\r\n", EHLO), Cause.BROKEN_OFF,
+        "smtp://127.0.0.1:{port}", lambda port, _: saying(port, b"220 x\r\n", EHLO), AwayCause.BROKEN_OFF,
     ),
     "421 greeting": (
-        "smtp://127.0.0.1:{port}", lambda port, _: saying(port, b"421 4.3.2 too busy\r\n"), Cause.UNWILLING,
+        "smtp://127.0.0.1:{port}", lambda port, _: saying(port, b"421 4.3.2 too busy\r\n"), AwayCause.UNWILLING,
     ),
     "554 greeting": (
-        "smtp://127.0.0.1:{port}", lambda port, _: saying(port, b"554 5.7.1 No such user here\r\n"), Cause.UNWILLING,
+        "smtp://127.0.0.1:{port}", lambda port, _: saying(port, b"554 5.7.1 No such user here\r\n"), AwayCause.UNWILLING,
     ),
     "refuses EHLO": (
         "smtp://127.0.0.1:{port}",
         lambda port, _: saying(port, b"220 x\r\n", b"550 5.1.1 User unknown\r\n", b"550 5.1.1 User unknown\r\n"),
-        Cause.UNWILLING,
+        AwayCause.UNWILLING,
     ),
     "no STARTTLS": (
         # The address of no host in particular, which leads home all the same.
-        "smtp://engage:s3cret@0.0.0.0:{port}", lambda port, _: relay(port, password="s3cret"), Cause.NO_TLS,
+        "smtp://engage:s3cret@0.0.0.0:{port}", lambda port, _: relay(port, password="s3cret"), AwayCause.NO_TLS,
     ),
     "STARTTLS refused": (
         "smtp://127.0.0.1:{port}",
         lambda port, _: saying(port, b"220 x\r\n", b"250-x\r\n250 STARTTLS\r\n", b"454 4.7.0 not available\r\n"),
-        Cause.NO_TLS,
+        AwayCause.NO_TLS,
     ),
-    "no TLS behind smtps": ("smtps://127.0.0.1:{port}", lambda port, _: relay(port), Cause.NO_TLS),
+    "no TLS behind smtps": ("smtps://127.0.0.1:{port}", lambda port, _: relay(port), AwayCause.NO_TLS),
     "untrusted": (
         "smtp://127.0.0.1:{port}",
-        lambda port, folder: relay(port, certificate=made_certificate(folder)), Cause.UNTRUSTED,
+        lambda port, folder: relay(port, certificate=made_certificate(folder)), AwayCause.UNTRUSTED,
     ),
     "untrusted at once": (
         "smtps://127.0.0.1:{port}",
-        lambda port, folder: relay(port, certificate=made_certificate(folder), at_once=True), Cause.UNTRUSTED,
+        lambda port, folder: relay(port, certificate=made_certificate(folder), at_once=True), AwayCause.UNTRUSTED,
     ),
     "no AUTH": (
         "smtp://engage:s3cret@127.0.0.1:{port}",
-        lambda port, _: saying(port, b"220 x\r\n", b"250-x\r\n250 HELP\r\n"), Cause.NO_LOGIN,
+        lambda port, _: saying(port, b"220 x\r\n", b"250-x\r\n250 HELP\r\n"), AwayCause.NO_LOGIN,
     ),
     "no AUTH that we know": (
         "smtp://engage:s3cret@127.0.0.1:{port}",
-        lambda port, _: saying(port, b"220 x\r\n", b"250-x\r\n250 AUTH GSSAPI\r\n"), Cause.NO_LOGIN,
+        lambda port, _: saying(port, b"220 x\r\n", b"250-x\r\n250 AUTH GSSAPI\r\n"), AwayCause.NO_LOGIN,
     ),
     "wants a log-in": (
-        "smtp://127.0.0.1:{port}", lambda port, _: relay(port, password="s3cret"), Cause.LOGIN,
+        "smtp://127.0.0.1:{port}", lambda port, _: relay(port, password="s3cret"), AwayCause.LOGIN,
     ),
     "another password": (
-        "smtp://engage:wrong@127.0.0.1:{port}", lambda port, _: relay(port, password="s3cret"), Cause.LOGIN,
+        "smtp://engage:wrong@127.0.0.1:{port}", lambda port, _: relay(port, password="s3cret"), AwayCause.LOGIN,
     ),
     "log-in is out of order": (
         "smtp://engage:s3cret@127.0.0.1:{port}",
         lambda port, _: saying(port, b"220 x\r\n", EHLO, b"454 4.7.0 later\r\n", b"454 4.7.0 later\r\n"),
-        Cause.UNWILLING,
+        AwayCause.UNWILLING,
     ),
     "may not relay": (
         "smtp://127.0.0.1:{port}",
         lambda port, _: saying(
             port, b"220 x\r\n", b"250 x\r\n", b"250 ok\r\n", b"554 5.7.1 <p0@d0.example>: Relay access denied\r\n"
         ),
-        Cause.LOGIN,
+        AwayCause.LOGIN,
     ),
 }  # fmt: skip
 
@@ -256,7 +256,7 @@ def test_a_relay_that_is_away_gets_nothing_and_nobody_is_judged_and_once_it_is_t
 
         assert nothing_happened(send_out)
         assert cause() == expected
-        assert state_of(send_out) == ("paused" if expected == Cause.LOGIN else "sending")
+        assert state_of(send_out) == ("paused" if expected == AwayCause.LOGIN else "sending")
 
     settings.EMAIL_ROUTE = Relay("127.0.0.1", port)
     Alarm.objects.update(next_try_at=timezone.now())
@@ -326,7 +326,7 @@ def test_the_alarm_says_since_when_and_why_to_the_log_and_to_prometheus_and_ends
 def test_the_distance_between_two_tries_grows_up_to_a_minute() -> None:
     seen = []
     for _ in range(8):
-        alarms.begin_away("relay", Cause.UNREACHABLE, "x")
+        alarms.begin_away("relay", AwayCause.UNREACHABLE, "x")
         seen.append(round(alarms.next_try("relay") or 0))
         Alarm.objects.update(next_try_at=timezone.now() - timedelta(seconds=1))
 
@@ -690,6 +690,6 @@ def test_a_test_to_oneself_waits_and_whoever_sent_it_reads_why(settings: Setting
 
 
 def test_each_cause_has_words_and_advice_that_name_what_they_should() -> None:
-    for each in Cause:
-        assert each == Cause.NOBODY or "%(who)s" in each.label
+    for each in AwayCause:
+        assert each == AwayCause.NOBODY or "%(who)s" in each.label
         assert str(ADVICE[each]) % {"setting": "EMAIL_ROUTE"}

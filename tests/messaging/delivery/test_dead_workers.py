@@ -198,12 +198,12 @@ import time, sys
 import django
 django.setup()
 from django.db import Error, close_old_connections
-from messaging.delivery import work
+from messaging.delivery import dispatcher
 is_more = True
 while is_more:
     close_old_connections()
     try:
-        is_more = work.hand_over(int(sys.argv[1]), 30)
+        is_more = dispatcher.hand_over(int(sys.argv[1]), 30)
     except Error as error:
         print("turn over", type(error).__name__, flush=True)
         time.sleep(0.2)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.delivery.transports.smtp_dialogue import Dialogue, Lost, Outgoing, Reply
+from messaging.delivery.transports.smtp_dialogue import Lost, Outgoing, Reply, SmtpDialogue
 from tests.messaging.sendouts.scripted import Talk
 
 EXTENSIONS = frozenset({"pipelining", "8bitmime", "size", "smtputf8"})
@@ -25,7 +25,7 @@ def outgoing(number: int, does: str) -> Outgoing:
 
 
 def talked(
-    dialogue: Dialogue, server: Talk, mails: list[Outgoing], sizes: list[int]
+    dialogue: SmtpDialogue, server: Talk, mails: list[Outgoing], sizes: list[int]
 ) -> tuple[dict[int, Reply], list[Lost], deque[Outgoing]]:
     """Until all is answered, or the server hangs up. `sizes` cut what goes either way."""
     waiting, answered = deque(mails), dict[int, Reply]()
@@ -64,7 +64,7 @@ def test_each_mail_gets_its_own_answer_and_only_what_may_have_been_taken_is_in_d
     server, mails = Talk(is_pipelining), [outgoing(number, does) for number, does in enumerate(script)]
 
     answered, lost, waiting = talked(
-        Dialogue(EXTENSIONS if is_pipelining else EXTENSIONS - {"pipelining"}), server, mails, sizes
+        SmtpDialogue(EXTENSIONS if is_pipelining else EXTENSIONS - {"pipelining"}), server, mails, sizes
     )
 
     assert {number: reply.text for number, reply in answered.items()} == {
@@ -85,7 +85,7 @@ def test_each_mail_gets_its_own_answer_and_only_what_may_have_been_taken_is_in_d
 
 
 def test_an_envelope_is_one_write_and_goes_along_with_the_end_of_the_mail_before_it() -> None:
-    dialogue, server = Dialogue(EXTENSIONS), Talk()
+    dialogue, server = SmtpDialogue(EXTENSIONS), Talk()
     dialogue.take(outgoing(1, "fine"))
     assert dialogue.unwritten.count(b"\r\n") == 3
     said = server.hear(dialogue.unwritten)
@@ -100,7 +100,7 @@ def test_an_envelope_is_one_write_and_goes_along_with_the_end_of_the_mail_before
 
 @pytest.mark.parametrize(("written", "is_in_doubt"), [(-1, False), (0, True)])
 def test_a_mail_whose_end_did_not_go_out_is_not_in_doubt(written: int, is_in_doubt: bool) -> None:
-    dialogue, server = Dialogue(EXTENSIONS), Talk()
+    dialogue, server = SmtpDialogue(EXTENSIONS), Talk()
     dialogue.take(outgoing(1, "fine"))
     said = server.hear(dialogue.unwritten)
     dialogue.wrote(len(dialogue.unwritten))
@@ -113,7 +113,7 @@ def test_a_mail_whose_end_did_not_go_out_is_not_in_doubt(written: int, is_in_dou
 
 @pytest.mark.parametrize("said", [b"hello\r\n", b"25\r\n", b"250\x00ok\r\n", b"250 " + b"x" * 70_000])
 def test_what_is_no_answer_ends_the_dialogue(said: bytes) -> None:
-    dialogue = Dialogue(EXTENSIONS)
+    dialogue = SmtpDialogue(EXTENSIONS)
     dialogue.take(outgoing(1, "fine"))
 
     assert dialogue.hear(said) == []
@@ -122,7 +122,7 @@ def test_what_is_no_answer_ends_the_dialogue(said: bytes) -> None:
 
 
 def test_an_answer_to_nothing_ends_the_dialogue() -> None:
-    dialogue = Dialogue(EXTENSIONS)
+    dialogue = SmtpDialogue(EXTENSIONS)
 
     dialogue.hear(b"250 2.0.0 taken\r\n")
 
@@ -131,7 +131,7 @@ def test_an_answer_to_nothing_ends_the_dialogue() -> None:
 
 @pytest.mark.parametrize("address", ["a>\r\nRCPT TO:<b@x.example", "a b@x.example", "a>@x.example", "a\x00@x.example"])
 def test_an_address_that_would_be_a_command_is_never_said(address: str) -> None:
-    refusal = Dialogue(EXTENSIONS).why_not(Outgoing(1, 1, "a@engage.example", address, BODY))
+    refusal = SmtpDialogue(EXTENSIONS).why_not(Outgoing(1, 1, "a@engage.example", address, BODY))
 
     assert refusal is not None
     assert refusal.code == 553
@@ -139,7 +139,7 @@ def test_an_address_that_would_be_a_command_is_never_said(address: str) -> None:
 
 def test_only_a_server_that_takes_them_gets_addresses_beyond_ascii_and_eight_bits() -> None:
     mail = Outgoing(1, 1, "a@engage.example", "åsa@there.example", "Subject: x\r\n\r\nå\r\n".encode())
-    able, unable = Dialogue(EXTENSIONS), Dialogue(frozenset({"pipelining"}))
+    able, unable = SmtpDialogue(EXTENSIONS), SmtpDialogue(frozenset({"pipelining"}))
 
     able.take(mail)
 
@@ -152,7 +152,7 @@ def test_only_a_server_that_takes_them_gets_addresses_beyond_ascii_and_eight_bit
 
 
 def said_about(recipient: str, extensions: frozenset[str], envelope_id: str = "a+b=c") -> list[str]:
-    dialogue = Dialogue(extensions)
+    dialogue = SmtpDialogue(extensions)
     dialogue.take(Outgoing(1, 1, "a@engage.example", recipient, b"Subject: x\r\n\r\nx\r\n", envelope_id))
     return dialogue.unwritten.decode().split("\r\n")[:2]
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from contacts.models import Block
 from messaging.delivery import dispatcher
 from messaging.delivery.email_routes import Esp, route_of
-from messaging.delivery.transport import Outcome, Ready
+from messaging.delivery.transport import DeliveryOutcome, Ready
 from messaging.delivery.transports import esp_answers
 from messaging.delivery.transports.esp import ByEsp
 from messaging.delivery.transports.esp_client import LINES
@@ -67,7 +67,7 @@ def test_each_provider_gets_what_a_mail_server_would_get(slug: str) -> None:
         (outcome,) = way.send_all([message])
 
     arrived = READ[slug](found.asked[0])
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, DeliveryOutcome)
     assert (outcome.event.kind, outcome.event.provider, outcome.ids) == ("accepted", slug, ("its-id",))
     assert arrived.subject == by_smtp["Subject"] == "Frühling, Zoë: 50 % – now"
     assert lines(arrived.text) == lines(said_in(by_smtp, "plain"))

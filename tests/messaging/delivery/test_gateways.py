@@ -28,7 +28,7 @@ from messaging.delivery.transports import configured_gateway, http_sms
 from messaging.delivery.transports.gateways import GATEWAYS
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Message, Part, SendOut
 from messaging.providers.base import Raw
 from messaging.providers.generic import gateways
@@ -593,7 +593,7 @@ def test_one_in_doubt_is_settled_by_number_and_time_where_it_cannot_bring_our_to
     gateway = gateways(ours.parent, [])["ours"]
     raw = Raw(b"id=o7&state=ok&to=46701234560", "", "/webhooks/ours/", timezone.now())
     with transaction.atomic():
-        assert len(apply([Said(event) for event in gateway.read(raw).events])) == unmatched
+        assert len(apply([SourcedEvent(event) for event in gateway.read(raw).events])) == unmatched
 
     message.refresh_from_db()
     assert message.status == ("delivered" if is_anonymous else "unknown")

@@ -14,10 +14,10 @@ from pytest_django import Settings
 from contacts.addresses import address_of
 from contacts.models import Block, Channel, Contact
 from messaging.delivery import dispatcher
-from messaging.delivery.answers import SCHEDULE, Answer, event_of, next_attempt
+from messaging.delivery.answers import SCHEDULE, MailAnswer, event_of, next_attempt
 from messaging.delivery.email_routes import Direct, Relay
 from messaging.delivery.heartbeat import SILENT_AFTER
-from messaging.delivery.transport import Way
+from messaging.delivery.transport import Transport
 from messaging.delivery.transports import smtp
 from messaging.delivery.transports.smtp_pipeline import NoServerError, Outgoing, Post
 from messaging.incoming.addresses import return_path
@@ -320,7 +320,7 @@ def test_pausing_ends_it_within_a_slice_and_resuming_goes_on(taker: Receiver, mo
     somebody = log_in("Marketers").session["_auth_user_id"]
     send = dispatcher._send
 
-    def pausing(marked: dict[int, int], way: Way, tell: Callable[[], object]) -> None:
+    def pausing(marked: dict[int, int], way: Transport, tell: Callable[[], object]) -> None:
         send(marked, way, tell)
         lifecycle.pause(send_out.pk, int(somebody))
 
@@ -408,10 +408,10 @@ def test_attempts_widen_and_end_in_time() -> None:
 def test_a_relay_that_knows_no_way_to_an_address_does_not_say_that_it_is_dead(
     text: str, is_final: bool, kind: Kind
 ) -> None:
-    assert event_of(Answer(550, text, is_final=is_final), 1, 1, "mx", timezone.now()).kind == kind
+    assert event_of(MailAnswer(550, text, is_final=is_final), 1, 1, "mx", timezone.now()).kind == kind
 
 
 def test_a_temporary_no_is_never_hard() -> None:
-    event = event_of(Answer(450, "450 5.1.1 User unknown", is_final=True), 1, 1, "mx", timezone.now())
+    event = event_of(MailAnswer(450, "450 5.1.1 User unknown", is_final=True), 1, 1, "mx", timezone.now())
 
     assert event.kind == Kind.DEFERRED

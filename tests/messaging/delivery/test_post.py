@@ -10,7 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from messaging.delivery.answers import Answer
+from messaging.delivery.answers import MailAnswer
 from messaging.delivery.email_routes import Direct, Relay
 from messaging.delivery.transports.smtp_pipeline import MOST_CLOSINGS, Outgoing, Post
 from tests.messaging.sendouts.scripted import Scripted, scripted
@@ -25,7 +25,7 @@ def outgoing(*does: str) -> list[Outgoing]:
     ]
 
 
-def sent(found: Scripted, *does: str, connections: int = 4) -> list[Answer]:
+def sent(found: Scripted, *does: str, connections: int = 4) -> list[MailAnswer]:
     """The answers, in the order of the mails."""
     with Post(Relay("127.0.0.1", found.port), "engage.example", connections=connections) as post:
         answers = {mail.message_id: answer for mail, answer in post.send_all(outgoing(*does))}
@@ -153,7 +153,7 @@ def guarded(
         server.stop()
 
 
-def over(route: Relay | Direct) -> Answer:
+def over(route: Relay | Direct) -> MailAnswer:
     with Post(route, "engage.example") as post:
         return post.send(outgoing("anna")[0])
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from messaging.delivery.answers import Answer
+from messaging.delivery.answers import MailAnswer
 from messaging.delivery.email_routes import Direct
 from messaging.delivery.transports.mta_sts import Policy
 from messaging.delivery.transports.smtp_pipeline import Outgoing, Post
@@ -50,7 +50,9 @@ def server(certificate: str, port: int) -> Iterator[Server]:
     found.controller.stop()
 
 
-def sent(server: Server, policies: dict[str, Policy | None], hosts: tuple[str, ...] = ("localhost",)) -> list[Answer]:
+def sent(
+    server: Server, policies: dict[str, Policy | None], hosts: tuple[str, ...] = ("localhost",)
+) -> list[MailAnswer]:
     """One mail to each of the domains, one after the other."""
     mail = b"Subject: Hi\r\n\r\nHi\r\n"
     with Post(

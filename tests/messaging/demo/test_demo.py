@@ -30,10 +30,10 @@ from messaging.delivery import dispatcher
 from messaging.delivery.email_routes import Direct
 from messaging.delivery.sms_routes import sms_route_of
 from messaging.demo import cast, phones, play, preconditions, receivers, sendgrid, tryout, twilio, waiting
-from messaging.demo.post import Keys, Said, callback_of, event_of
-from messaging.demo.script import Person, Plan, Plot, Scene, Story, story
+from messaging.demo.post import Keys, PlotLine, callback_of, event_of
+from messaging.demo.script import CastMember, Plan, Plot, Scene, Story, story
 from messaging.inbox import reports
-from messaging.inbox.writer import Inbox
+from messaging.inbox.writer import ReportWriter
 from messaging.incoming.clerk import Clerk
 from messaging.incoming.listeners import listeners_of
 from messaging.incoming.server import BounceServer
@@ -107,7 +107,7 @@ def test_nothing_is_sent_where_an_address_is_blocked_or_unsubscribed() -> None:
 
 
 @pytest.mark.parametrize("person", story().cast.values(), ids=lambda person: person.name)
-def test_the_people_can_be_reached_by_nobody(person: Person) -> None:
+def test_the_people_can_be_reached_by_nobody(person: CastMember) -> None:
     if person.email:
         assert normalise_email(person.email).endswith((".example.com", ".example.net", ".example.org"))
     if person.mobile:
@@ -161,7 +161,7 @@ def read(plot: Plot) -> list[Event]:
     """What the product understands of the reports of a plot."""
     value = "astrid@example.org" if plot.channel == Channel.EMAIL else "+46701740605"
     message = Message(pk=1, channel=plot.channel, address=Address(channel=plot.channel, value=value))
-    told = [Said(NOW + line.after, message, number, line) for number, line in enumerate(plot.lines)]
+    told = [PlotLine(NOW + line.after, message, number, line) for number, line in enumerate(plot.lines)]
     if plot.channel == Channel.EMAIL:
         raws = [Raw(sendgrid.body_of([event_of(each) for each in told]), "application/json", sendgrid.PATH, NOW)]
         readings = [providers()["sendgrid"].read(raw) for raw in raws]
@@ -237,7 +237,7 @@ def world(groups: None, live_server: LiveServer, settings: Settings, monkeypatch
 
 
 async def serve(stop: asyncio.Event, ready: threading.Event) -> None:
-    clerk = Clerk(Inbox("Bounce mail"))
+    clerk = Clerk(ReportWriter("Bounce mail"))
     async with AsyncExitStack() as open_ones:
         open_ones.callback(clerk.close)
         server = BounceServer(clerk, settings.BOUNCE_DOMAIN, settings.REPORT_MAX_BYTES)
@@ -289,7 +289,7 @@ def short_story(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few cards only, to save time."""
     all_to = Story._to
 
-    def to(self: Story, person: Person, now: datetime) -> Iterator[tuple[Scene, bool]]:
+    def to(self: Story, person: CastMember, now: datetime) -> Iterator[tuple[Scene, bool]]:
         return all_to(self, person, now) if person.name in SHORT else iter(())
 
     monkeypatch.setattr(Story, "_to", to)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contacts.models import Channel
 from messaging.demo import clock
 from messaging.demo.clock import BusyError
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import Event, Kind, Status, fold
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
@@ -42,7 +42,7 @@ def test_a_message_shows_what_its_moved_events_add_up_to(
     with rolled_back():
         contact = make_contact()
         message = make_message(channel, contact, parts=parts, status=Status.WAITING)
-        apply([Said(event(message, *each)) for each in told])
+        apply([SourcedEvent(event(message, *each)) for each in told])
         before = message.events.order_by("key").values_list("occurred_at", flat=True)
         expected = [at - DAY for at in before]
 
@@ -67,7 +67,7 @@ def test_the_time_of_others_stays() -> None:
     mine, other = make_message(contact=contact), make_message()
     for each in (mine, other):
         with transaction.atomic():
-            apply([Said(event(each, Kind.HARD_BOUNCE, 1))])
+            apply([SourcedEvent(event(each, Kind.HARD_BOUNCE, 1))])
 
     clock.pass_time(clock.world_of([contact], []), DAY)
 

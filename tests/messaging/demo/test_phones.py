@@ -32,7 +32,7 @@ def network(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         loop, calendar = asyncio.new_event_loop(), Calendar()
-        server = loop.run_until_complete(loop.create_server(partial(phones.Session, calendar), sock=listening))
+        server = loop.run_until_complete(loop.create_server(partial(phones.PhoneSession, calendar), sock=listening))
         serving = Thread(target=loop.run_forever)
         serving.start()
         stop = Event()

@@ -15,7 +15,7 @@ from contacts.models import Channel
 from engage.local.bootstrap import BASE_DIR
 from messaging.inbox import claims, reports
 from messaging.inbox.reparse import contents_of
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Claim, Message, Report
 from tests.messaging.conftest import make_message
 from tests.messaging.inbox.test_reports import fact, kept
@@ -150,7 +150,7 @@ def test_a_fault_while_one_report_is_applied_stops_no_other(monkeypatch: pytest.
     for message in (bad, good):
         kept([fact(message, "delivered")])
 
-    def fault(said: list[Said]) -> object:
+    def fault(said: list[SourcedEvent]) -> object:
         if any(each.event.message_id == bad.pk for each in said):
             raise TypeError("a fault of ours")
         return apply(said)

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from contacts.models import Block, Channel, Contact
 from messaging.inbox import reports
-from messaging.inbox.writer import Inbox
+from messaging.inbox.writer import ReportWriter
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
 from messaging.models import DeliveryEvent, Message, Report
@@ -33,7 +33,7 @@ def message(transactional_db: None) -> Message:
 
 def arrive(mail: bytes, *recipients: str, **fields: Any) -> Report:
     """Kept as all ways keep it, and applied."""
-    assert Inbox("test").keep_all([mails.kept(mail, "test", recipients=recipients, **fields)])
+    assert ReportWriter("test").keep_all([mails.kept(mail, "test", recipients=recipients, **fields)])
     reports.apply_pending()
     return Report.objects.latest("pk")
 
@@ -151,7 +151,7 @@ def test_any_number_of_guesses_take_one_query(
     message: Message, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     others = [make_message(sent_at=timezone.now() - timedelta(hours=1)) for _ in range(20)]
-    Inbox("test").keep_all(mails.kept(about(each), "test") for each in (message, *others))
+    ReportWriter("test").keep_all(mails.kept(about(each), "test") for each in (message, *others))
 
     with django_assert_max_num_queries(20):
         reports.apply_batch()

@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from messaging.inbox.writer import Inbox
+from messaging.inbox.writer import ReportWriter
 from messaging.incoming import server
 from messaging.incoming.addresses import return_path
 from messaging.incoming.clerk import Clerk
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def served(port: int) -> Iterator[None]:
-    clerk, is_up = Clerk(Inbox("test")), Event()
+    clerk, is_up = Clerk(ReportWriter("test")), Event()
 
     async def serve() -> None:
         bounces = server.BounceServer(clerk, "mx.example.org", 100_000)

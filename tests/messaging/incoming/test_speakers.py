@@ -11,6 +11,7 @@ from django.utils import timezone
 from contacts.models import Block
 from engage.celery import app
 from messaging.inbox import reports
+from messaging.ledger import speakers
 from messaging.ledger.speakers import may_speak
 from messaging.models import DeliveryEvent, Message
 from tests.messaging.conftest import make_contact, make_message
@@ -85,11 +86,15 @@ def message(transactional_db: None) -> Message:
 
 
 @pytest.fixture
-def at_once() -> Iterator[None]:
-    """Tasks run where they are asked for, in place of a worker."""
-    app.conf.task_always_eager = True
-    yield
-    app.conf.task_always_eager = False
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task runs where it is asked for, in place of a worker."""
+
+    def run(task: str, *arguments: object) -> bool:
+        app.tasks[task](*arguments)
+        return True
+
+    app.loader.import_default_modules()
+    monkeypatch.setattr(speakers, "wake", run)
 
 
 @pytest.mark.usefixtures("at_once")

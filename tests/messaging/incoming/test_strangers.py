@@ -14,7 +14,7 @@ from contacts.models import Block, Channel, Contact
 from messaging.inbox.reports import Kept
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.base import Raw
 from messaging.providers.mail import MOST_GUESSED, provider
@@ -58,7 +58,7 @@ def people() -> list[Message]:
         contact = make_contact(email=f"victim{number}@example.org")
         before = make_message(contact=contact, sent_at=timezone.now() - timedelta(days=2))
         at = timezone.now() - timedelta(days=1)
-        apply([Said(Event("mx", kind, at, f"past {next(NUMBERS)}", before.pk)) for kind in past])
+        apply([SourcedEvent(Event("mx", kind, at, f"past {next(NUMBERS)}", before.pk)) for kind in past])
         found.append(make_message(contact=contact, sent_at=timezone.now() - timedelta(hours=2)))
     return found
 
@@ -96,7 +96,7 @@ def arriving(messages: list[Message], said: Stranger) -> Kept:
 def applied(kept: list[Kept]) -> None:
     """Read and applied as the inbox does it, within the transaction of the example."""
     read = [Raw(each.body, each.content_type, each.path, timezone.now(), each.headers) for each in kept]
-    apply([Said(event) for raw in read for event in provider.read(raw).events])
+    apply([SourcedEvent(event) for raw in read for event in provider.read(raw).events])
 
 
 @given(st.lists(mail_of_a_stranger, min_size=1, max_size=8))
@@ -138,7 +138,7 @@ def test_what_is_proven_takes_the_place_of_a_guess_whenever_it_was(kind: Kind) -
     (message, *_others) = people()
     applied([arriving([message], (0, LETTERS[0], TURNS[0], None, "", "bounce", ""))])
 
-    apply([Said(Event("mx", kind, timezone.now() - timedelta(hours=1), "1", message.pk))])
+    apply([SourcedEvent(Event("mx", kind, timezone.now() - timedelta(hours=1), "1", message.pk))])
 
     message.refresh_from_db()
     assert not message.is_guessed
@@ -176,6 +176,12 @@ def test_an_answer_by_sms_is_proof_about_the_number() -> None:
     message = make_message(Channel.SMS, sent_at=timezone.now() - timedelta(hours=1))
     number = message.address.value
 
-    apply([Said(Event("twilio", Kind.UNSUBSCRIBED, timezone.now(), "stop 1", recipient=number, reason="unsubscribe"))])
+    apply(
+        [
+            SourcedEvent(
+                Event("twilio", Kind.UNSUBSCRIBED, timezone.now(), "stop 1", recipient=number, reason="unsubscribe")
+            )
+        ]
+    )
 
     assert not Contact.objects.get().accepts_sms

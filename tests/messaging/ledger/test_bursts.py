@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Block, Channel
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Heard, Message, Outcome
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
@@ -43,7 +43,7 @@ def opened(message: Message, tenths: int) -> Event:
 
 def record(*events: Event) -> None:
     with transaction.atomic():
-        apply([Said(each) for each in events])
+        apply([SourcedEvent(each) for each in events])
 
 
 def is_automatic(message: Message) -> set[bool]:

@@ -14,7 +14,7 @@ from contacts.models import Channel
 from messaging.delivery import sql as handover
 from messaging.inbox import reports
 from messaging.inbox.reparse import contents_of
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.ledger.sql import TRY_SETTLING
 from messaging.models import Message, Part, Report
 from messaging.status.order import Caveat, Event, Kind, Submitted
@@ -39,7 +39,7 @@ def in_doubt(message: Message | None = None, *, doubted_at: timedelta = 11 * MIN
             "engage", Kind.ACCEPTED, AT + doubted_at, f"{made.pk} in doubt", made.pk,
             reason="in_doubt", caveat=Caveat.IN_DOUBT,
         )  # fmt: skip
-        apply([Said(doubt)])
+        apply([SourcedEvent(doubt)])
     return made
 
 
@@ -58,7 +58,7 @@ def receipt(
 def came(*events: Event) -> list[str]:
     """The ids of those that matched nothing."""
     with transaction.atomic():
-        return [each.event.provider_message_id for each in apply([Said(event) for event in events])]
+        return [each.event.provider_message_id for each in apply([SourcedEvent(event) for event in events])]
 
 
 def status_of(message: Message) -> str:
@@ -96,7 +96,7 @@ def test_what_does_not_fit_is_not(said: dict[str, object]) -> None:
 def test_what_was_tried_again_left_after_it_was_put_off() -> None:
     message = in_doubt(attempts=2, doubted_at=60 * MINUTE)
     with transaction.atomic():
-        apply([Said(Event("smpp", Kind.DEFERRED, AT + 30 * MINUTE, f"{message.pk} 1", message.pk))])
+        apply([SourcedEvent(Event("smpp", Kind.DEFERRED, AT + 30 * MINUTE, f"{message.pk} 1", message.pk))])
 
     assert came(receipt(message, after=20 * MINUTE)) == ["x/1"]
     assert came(receipt(message, after=50 * MINUTE)) == []
@@ -168,7 +168,7 @@ def test_what_hand_over_heard_goes_before_what_was_guessed() -> None:
 
 def test_any_number_of_foreign_receipts_take_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     messages: Sequence[Message] = [make_message(Channel.SMS) for _ in range(20)]
-    foreign = [Said(receipt(each, f"x/{number}")) for number, each in enumerate(messages)]
+    foreign = [SourcedEvent(receipt(each, f"x/{number}")) for number, each in enumerate(messages)]
 
     # How to plan, by id, and by number and time.
     with transaction.atomic(), django_assert_num_queries(3):

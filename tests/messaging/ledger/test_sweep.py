@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from contacts.models import Channel
 from messaging.ledger import sweep
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import Event, Kind, key_of
 from tests.messaging.conftest import SENT_AT, make_message
@@ -36,7 +36,7 @@ def deferred(hours: float = 1, **fields: Any) -> Message:
 def told(message: Message, kind: Kind, hours: float, **more: Any) -> None:
     event = Event("sendgrid", kind, SENT_AT + hours * HOUR, f"{message.pk} {kind} {hours}", message.pk, **more)
     with transaction.atomic():
-        assert apply([Said(event)]) == []
+        assert apply([SourcedEvent(event)]) == []
     message.refresh_from_db()
 
 
@@ -89,7 +89,7 @@ def test_what_the_sweep_writes_is_what_applying_the_same_event_would(clock: obje
         reason="expired", diagnostic="full", said_by="mx.example",
     )  # fmt: skip
     with transaction.atomic():
-        apply([Said(event)])
+        apply([SourcedEvent(event)])
     sweep.give_up_due()
 
     first, second = (

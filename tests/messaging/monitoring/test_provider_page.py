@@ -191,12 +191,12 @@ class TestProbe:
         if not provider.is_set_up():
             return
 
-        assert test_report.send(provider).outcome == test_report.Outcome.PROVED
+        assert test_report.send(provider).outcome == test_report.ProbeOutcome.PROVED
 
     def test_a_key_that_is_none_is_said_to_be_refused(self, live_server: LiveServer, settings: Settings) -> None:
         settings.PUBLIC_URL, settings.WEBHOOK_KEYS = live_server.url, {"resend": ["whsec_x"]}
 
-        assert test_report.send(providers()["resend"]).outcome == test_report.Outcome.REFUSED
+        assert test_report.send(providers()["resend"]).outcome == test_report.ProbeOutcome.REFUSED
 
     def test_an_address_that_is_not_the_public_one_breaks_what_is_signed_over_it(
         self, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contacts.models import Change, Channel, Contact
 from messaging.inbox import reports
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.providers import generic, replies
 from messaging.providers.base import Raw
 from messaging.providers.registry import providers
@@ -319,7 +319,7 @@ def test_stop_opts_everybody_with_the_number_out_of_sms_and_the_history_says_so(
     make_message(Channel.SMS, anna, sent_at=SENT_AT - timedelta(days=10))
 
     (event,) = reading_of_reply("smpp", "46701234567", "STOP", SENT_AT + timedelta(hours=1)).events
-    assert apply([Said(event)]) == []
+    assert apply([SourcedEvent(event)]) == []
 
     assert [each.accepts_sms for each in Contact.objects.all()] == [False, False]
     assert all(each.accepts_email for each in Contact.objects.all())
@@ -333,7 +333,7 @@ def test_stop_opts_everybody_with_the_number_out_of_sms_and_the_history_says_so(
 def test_stop_of_somebody_we_never_wrote_to_waits_and_is_not_lost() -> None:
     (event,) = reading_of_reply("smpp", "46709999999", "STOP", SENT_AT).events
 
-    assert [each.event for each in apply([Said(event)])] == [event]
+    assert [each.event for each in apply([SourcedEvent(event)])] == [event]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from contacts.models import Channel
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Report
 from messaging.providers import smpp
 from messaging.providers.base import Raw, Reading, UnreadableError
@@ -106,7 +106,7 @@ def test_a_tlv_alone_in_the_way_of_the_text_finds_the_sms_to_that_number(
     message.save()
     tlvs = {pdus.RECEIPTED_MESSAGE_ID: b"12345678\0", pdus.MESSAGE_STATE: b"\x02"}
 
-    unmatched = apply([Said(event(pdus.deliver_sm("", source=number, tlvs=tlvs)))])
+    unmatched = apply([SourcedEvent(event(pdus.deliver_sm("", source=number, tlvs=tlvs)))])
 
     message.refresh_from_db()
     assert (message.status, len(unmatched)) == (status, int(status != "delivered"))

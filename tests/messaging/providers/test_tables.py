@@ -7,7 +7,7 @@ import pytest
 
 from messaging.bounces.reasons import HARD, REASONS
 from messaging.providers import tables as module
-from messaging.providers.tables import Outcome, decide, events_of, table_of, tables
+from messaging.providers.tables import CodeMeaning, decide, events_of, table_of, tables
 from messaging.status.order import CONSENTS, Event, Kind
 from tests.messaging.inbox.test_payloads import RECEIVED_AT
 
@@ -27,7 +27,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("row", "outcome"), ROWS, ids=[row for row, _ in ROWS])
-def test_every_row_is_in_our_words(row: str, outcome: Outcome) -> None:
+def test_every_row_is_in_our_words(row: str, outcome: CodeMeaning) -> None:
     assert outcome.kind not in CONSENTS | {Kind.GAVE_UP, Kind.OPENED, Kind.CLICKED}
     assert outcome.reason == "" or outcome.reason in REASONS
     assert outcome.kind in (Kind.ACCEPTED, Kind.DEFERRED, Kind.DELIVERED, Kind.UNTRACEABLE) or outcome.reason
@@ -62,23 +62,25 @@ def test_a_row_of_the_same_number_means_different_things_in_different_code_space
 @pytest.mark.parametrize(
     ("state", "coded", "found"),
     [
-        (Outcome(Kind.FAILED, "unknown"), Outcome(Kind.HARD_BOUNCE, "user_unknown"), Kind.HARD_BOUNCE),
-        (Outcome(Kind.FAILED, "unknown"), Outcome(Kind.SOFT_BOUNCE, "network"), Kind.SOFT_BOUNCE),
-        (Outcome(Kind.FAILED, "unknown"), None, Kind.FAILED),
-        (Outcome(Kind.DELIVERED), Outcome(Kind.HARD_BOUNCE, "user_unknown"), Kind.DELIVERED),
-        (Outcome(Kind.DEFERRED), Outcome(Kind.HARD_BOUNCE, "user_unknown"), Kind.DEFERRED),
-        (Outcome(Kind.EXPIRED, "expired"), Outcome(Kind.SOFT_BOUNCE, "network"), Kind.EXPIRED),
-        (Outcome(Kind.UNTRACEABLE), Outcome(Kind.HARD_BOUNCE, "user_unknown"), Kind.UNTRACEABLE),
+        (CodeMeaning(Kind.FAILED, "unknown"), CodeMeaning(Kind.HARD_BOUNCE, "user_unknown"), Kind.HARD_BOUNCE),
+        (CodeMeaning(Kind.FAILED, "unknown"), CodeMeaning(Kind.SOFT_BOUNCE, "network"), Kind.SOFT_BOUNCE),
+        (CodeMeaning(Kind.FAILED, "unknown"), None, Kind.FAILED),
+        (CodeMeaning(Kind.DELIVERED), CodeMeaning(Kind.HARD_BOUNCE, "user_unknown"), Kind.DELIVERED),
+        (CodeMeaning(Kind.DEFERRED), CodeMeaning(Kind.HARD_BOUNCE, "user_unknown"), Kind.DEFERRED),
+        (CodeMeaning(Kind.EXPIRED, "expired"), CodeMeaning(Kind.SOFT_BOUNCE, "network"), Kind.EXPIRED),
+        (CodeMeaning(Kind.UNTRACEABLE), CodeMeaning(Kind.HARD_BOUNCE, "user_unknown"), Kind.UNTRACEABLE),
     ],
 )
-def test_a_code_decides_only_where_the_state_is_vague(state: Outcome, coded: Outcome | None, found: Kind) -> None:
+def test_a_code_decides_only_where_the_state_is_vague(
+    state: CodeMeaning, coded: CodeMeaning | None, found: Kind
+) -> None:
     assert decide(state, coded).kind == found
 
 
 def test_what_went_well_needs_neither_code_nor_words() -> None:
     event = Event("p", Kind.ACCEPTED, RECEIVED_AT, "1", provider_code="000", diagnostic="No error")
 
-    (well,), (ill,) = (events_of(Outcome(kind, ""), event) for kind in (Kind.DELIVERED, Kind.UNTRACEABLE))
+    (well,), (ill,) = (events_of(CodeMeaning(kind, ""), event) for kind in (Kind.DELIVERED, Kind.UNTRACEABLE))
 
     assert (well.provider_code, well.diagnostic) == ("", "")
     assert (ill.provider_code, ill.diagnostic) == ("000", "No error")

@@ -20,16 +20,14 @@ from messaging.sendouts.audience import (
     Country,
     Created,
     Everybody,
+    IsOnList,
     Language,
-    Listed,
-    Opened,
+    OpenedSendOut,
     Segment,
     SentTo,
     read,
 )
-from messaging.sendouts.audience import (
-    Labelled as HasLabel,
-)
+from messaging.sendouts.audience import LabelledWith as HasLabel
 from messaging.sendouts.forms import AudienceForm, initial_of
 from messaging.status.order import Status
 from tests.factories import make_contact, make_message
@@ -44,11 +42,11 @@ conditions: st.SearchStrategy[Condition] = st.one_of(
     days.map(lambda day: Created(day, day + timedelta(days=3))),
     st.builds(HasLabel, st.lists(numbers, min_size=1, max_size=3).map(tuple), st.booleans()),
     st.builds(SentTo, numbers, st.lists(st.sampled_from(Status.values), max_size=3).map(tuple), st.booleans()),
-    st.builds(Opened, numbers, st.booleans()),
+    st.builds(OpenedSendOut, numbers, st.booleans()),
 )
 audiences: st.SearchStrategy[Audience] = st.one_of(
     st.just(Everybody()),
-    st.builds(Listed, numbers),
+    st.builds(IsOnList, numbers),
     st.builds(Segment, st.lists(conditions, min_size=1, max_size=5).map(tuple)),
 )
 json = st.recursive(
@@ -95,7 +93,7 @@ def test_what_is_nearly_an_audience_is_none(raw: object) -> None:
 
 def met(*found: Condition) -> set[str]:
     """The first names of those who get an email."""
-    rules = recipient_resolution.Rules(Channel.EMAIL, Segment(found))
+    rules = recipient_resolution.ResolutionRules(Channel.EMAIL, Segment(found))
     return set(
         Contact.objects.filter(pk__in=recipient_resolution.members(rules, "waiting")).values_list(
             "first_name", flat=True
@@ -128,8 +126,8 @@ def test_conditions_mean_what_they_say() -> None:
     assert met(SentTo(before.pk)) == {"Anna", "Bert"}
     assert met(SentTo(before.pk, ("soft_bounce",))) == {"Bert"}
     assert met(SentTo(before.pk, is_not=True)) == {"Carl"}
-    assert met(Opened(before.pk)) == {"Anna"}
-    assert met(Opened(before.pk, is_not=True)) == {"Bert"}
+    assert met(OpenedSendOut(before.pk)) == {"Anna"}
+    assert met(OpenedSendOut(before.pk, is_not=True)) == {"Bert"}
     assert met(Language(("sv",)), HasLabel((vip.pk,), is_not=True)) == {"Carl"}
 
 
@@ -144,7 +142,7 @@ def test_the_form_makes_the_audience_that_it_shows() -> None:
             Created(date(2026, 1, 1), date(2026, 2, 1)),
             HasLabel((vip.pk,), is_not=True),
             SentTo(send_out.pk, ("delivered", "opened")),
-            Opened(send_out.pk, is_not=True),
+            OpenedSendOut(send_out.pk, is_not=True),
         )
     )
 
@@ -162,7 +160,7 @@ def test_where_counting_takes_too_long_a_sample_stands_for_all(monkeypatch: Monk
         make_contact(country="SE" if n % 3 else "NO", accepts_email=n % 10 > 0)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE contacts_contact")
-    everybody = recipient_resolution.Rules(Channel.EMAIL, Everybody())
+    everybody = recipient_resolution.ResolutionRules(Channel.EMAIL, Everybody())
 
     exact, about = recipient_resolution.counts(everybody), recipient_resolution.live_counts(everybody)
 
@@ -171,6 +169,6 @@ def test_where_counting_takes_too_long_a_sample_stands_for_all(monkeypatch: Monk
     assert 240 <= about.audience <= 360
     assert abs(about.get_it - 270) < 60
     # Too few of them in the sample to go by: counted.
-    rare = recipient_resolution.Rules(Channel.EMAIL, Segment((Country(("SE",)), Country(("NO",)))))
+    rare = recipient_resolution.ResolutionRules(Channel.EMAIL, Segment((Country(("SE",)), Country(("NO",)))))
     assert recipient_resolution.live_counts(rare) == recipient_resolution.Counts()
     assert Message.objects.count() == 0

@@ -20,7 +20,7 @@ from contacts.sql import numbers
 from messaging.delivery import sql
 from messaging.delivery.dispatcher import Loaded
 from messaging.inbox import reports
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import LeftOut, Message, SendOut
 from messaging.providers.replies import reading_of_reply
 from messaging.sendouts import making
@@ -83,12 +83,12 @@ def by_complaint(message: Message) -> None:
 
 def by_stop(message: Message) -> None:
     (event,) = reading_of_reply("smpp", message.address.value, "STOP", timezone.now()).events
-    apply([Said(event)])
+    apply([SourcedEvent(event)])
 
 
 def tell(message: Message, kind: Kind) -> None:
     with transaction.atomic():
-        apply([Said(Event("sendgrid", kind, timezone.now(), f"w{next(_numbers)}", message.pk))])
+        apply([SourcedEvent(Event("sendgrid", kind, timezone.now(), f"w{next(_numbers)}", message.pk))])
 
 
 def undo(message: Message) -> str:
@@ -165,8 +165,8 @@ def test_a_no_to_a_message_at_the_old_address_counts_at_both_and_the_history_say
 @pytest.mark.django_db(transaction=True)
 def test_the_number_that_answers_stop_is_unsubscribed_for_whoever_gets_it_later_without_any_message() -> None:
     (event,) = reading_of_reply("smpp", "+46701740699", "STOP", timezone.now()).events
-    apply([Said(event)])
-    apply([Said(event)])
+    apply([SourcedEvent(event)])
+    apply([SourcedEvent(event)])
 
     assert not made(Channel.SMS, "+46701740699").accepts_sms
     assert Consent.objects.count() == 1
@@ -179,7 +179,7 @@ def test_start_ends_a_stop_and_any_other_no_of_the_number() -> None:
     tell(message, Kind.COMPLAINED)
     by_stop(message)
     (event,) = reading_of_reply("smpp", OLD[Channel.SMS], "START", timezone.now()).events
-    apply([Said(event)])
+    apply([SourcedEvent(event)])
 
     anna.refresh_from_db()
     assert anna.accepts_sms
@@ -193,7 +193,7 @@ def test_start_at_an_old_number_says_nothing_of_the_new_one() -> None:
     moved(anna, Channel.SMS, NEW[Channel.SMS])
     by_stop(Message.objects.get(send_out=sent(Channel.SMS)))
     (event,) = reading_of_reply("smpp", OLD[Channel.SMS], "START", timezone.now()).events
-    apply([Said(event)])
+    apply([SourcedEvent(event)])
 
     anna.refresh_from_db()
     assert not anna.accepts_sms
@@ -305,7 +305,7 @@ def step(heard: list[Heard], what: str, *of: Any) -> None:
             SAYS[of[2]],
         )
         event = Event(provider, kind, at, f"h{len(heard)}", about.pk)
-        apply([Said(event), Said(event)])
+        apply([SourcedEvent(event), SourcedEvent(event)])
         accepts = kind == Kind.SUBSCRIBED
         heard.append(Heard(accepts, at, source, about.pk, about.address.value, about.contact_id))
 

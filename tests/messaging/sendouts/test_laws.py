@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Channel, Contact, Label
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Batch, LeftOut, Message, Progress, SendOut
 from messaging.sendouts import making
 from messaging.sendouts.audience import Country, Everybody, Segment
@@ -174,7 +174,7 @@ def test_totals_are_a_recount_whenever_one_looks(moves: list[tuple[int, int]], f
         kinds = [Kind.ACCEPTED, Kind.DELIVERED, Kind.HARD_BOUNCE]
 
         for number, (message, kind) in enumerate(moves):
-            apply([Said(Event("p", kinds[kind], SENT_AT, str(number), messages[message].pk))])
+            apply([SourcedEvent(Event("p", kinds[kind], SENT_AT, str(number), messages[message].pk))])
             if folds[number : number + 1] == [True]:
                 fold()
             check_totals(send_outs)

@@ -13,8 +13,8 @@ from contacts.listing import PLAIN_EMAIL, Listing
 from contacts.models import Channel
 from messaging.models import AddressList, ListedAddress
 from messaging.sendouts import lists
-from messaging.sendouts.audience import Listed
-from messaging.sendouts.recipient_resolution import Rules, members
+from messaging.sendouts.audience import IsOnList
+from messaging.sendouts.recipient_resolution import ResolutionRules, members
 from tests.factories import make_contact, make_user
 
 MIXED = b"""\
@@ -43,11 +43,11 @@ def test_good_lines_are_kept_and_bad_ones_reported() -> None:
 
     assert (found.lines, found.known, found.unknown, found.bad) == (7, 3, 1, 2)
     assert [(number, text) for number, text, _ in found.bad_lines] == [(5, "Carl;"), (9, "not@@an.address")]
-    audience = Listed(found.pk)
-    assert members(Rules(Channel.EMAIL, audience), "waiting") == [bert.pk, anna.pk]
+    audience = IsOnList(found.pk)
+    assert members(ResolutionRules(Channel.EMAIL, audience), "waiting") == [bert.pk, anna.pk]
     # Whom it names by the other channel is meant, too.
-    assert members(Rules(Channel.EMAIL, audience), "no_address") == [carl.pk]
-    assert dora.pk not in members(Rules(Channel.EMAIL, audience), "waiting")
+    assert members(ResolutionRules(Channel.EMAIL, audience), "no_address") == [carl.pk]
+    assert dora.pk not in members(ResolutionRules(Channel.EMAIL, audience), "waiting")
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from contacts.models import Channel
 from messaging.models import AddressList, ListedAddress, SendOut
 from messaging.sendouts import forms, lists, recipient_resolution
-from messaging.sendouts.audience import Having, Listed
+from messaging.sendouts.audience import Having, IsOnList
 from messaging.sendouts.control_group import Draw
 from tests.factories import htmx, log_in, make_contact, make_user
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
@@ -72,8 +72,10 @@ def test_what_is_counted_before_is_what_is_kept_and_counted_after(
         for name in ("name", "lines", "known", "unknown", "bad", "bad_lines", "repeats"):
             assert getattr(found, name) == getattr(kept, name)
         before, after = (
-            recipient_resolution.counts(recipient_resolution.Rules(Channel.EMAIL, each, control=Draw(control, 7)))
-            for each in (Having(addresses), Listed(kept.pk))
+            recipient_resolution.counts(
+                recipient_resolution.ResolutionRules(Channel.EMAIL, each, control=Draw(control, 7))
+            )
+            for each in (Having(addresses), IsOnList(kept.pk))
         )
         assert before == after
 
@@ -265,7 +267,7 @@ def test_a_list_from_before_is_replaced_by_a_new_one_but_never_left_out_in_silen
     made = make_send_out()
 
     assert "You gave a new list, too." in told(look(marketer, made, listed=old.pk, pasted="anna@example.org"))
-    SendOut.objects.update(audience=Listed(old.pk).as_json())
+    SendOut.objects.update(audience=IsOnList(old.pk).as_json())
     assert "1 of 1 get it." in told(look(marketer, made, listed=old.pk, pasted="anna@example.org"))
     assert "“Old” · Lines: 1" in told(look(marketer, made, listed=old.pk))
 

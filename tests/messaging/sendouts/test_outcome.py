@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from messaging.ledger import record as applying
-from messaging.ledger.record import Revised, Said, apply, give_up
+from messaging.ledger.record import Revised, SourcedEvent, apply, give_up
 from messaging.models import DeliveryEvent, Heard, Message, Outcome, ReadUpTo, SendOut, Stretch
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
@@ -59,10 +59,10 @@ def do(step: tuple[str, int, Kind, int], messages: list[Message]) -> None:
     message = messages[which % len(messages)]
     if what == "e":
         with transaction.atomic():
-            apply([Said(event(message, kind, number)), Said(event(messages[0], kind, number))])
+            apply([SourcedEvent(event(message, kind, number)), SourcedEvent(event(messages[0], kind, number))])
     elif what == "b":
         with transaction.atomic():
-            apply([Said(click(message, number))])
+            apply([SourcedEvent(click(message, number))])
     elif what == "l":
         keeping.look(margin=NOW)
     elif what == "s":
@@ -174,12 +174,12 @@ def sent(db: None) -> list[Message]:
 
 
 def test_a_message_that_leaves_deferred_leaves_its_counts(sent: list[Message]) -> None:
-    apply([Said(event(each, Kind.DEFERRED, 1)) for each in sent])
+    apply([SourcedEvent(event(each, Kind.DEFERRED, 1)) for each in sent])
     keeping.look(margin=NOW)
     assert Outcome.objects.get().counts["status/deferred"] == 5
     assert any(key.startswith("due/") for key in Outcome.objects.get().counts)
 
-    apply([Said(event(each, Kind.DELIVERED, 2)) for each in sent])
+    apply([SourcedEvent(event(each, Kind.DELIVERED, 2)) for each in sent])
     keeping.look(margin=NOW)
 
     counts = Outcome.objects.get().counts
@@ -199,7 +199,7 @@ def test_the_command_counts_anew_what_somebody_wrote_past_us(sent: list[Message]
 
 
 def test_what_was_heard_stays_when_the_events_have_gone_with_age(sent: list[Message], settings: Any) -> None:
-    apply([Said(event(sent[0], Kind.CLICKED, 1))])
+    apply([SourcedEvent(event(sent[0], Kind.CLICKED, 1))])
     keeping.look(margin=NOW)
     DeliveryEvent.objects.all().delete()
     SendOut.objects.update(created_at=ago(days=settings.EVENT_RETENTION_DAYS + 1))
@@ -230,7 +230,7 @@ def test_what_is_committed_late_is_counted_once() -> None:
     def work() -> None:
         try:
             with transaction.atomic():
-                apply([Said(event(message, Kind.OPENED, 1))])
+                apply([SourcedEvent(event(message, Kind.OPENED, 1))])
                 recorded.set()
                 looked.wait(30)
         finally:

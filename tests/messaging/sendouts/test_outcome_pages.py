@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from contacts.models import Contact
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Content, Message, SendOut, Stretch
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
@@ -52,7 +52,7 @@ def sent() -> SendOut:
         Event("p", kind, ago(minutes=90), f"{n} {kind}", first.pk + n, **more)  # type: ignore[arg-type]
         for n, kind, more in said
     ]
-    apply([Said(each) for each in events])
+    apply([SourcedEvent(each) for each in events])
     keeping.look(margin=timedelta(0))
     return SendOut.objects.get()
 

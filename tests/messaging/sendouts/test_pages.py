@@ -18,7 +18,7 @@ from messaging.delivery import dispatcher
 from messaging.delivery.email_routes import Direct
 from messaging.models import MasterControl, Message, SendOut
 from messaging.sendouts import lifecycle, making
-from messaging.sendouts.control_group_views import Group, compared
+from messaging.sendouts.control_group_views import ComparedGroup, compared
 from messaging.sendouts.models import State
 from messaging.sendouts.totals import totals_of
 from tests.factories import htmx, log_in, make_contact
@@ -201,7 +201,7 @@ def test_the_control_group_stands_beside_the_others() -> None:
     assert "Control group beside the others" in marketer.get(made.get_absolute_url()).content.decode()
     shown = compared(made)
 
-    assert (shown["sent"], shown["held"]) == (Group(60 - held, 1), Group(held, 0))
+    assert (shown["sent"], shown["held"]) == (ComparedGroup(60 - held, 1), ComparedGroup(held, 0))
     for headers in ({}, htmx("comparison")):
         page = marketer.get(address("send_out_comparison", made.pk), headers=headers).content.decode()
         assert f"<td>{held}</td><td>0</td>" in page

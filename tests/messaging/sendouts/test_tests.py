@@ -12,7 +12,7 @@ from contacts.models import Block, Channel, Contact
 from messaging.models import Message, SendOut
 from messaging.sendouts import drafts, single
 from messaging.sendouts.models import SendOutChange
-from messaging.sendouts.single import RefusedError
+from messaging.sendouts.single import NotSendableError
 from messaging.sendouts.steps import latest_change
 from tests.factories import log_in, make_contact, make_user
 from tests.messaging.sendouts.people import make_send_out
@@ -37,7 +37,7 @@ def me(db: None) -> User:
 
 
 def refusal(send_out: SendOut, me: User, mobile: str = "") -> str:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(NotSendableError) as refused:
         single.send_test(send_out, me, mobile)
     assert not Message.objects.exists()
     assert not SendOutChange.objects.filter(kind="tested").exists()
@@ -86,12 +86,12 @@ def test_pressed_twice_it_is_one_and_there_is_a_limit(me: User, monkeypatch: pyt
     draft = make_send_out(sender="news@engage.example")
     single.send_test(draft, me)
 
-    with pytest.raises(RefusedError, match="on its way already"):
+    with pytest.raises(NotSendableError, match="on its way already"):
         single.send_test(draft, me)
     SendOutChange.objects.bulk_create(
         SendOutChange(send_out=draft, kind="tested", actor=me, detail="x") for _ in range(single.TESTS_PER_HOUR)
     )
-    with pytest.raises(RefusedError, match="within an hour"):
+    with pytest.raises(NotSendableError, match="within an hour"):
         single.send_test(make_send_out(sender="news@engage.example"), me)
     assert Message.objects.count() == 1
 

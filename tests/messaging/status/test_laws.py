@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Block, Change, Channel
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import (
     CONSENTS,
@@ -24,7 +24,7 @@ from messaging.status.order import (
     Caveat,
     Event,
     Kind,
-    Outcome,
+    MessageOutcome,
     Status,
     fold,
     is_arrival,
@@ -216,7 +216,7 @@ def test_the_database_agrees_with_the_fold(
         random.shuffle(arriving)  # type: ignore[attr-defined]
 
         for batch in batches([event for _, event in arriving], sizes):
-            assert apply([Said(event) for event in batch]) == []
+            assert apply([SourcedEvent(event) for event in batch]) == []
 
         for number, message in enumerate(messages):
             mine = [event for found, event in told if found == number]
@@ -236,7 +236,7 @@ def test_a_mail_that_only_names_its_message_changes_no_consent(channel: Channel,
     proven = Event("sendgrid", before, START, "1", message.pk)
     named = Event("sendgrid", kind, START + timedelta(hours=1), "2", message.pk, caveat=Caveat.NAMED)
 
-    apply([Said(proven), Said(named)])
+    apply([SourcedEvent(proven), SourcedEvent(named)])
 
     check_consent(channel, [message], [(0, proven), (0, named)])
     assert message.contact is not None
@@ -311,8 +311,8 @@ def with_message(event: Event, message: Message) -> Event:
     )  # fmt: skip
 
 
-def outcome_of(message: Message) -> Outcome:
-    return Outcome(
+def outcome_of(message: Message) -> MessageOutcome:
+    return MessageOutcome(
         Status(message.status), message.rank, message.is_opened, message.is_opened_by_person, message.decided_by
     )
 

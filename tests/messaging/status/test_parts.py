@@ -10,7 +10,7 @@ from contacts.models import Block, Channel
 from messaging.card import explanations
 from messaging.inbox.reparse import contents_of
 from messaging.inbox.reports import apply_batch
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Message, Part, Report
 from messaging.status.order import Event, Kind
 from tests.messaging.conftest import SENT_AT, make_message
@@ -31,7 +31,7 @@ def told(message: Message, *said: tuple[str, Kind]) -> Message:
         for part, kind in said
     ]
     with transaction.atomic():
-        assert apply([Said(event) for event in events]) == []
+        assert apply([SourcedEvent(event) for event in events]) == []
     message.refresh_from_db()
     return message
 

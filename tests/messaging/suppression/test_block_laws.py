@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Address, Block, Cause, Channel
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import BlockRule, Message
 from messaging.status.order import GUESSES, Event, Kind, fold, key_of
-from messaging.suppression.rules import SoftRule, Told, decisive, run_of
+from messaging.suppression.rules import ShownMessage, SoftRule, decisive, run_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.status.test_laws import (
     START,
@@ -71,12 +71,12 @@ def blocked(rule: SoftRule, told: Iterable[tuple[Message, list[Event]]], lifted_
     return Blocked(Cause.SOFT_BOUNCES, last.status_at, last.id) if last else None
 
 
-def shown(channel: Channel, message: Message, events: list[Event]) -> Told | None:
+def shown(channel: Channel, message: Message, events: list[Event]) -> ShownMessage | None:
     outcome = fold(channel, events)
     winner = next((event for event in events if key_of(event) == outcome.decided_by), None)
     if winner is None or outcome.rank in GUESSES:
         return None
-    return Told(message.pk, outcome.status, winner.occurred_at, winner.reason, outcome.is_opened)
+    return ShownMessage(message.pk, outcome.status, winner.occurred_at, winner.reason, outcome.is_opened)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -116,7 +116,7 @@ def test_blocks_follow_from_the_set_of_events(
         random.shuffle(arriving)
 
         for batch in batches([event for _, event in arriving], sizes):
-            assert apply([Said(event) for event in batch]) == []
+            assert apply([SourcedEvent(event) for event in batch]) == []
 
         for address_id in {message.address_id for message in messages}:
             mine = [

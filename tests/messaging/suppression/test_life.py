@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from contacts.blocks import record
 from contacts.models import Block, Contact
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Message
 from messaging.status.order import Event, Kind
 from messaging.suppression import engagement_after_block
@@ -91,7 +91,7 @@ STORY = {
 def test_any_order_ends_the_same(anna: Contact, order: tuple[str, ...], is_one_batch: bool) -> None:
     first, second = make_message(anna, sent_at=BOUNCED), make_message(anna, sent_at=BOUNCED)
     about = {"first bounce": first, "between": second, "second bounce": second, "opened": first}
-    told = [Said(Event(**{**as_fields(STORY[name]), "message_id": about[name].pk})) for name in order]
+    told = [SourcedEvent(Event(**{**as_fields(STORY[name]), "message_id": about[name].pk})) for name in order]
     if is_one_batch:
         apply(told)
     else:
@@ -109,7 +109,7 @@ def test_a_delivery_between_two_bounces_is_no_sign(anna: Contact, order: tuple[s
     first, second = make_message(anna, sent_at=BOUNCED), make_message(anna, sent_at=BOUNCED)
     about = {"first bounce": first, "between": second, "second bounce": second}
     for name in order:
-        apply([Said(Event(**{**as_fields(STORY[name]), "message_id": about[name].pk}))])
+        apply([SourcedEvent(Event(**{**as_fields(STORY[name]), "message_id": about[name].pk}))])
     settle()
 
     assert noted() == ("", None, False)

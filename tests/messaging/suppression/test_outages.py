@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from contacts.blocks.record import IN_FORCE, open_blocks
 from contacts.models import Block, Change, Channel, Contact, Outage
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Message, OutageRule
 from messaging.status.order import Event, Kind
 from messaging.suppression import outages
@@ -42,7 +42,7 @@ def arrive(told: list[tuple[Message, Event]], size: int = 7) -> None:
     ]
     for start in range(0, len(named), size):
         with transaction.atomic():
-            assert apply([Said(event) for event in named[start : start + size]]) == []
+            assert apply([SourcedEvent(event) for event in named[start : start + size]]) == []
 
 
 def states(messages: list[Message]) -> set[tuple[bool, bool]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contacts.blocks import record
 from contacts.models import Block, Channel, Contact
-from messaging.ledger.record import Said, apply
+from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.status.order import Event, Kind, Status, rank_of, status_of
 from messaging.suppression.reclassification import Stored, judge, reclassify
@@ -145,7 +145,7 @@ def test_a_report_that_is_kept_is_read_again(db: None) -> None:
     }  # fmt: skip
     kept = Report.objects.create(provider="sendgrid", body=json.dumps([item]).encode(), content_type="application/json")
     event = Event("sendgrid", Kind.SOFT_BOUNCE, START, "e1", message.pk, reason="unknown", diagnostic=NO_SUCH_USER)
-    apply([Said(event, kept.pk)])
+    apply([SourcedEvent(event, kept.pk)])
 
     run()
     message.refresh_from_db()
@@ -178,7 +178,7 @@ def test_afterwards_the_status_is_the_fold_of_the_events(told: list[tuple[int, K
         for n, (number, kind, hours, words) in enumerate(told):
             at = START + timedelta(hours=hours)
             event = Event("sendgrid", kind, at, f"e{n}", reason="unknown", diagnostic=words)
-            assert apply([Said(with_diagnostic(event, messages[number]))]) == []
+            assert apply([SourcedEvent(with_diagnostic(event, messages[number]))]) == []
 
         reclassify(is_dry_run=False)
 

@@ -35,7 +35,7 @@ LONGEST: Final = 500
 
 
 @dataclass(slots=True)
-class Dialogue:
+class Transcript:
     """Answers by lower-cased recipient, and the last that was about none in particular."""
 
     answers: dict[str, str] = field(default_factory=dict)
@@ -52,9 +52,9 @@ class Dialogue:
             self.answers[key] = words
 
 
-def dialogue_in(lines: list[str]) -> Dialogue:
+def dialogue_in(lines: list[str]) -> Transcript:
     """What the lines hold of an SMTP dialogue."""
-    said = Dialogue()
+    said = Transcript()
     lines = [_without_time(line) for line in lines]
     if not any(MAY_BE_ONE.search(line) for line in lines):
         return said
@@ -94,7 +94,7 @@ def _without_time(line: str) -> str:
     return LOGGED.sub("", line, count=1) if line.count(":") > 1 else line
 
 
-def _keep_answer(said: Dialogue, asked: str, words: str, open_answer: str, *, is_sender_asked: bool) -> str:
+def _keep_answer(said: Transcript, asked: str, words: str, open_answer: str, *, is_sender_asked: bool) -> str:
     words = words.strip()
     if asked:
         before = said.answers.get(asked.lower(), "")

@@ -12,12 +12,12 @@ from typing import Final
 from messaging.bounces.codes import codes_in
 from messaging.bounces.mail.dates import moment_of
 from messaging.bounces.mail.forms import returned
-from messaging.bounces.mail.forms.dialogue import Dialogue, dialogue_in
+from messaging.bounces.mail.forms.dialogue import Transcript, dialogue_in
 from messaging.bounces.mail.forms.mentions import ADDRESS, SUMMARY, TO, Mention, Strength, addresses_in, mentions_in
-from messaging.bounces.mail.forms.story import Story, is_told_by_server, story_of
+from messaging.bounces.mail.forms.story import BounceText, is_told_by_server, story_of
 from messaging.bounces.mail.forms.vocabulary import vocabulary
 from messaging.bounces.mail.parsed import ParsedMail
-from messaging.bounces.mail.reports import Report
+from messaging.bounces.mail.reports import RecipientReport
 
 # A reason is a few lines long; what comes after that many is about something else.
 MOST_LINES: Final = 24
@@ -70,7 +70,7 @@ def claims(mail: ParsedMail) -> bool:
     return bool(mail.lines)
 
 
-def read(mail: ParsedMail) -> list[Report]:
+def read(mail: ParsedMail) -> list[RecipientReport]:
     """A report for each recipient in the order of the mail; empty where it is no bounce."""
     story = story_of(mail)
     if not is_told_by_server(story):
@@ -79,7 +79,7 @@ def read(mail: ParsedMail) -> list[Report]:
     return _reports(story, dialogue, _recipients(story, dialogue))
 
 
-def read_unnamed(mail: ParsedMail) -> list[Report]:
+def read_unnamed(mail: ParsedMail) -> list[RecipientReport]:
     """A report on the one to whom the returned mail went, where a bounce names nobody; empty where it is no bounce."""
     story = story_of(mail)
     if not is_told_by_server(story):
@@ -92,7 +92,7 @@ def read_unnamed(mail: ParsedMail) -> list[Report]:
     return _reports(story, dialogue_in(story.lines), [Recipient(address, Strength.ADDRESSED)])
 
 
-def _reports(story: Story, dialogue: Dialogue, recipients: list[Recipient]) -> list[Report]:
+def _reports(story: BounceText, dialogue: Transcript, recipients: list[Recipient]) -> list[RecipientReport]:
     mail, reports = story.mail, []
     if not recipients:
         return []
@@ -109,7 +109,7 @@ def _reports(story: Story, dialogue: Dialogue, recipients: list[Recipient]) -> l
         status = status or _concluded(recipient, dialogue, reply)
         is_of_sender = dialogue.is_about_sender and dialogue.general in said and bool(dialogue.general)
         reports.append(
-            Report(
+            RecipientReport(
                 recipient.address, said, action=recipient.action or action, reply_code=reply, status_code=status,
                 stage="sender" if is_of_sender else "",
                 original_recipient=recipient.original, prose=prose, occurred_at=when,
@@ -118,7 +118,7 @@ def _reports(story: Story, dialogue: Dialogue, recipients: list[Recipient]) -> l
     return reports
 
 
-def _recipients(story: Story, dialogue: Dialogue) -> list[Recipient]:
+def _recipients(story: BounceText, dialogue: Transcript) -> list[Recipient]:
     """Those whom the mail names most surely."""
     mentions = list(mentions_in(story.lines))
     if failed := story.failed:
@@ -249,7 +249,7 @@ def _joined(parts: "Iterator[str] | list[str]") -> str:
     return " ".join(" ".join(parts).split())[:LONGEST]
 
 
-def _said(recipient: Recipient, dialogue: Dialogue) -> str:
+def _said(recipient: Recipient, dialogue: Transcript) -> str:
     """The words about this recipient: those with a code first."""
     answer = dialogue.answers.get(recipient.address.lower()) or dialogue.answers.get(
         recipient.address.partition("@")[0].lower(), ""
@@ -263,13 +263,13 @@ def _said(recipient: Recipient, dialogue: Dialogue) -> str:
     return next((words for words in (*recipient.blocks, answer) if words), dialogue.general)
 
 
-def _concluded(recipient: Recipient, dialogue: Dialogue, reply: str) -> str:
+def _concluded(recipient: Recipient, dialogue: Transcript, reply: str) -> str:
     """The status code that our own side gave the server's bare reply, if it is of the same class."""
     status = codes_in(dialogue.conclusions.get(recipient.address.lower(), ""))[1]
     return status if status[:1] == reply[:1] else ""
 
 
-def _coded_line(story: Story) -> str:
+def _coded_line(story: BounceText) -> str:
     """A line anywhere in the story that gives a server's answer with its codes; empty where there is none."""
     lines = [line.strip() for line in story.lines[:400] if MAY_HOLD_CODE.search(line) and not SUMMARY.match(line)]
     return next((line for line in lines if all(codes_in(line))), "") or next(
@@ -277,7 +277,7 @@ def _coded_line(story: Story) -> str:
     )
 
 
-def _lead(story: Story, recipients: list[Recipient]) -> str:
+def _lead(story: BounceText, recipients: list[Recipient]) -> str:
     """What is told before the first recipient is named, or all of it where the mail names none."""
     first = recipients[0].address.lower()
     parts = []
@@ -304,7 +304,7 @@ def _fate(text: str) -> str:
     return next((action for pattern, action in SECTIONS if text and pattern.search(text)), "")
 
 
-def _action_of(story: Story) -> str:
+def _action_of(story: BounceText) -> str:
     """Failed, or delayed where a warning says that the server goes on trying."""
     words = vocabulary()
     text = " ".join([story.mail.subject, *(line.strip() for line in story.lines[: 2 * MOST_LINES])])[:6_000]
@@ -317,7 +317,7 @@ def _whole(name: str, mail: ParsedMail) -> str:
     return name if ADDRESS.fullmatch(name) else returned.completed(name.strip("<>\"'"), mail)
 
 
-def _named_alone(story: Story) -> Iterator[Recipient]:
+def _named_alone(story: BounceText) -> Iterator[Recipient]:
     """Local names below a heading: AOL, Yale, GroupWise."""
     follows = False
     for line in story.lines[: 4 * MOST_LINES]:

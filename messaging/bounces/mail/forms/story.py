@@ -46,7 +46,7 @@ FROM_ROBOTS: Final = ("x-autoreply", "x-autorespond", "x-vacation", "x-tmda-fing
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class BounceText:
     """The lines of a mail before the returned one."""
 
     mail: ParsedMail
@@ -61,17 +61,21 @@ class Story:
         return [address for field in fields for part in field.split(",") if "@" in (address := part.strip(" <>\t"))]
 
 
-def story_of(mail: ParsedMail) -> Story:
+def story_of(mail: ParsedMail) -> BounceText:
     """The lines that say what happened: without the copy of the mail that came back."""
     lines = [line[:LONGEST_LINE].replace("\xa0", " ").rstrip() for line in mail.lines[:MOST_LINES]]
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
     # A heading of the very first line is that of a summary, unless a person forwards.
     begin = first if lines and FORWARDED.search(lines[first]) else first + 1
     end = vocabulary().copy.first_line("\n".join(lines[begin:]))
-    return Story(mail, lines) if end < 0 else Story(mail, lines[: begin + end], lines[begin + end :][:MOST_COPIED])
+    return (
+        BounceText(mail, lines)
+        if end < 0
+        else BounceText(mail, lines[: begin + end], lines[begin + end :][:MOST_COPIED])
+    )
 
 
-def is_told_by_server(story: Story) -> bool:
+def is_told_by_server(story: BounceText) -> bool:
     """Whether a mail server wrote the mail, to say that it could not deliver one.
 
     A person who quotes or forwards a bounce, a newsletter about bounces and an automatic reply are none.

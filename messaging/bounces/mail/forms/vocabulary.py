@@ -13,7 +13,7 @@ FILE: Final = Path(__file__).with_name("words.toml")
 MEMORY: Final = 64 << 20
 
 
-class Words:
+class WordList:
     """One list of words.toml as an automaton: its time does not depend on the number of entries.
 
     A Latin word is found at its begin only: "full" in "is full", not in "useful".
@@ -74,20 +74,20 @@ def _yes_or_no(pattern: str) -> re2.Set:
 class Vocabulary:
     """The lists of words.toml; the file says what each is for."""
 
-    daemon: Words
-    subject: Words
-    opening: Words
-    failure: Words
-    delayed: Words
-    gave_up: Words
-    copy: Words
-    contact: Words
-    recipient: Words
-    field: Words
-    not_recipient: Words
-    reason: Words
-    closing: Words
-    not_a_bounce: Words
+    daemon: WordList
+    subject: WordList
+    opening: WordList
+    failure: WordList
+    delayed: WordList
+    gave_up: WordList
+    copy: WordList
+    contact: WordList
+    recipient: WordList
+    field: WordList
+    not_recipient: WordList
+    reason: WordList
+    closing: WordList
+    not_a_bounce: WordList
 
 
 # These end what stands before an address.
@@ -98,4 +98,4 @@ LABELS: Final = frozenset({"recipient", "not_recipient", "field", "reason"})
 def vocabulary() -> Vocabulary:
     """The file, read and compiled once."""
     lists: dict[str, list[str]] = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    return Vocabulary(**{name: Words(entries, ends=name in LABELS) for name, entries in lists.items()})
+    return Vocabulary(**{name: WordList(entries, ends=name in LABELS) for name, entries in lists.items()})

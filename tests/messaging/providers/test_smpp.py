@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from contacts.models import Channel
+from contacts.models import Block, Channel
 from messaging.ledger.record import SourcedEvent, apply
 from messaging.models import Report
 from messaging.providers import smpp
 from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.providers.registry import providers
 from messaging.smpp.connections import Connection
-from messaging.status.order import Event
+from messaging.status.order import Event, Status
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.inbox.test_payloads import RECEIVED_AT
 from tests.messaging.smpp import pdus
@@ -87,7 +87,7 @@ def test_of_two_receipts_of_one_minute_the_later_to_come_counts_and_the_number_i
 
     for each in reversed(told) if is_swapped else told:
         with transaction.atomic():
-            apply([Said(each)])
+            apply([SourcedEvent(each)])
 
     message.refresh_from_db()
     assert message.status == status

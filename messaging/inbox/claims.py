@@ -20,8 +20,9 @@ CLAIM_BYTES: Final = 1_000_000
 CLAIM_REPORTS: Final = 200
 # How the error of a report begins that was given up.
 TOOK_DOWN: Final = "Reading it took down its worker"
-# So many workers a report may take down, the first together with others.
-MOST_DEATHS: Final = 3
+# So many workers a report may take down, the first together with others. A worker or its database that is killed for
+# another reason counts as well: with three, one of some hundred reports in the chaos test was given up by mere chance.
+MOST_DEATHS: Final = 5
 # Between a claim and its lock lie milliseconds; who takes longer finds it taken, which does no harm.
 UNHELD_SECONDS: Final = 5
 

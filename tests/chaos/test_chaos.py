@@ -110,10 +110,10 @@ def wait_for_orphans(engage: Running) -> None:
 
 def check(said: Sequence[Fact]) -> None:
     events = [fact.event() for fact in said]
+    check_reports()
     check_messages(events)
     check_events(events)
     check_blocks(events)
-    check_reports()
 
 
 def check_messages(events: Sequence[Event]) -> None:

@@ -12,8 +12,9 @@ from django.db import connection, transaction
 
 from bench import data, events, orm_loop, yardstick
 from bench.figures import Figure, median_ratio, medians, rounded, say
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.status.order import Event
+from messaging.suppression.follow import apply
 
 ROUNDS: Final = 5
 WINDOW_SECONDS: Final = 5.0

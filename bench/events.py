@@ -57,7 +57,7 @@ def _event(random: Random, messages: int, message_id: int, name: str, at: dateti
         kind=said.kind,
         occurred_at=at,
         # Random to the index, as a provider's ids are.
-        repeat_id=blake2b(name.encode(), digest_size=11).hexdigest(),
+        idempotency_key=blake2b(name.encode(), digest_size=11).hexdigest(),
         message_id=message_id,
         provider_message_id=("SM" if is_sms else "sg.") + md5(f"{message_id}x".encode()).hexdigest()[:22],
         reason=said.reason,

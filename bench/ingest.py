@@ -43,8 +43,8 @@ def measure(messages: int) -> Iterator[Figure]:
         accepted, applied = whole_way(prepared)
         rates["accepted"].append(accepted)
         rates["engage"].append(applied)
-        for name, fresh in (("anymail", reset), ("lean", reset), ("set", theirs)):
-            fresh()
+        for name, new_events in (("anymail", reset), ("lean", reset), ("set", theirs)):
+            new_events()
             rates[name].append(in_request(f"/{name}/", prepared))
         for name, application, path in (
             ("engage", product.ENGAGE, "/webhooks/sendgrid/"),

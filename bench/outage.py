@@ -16,8 +16,9 @@ from bench import data
 from bench.events import BATCH
 from bench.figures import Figure, say
 from contacts.models import Block, Outage
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.status.order import Event, Kind
+from messaging.suppression.follow import apply
 
 CONTACTS: Final = 60_000
 DOMAIN: Final = "example.com"

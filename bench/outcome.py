@@ -10,11 +10,12 @@ from django.db import connection, transaction
 
 from bench import data, events
 from bench.figures import Figure, rounded, say
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import SendOut
 from messaging.sendouts.outcome import keeping
 from messaging.sendouts.outcome.chart import chart_of
 from messaging.sendouts.outcome.reading import outcome_of
+from messaging.suppression.follow import apply
 
 BATCHES: Final = 100
 NOW: Final = timedelta(0)

@@ -18,9 +18,10 @@ from bench import data
 from bench.events import BATCH, START
 from bench.figures import Figure, rounded, say
 from contacts.models import Block, Cause, Channel
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import DeliveryEvent, Message, OutageRule
 from messaging.status.order import Event, Kind, MessageOutcome, Status, fold
+from messaging.suppression.follow import apply
 
 WINDOW_SECONDS: Final = 10.0
 WORKERS: Final = 2

@@ -52,7 +52,7 @@ def _item(event: Event) -> dict[str, object]:
         message_id=event.provider_message_id.removeprefix("sg."),
         **said,
     )
-    return made | {"sg_event_id": event.repeat_id}
+    return made | {"sg_event_id": event.idempotency_key}
 
 
 def signed(many: Iterable[bytes]) -> list[Post]:

@@ -42,7 +42,7 @@ def columns(batch: Sequence[Event]) -> list[list[object]]:
     """The events as the statement's arrays."""
     rows = [
         (
-            2 if event.provider == "twilio" else 1, event.repeat_id, event.provider_message_id, TYPES[event.kind],
+            2 if event.provider == "twilio" else 1, event.idempotency_key, event.provider_message_id, TYPES[event.kind],
             event.occurred_at.timestamp(), event.diagnostic or None,
         )
         for event in batch

@@ -48,7 +48,7 @@ class Word(NamedTuple):
     key: UUID | str = ""
 
 
-class Wish(NamedTuple):
+class ConsentChange(NamedTuple):
     """What an event says of a person's consent. `contact_id` is whose message it was, `present_id` the address of the
     same channel that this person has now, as far as both are known."""
 
@@ -86,38 +86,52 @@ def is_undone(one: WeighedConsent, told: Iterable[WeighedConsent]) -> bool:
     )
 
 
-def record_wishes(wishes: Sequence[Wish], held: Collection[int]) -> None:
+def record_consent_changes(consent_changes: Sequence[ConsentChange], held: Collection[int]) -> None:
     """Record what events say, and let everybody who has those addresses go by it.
 
     A no follows the person: it is recorded for the address that they have now, too, as is its undoing. A yes is about
     the address alone at which it was said. The addresses, and the contacts who have them, must be locked; `held` are
     the numbers of these contacts.
     """
-    if not wishes:
+    if not consent_changes:
         return
     words, channels = list[Word](), set[Channel]()
-    moved = _moved_meanwhile(wishes, held)
-    for wish in wishes:
-        channels.add(wish.channel)
-        present_id = moved.get((wish.contact_id, wish.channel), wish.present_id)
-        follows = not wish.accepts or wish.source == Source.UNDO
-        words.append(_word(wish, wish.address_id, None))
-        if follows and present_id and present_id != wish.address_id:
-            words.append(_word(wish, present_id, wish.address_id))
+    moved = _moved_meanwhile(consent_changes, held)
+    for consent_change in consent_changes:
+        channels.add(consent_change.channel)
+        present_id = moved.get((consent_change.contact_id, consent_change.channel), consent_change.present_id)
+        follows = not consent_change.accepts or consent_change.source == Source.UNDO
+        words.append(_word(consent_change, consent_change.address_id, None))
+        if follows and present_id and present_id != consent_change.address_id:
+            words.append(_word(consent_change, present_id, consent_change.address_id))
     ids = sorted({word.address_id for word in words})
     adopt(ids, channels)
     record(words, channels)
 
 
-def _word(wish: Wish, address_id: int, via_id: int | None) -> Word:
-    return Word(address_id, wish.accepts, wish.occurred_at, wish.source, wish.message_id, via_id=via_id, key=wish.key)
+def _word(consent_change: ConsentChange, address_id: int, via_id: int | None) -> Word:
+    return Word(
+        address_id,
+        consent_change.accepts,
+        consent_change.occurred_at,
+        consent_change.source,
+        consent_change.message_id,
+        via_id=via_id,
+        key=consent_change.key,
+    )
 
 
-def _moved_meanwhile(wishes: Sequence[Wish], held: Collection[int]) -> dict[tuple[int | None, Channel], int | None]:
+def _moved_meanwhile(
+    consent_changes: Sequence[ConsentChange], held: Collection[int]
+) -> dict[tuple[int | None, Channel], int | None]:
     """The addresses of those who got another one between the look at them and the locking, which are locked late: so
     late that two workers may wait for each other in a circle. Then PostgreSQL takes one back, and it is tried again."""
     known = set(held)
-    strays = {wish.contact_id for wish in wishes if wish.contact_id and wish.present_id} - known
+    strays = {
+        consent_change.contact_id
+        for consent_change in consent_changes
+        if consent_change.contact_id and consent_change.present_id
+    } - known
     if not strays:
         return {}
     found = list(Contact.objects.filter(pk__in=strays).order_by("pk"))

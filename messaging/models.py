@@ -49,7 +49,7 @@ def title_of(subject: str, of_send_out: str, name_of_send_out: str) -> str:
 class Message(models.Model):
     """One email or SMS to one contact at one address. `status` is written by messaging/ledger/record.py alone.
 
-    A new row is Waiting, or Control group where sendouts/making.py makes it; from then on only apply.py moves it.
+    A new row is Waiting, or Control group where sendouts/making.py makes it; from then on only the ledger moves it.
 
     No index may contain the status, nor anything else that a report changes as a rule: PostgreSQL can then rewrite
     the row in its own page (HOT). That is why `due_at` stays until it has passed, even when the message is final.

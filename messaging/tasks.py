@@ -6,11 +6,11 @@ from contacts.blocks import importing
 from engage.wake import wake
 from messaging.delivery import dispatcher, worker_slots
 from messaging.inbox import reports, retention
-from messaging.ledger import named_bounces, speakers, sweep
+from messaging.ledger import sweep
 from messaging.monitoring import alarms, health
 from messaging.sendouts import making, tending
 from messaging.sendouts.outcome import keeping
-from messaging.suppression import engagement_after_block, outages, rule_changes
+from messaging.suppression import engagement_after_block, named_bounces, outages, rule_changes, speakers
 from messaging.suppression.list_reasons import reason_from
 
 

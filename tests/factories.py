@@ -11,9 +11,10 @@ from django.utils import timezone
 from contacts.addresses import address_of
 from contacts.history import save_contact
 from contacts.models import Address, Block, Channel, Contact
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Message, SendOut
 from messaging.status.order import Event, Kind, Status
+from messaging.suppression.follow import apply
 
 NUMBERS = count(1)
 PROVIDERS = {Channel.EMAIL: "sendgrid", Channel.SMS: "twilio"}
@@ -73,7 +74,7 @@ def report(message: Message, event: Event) -> None:
 def said(kind: Kind, at: datetime | None = None, **fields: Any) -> Event:
     """An event of the kind, half an hour ago unless told."""
     fields.setdefault("provider", "sendgrid")
-    return Event(kind=kind, occurred_at=at or ago(minutes=30), repeat_id=f"test {next(NUMBERS)}", **fields)
+    return Event(kind=kind, occurred_at=at or ago(minutes=30), idempotency_key=f"test {next(NUMBERS)}", **fields)
 
 
 def hard_bounce(at: datetime | None = None, **fields: Any) -> Event:

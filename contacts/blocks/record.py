@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from contacts import consent, sql
-from contacts.consent import Wish
+from contacts.consent import ConsentChange
 from contacts.models import Address, Block, Life
 from engage.database import prepared
 
@@ -38,7 +38,7 @@ class AlreadyLiftedError(Exception):
         self.block = block
 
 
-class Ground(NamedTuple):
+class Evidence(NamedTuple):
     """A proof for a block: an event that says that this address is dead. (The columns of sql.BLOCK, in order.)"""
 
     address_id: int
@@ -63,24 +63,26 @@ class Engagement(NamedTuple):
     message_id: int
 
 
-def follow_up(grounds: Sequence[Ground], wishes: Sequence[Wish], signs: Sequence[Engagement] = ()) -> None:
-    """Block the addresses of `grounds`, let `wishes` change the consent of whoever has those addresses now, and note
-    `signs` of life at the addresses that are blocked.
+def follow_up(
+    grounds: Sequence[Evidence], consent_changes: Sequence[ConsentChange], signs: Sequence[Engagement] = ()
+) -> None:
+    """Block the addresses of `grounds`, let `consent_changes` change the consent of whoever has those addresses now,
+    and note `signs` of life at the addresses that are blocked.
 
     Must run in a transaction.
     """
-    proven = {ground.address_id for ground in grounds}
+    proven = {evidence.address_id for evidence in grounds}
     signs = _of_blocked(signs, proven)
-    if grounds or wishes or signs:
-        wished = {pk for wish in wishes for pk in wish.address_ids}
+    if grounds or consent_changes or signs:
+        wished = {pk for consent_change in consent_changes for pk in consent_change.address_ids}
         held = lock(proven | wished | {sign.address_id for sign in signs})
-        settle(grounds, wishes, signs=signs, held=held)
+        settle(grounds, consent_changes, signs=signs, held=held)
 
 
 def settle(
-    grounds: Sequence[Ground],
-    wishes: Sequence[Wish],
-    soft: Mapping[int, Ground | None] | None = None,
+    grounds: Sequence[Evidence],
+    consent_changes: Sequence[ConsentChange],
+    soft: Mapping[int, Evidence | None] | None = None,
     signs: Sequence[Engagement] = (),
     held: Collection[int] = (),
 ) -> None:
@@ -90,8 +92,8 @@ def settle(
     which ends one that the rule had made. The earliest proof since the last lift is the one a block keeps, and of
     several wishes the latest counts: so the outcome is the same in any order of arrival.
     """
-    runs = [ground for ground in (soft or {}).values() if ground is not None]
-    if over := [address_id for address_id, ground in (soft or {}).items() if ground is None]:
+    runs = [evidence for evidence in (soft or {}).values() if evidence is not None]
+    if over := [address_id for address_id, evidence in (soft or {}).items() if evidence is None]:
         with prepared() as cursor:
             cursor.execute(sql.END_SOFT, {"ids": sql.array(over), "why": str(RUN_OVER)})
     if runs:
@@ -106,11 +108,11 @@ def settle(
             note_proofs(later)
     if signs:
         note_life(signs)
-    consent.record_wishes(wishes, held)
+    consent.record_consent_changes(consent_changes, held)
 
 
 def withdraw(
-    keys: Collection[UUID], address_ids: Collection[int], others: Sequence[Ground], why: Promise = NOT_HARD
+    keys: Collection[UUID], address_ids: Collection[int], others: Sequence[Evidence], why: Promise = NOT_HARD
 ) -> None:
     """End the blocks of these addresses that one of these events proved, and that is no hard bounce after all.
 
@@ -207,13 +209,13 @@ def causes_of(address_ids: Collection[int]) -> dict[int, str]:
         return dict(cursor.fetchall())
 
 
-def _besides_the_first(grounds: Sequence[Ground], made: Set[int]) -> list[tuple[int, datetime]]:
+def _besides_the_first(grounds: Sequence[Evidence], made: Set[int]) -> list[tuple[int, datetime]]:
     """(address, time) of the proofs, without the only one of an address whose block is new."""
-    times = Counter(ground.address_id for ground in grounds)
+    times = Counter(evidence.address_id for evidence in grounds)
     return [
-        (ground.address_id, ground.occurred_at)
-        for ground in grounds
-        if ground.address_id not in made or times[ground.address_id] > 1
+        (evidence.address_id, evidence.occurred_at)
+        for evidence in grounds
+        if evidence.address_id not in made or times[evidence.address_id] > 1
     ]
 
 

@@ -44,7 +44,7 @@ class Reason:
 
 
 # Not why a message failed, but why nobody knows whether it did.
-IN_DOUBT: Final = "in_doubt"
+OUTCOME_UNKNOWN: Final = "in_doubt"
 
 _NEXT: Final = _("Nothing: the next send-out tries the address again.")
 _OURS: Final = _(
@@ -201,7 +201,7 @@ _TABLE: Final = (
         _("Automatic reply"), _("An automatic reply came back, such as a holiday notice."), _("Nothing: the message arrived."),
     ),
     Reason(
-        IN_DOUBT, False,
+        OUTCOME_UNKNOWN, False,
         _("In doubt"),
         _("Engage was interrupted just as it handed the message over, or got no clear answer. Nobody knows whether it left."),
         _("Nothing: it is not sent again by itself, so that nobody gets it twice. If it is reported on, the status changes."),

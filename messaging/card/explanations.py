@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from contacts.addresses import display_mobile
 from contacts.models import Channel
-from messaging.bounces.reasons import IN_DOUBT, reason_of
+from messaging.bounces.reasons import OUTCOME_UNKNOWN, reason_of
 from messaging.models import DeliveryEvent, Message
 from messaging.providers.registry import label_of
 from messaging.status.order import CONSENTS, Kind, Status
@@ -88,7 +88,7 @@ def _says(message: Message) -> str:
     if status == Status.DEFERRED:
         on_hold = _("The receiving side has put the message on hold.")
         return f"{on_hold} {reason_of(message.reason).says(message.channel, address)}" if message.reason else on_hold
-    if status in REASONED or is_in_doubt(message):
+    if status in REASONED or is_outcome_unknown(message):
         return reason_of(message.reason).says(message.channel, address)
     said = str(SAYS[status]) % {"address": address, "provider": provider_name(message)}
     return f"{said} {automatic()}" if message.is_probably_automatic else said
@@ -98,15 +98,15 @@ def automatic() -> str:
     return _("Probably by a program that downloads the images of every email, not by a person.")
 
 
-def is_in_doubt(message: MessageState) -> bool:
+def is_outcome_unknown(message: MessageState) -> bool:
     """Whether nobody heard that it left, nor that it did not."""
-    return message.status == Status.UNKNOWN and message.reason == IN_DOUBT
+    return message.status == Status.UNKNOWN and message.reason == OUTCOME_UNKNOWN
 
 
 def advice(message: Message) -> str:
     """What to do about it; empty where there is nothing to explain."""
     status = Status(message.status)
-    if is_in_doubt(message):
+    if is_outcome_unknown(message):
         return reason_of(message.reason).advice(message.channel)
     if status in ADVICE:
         return str(ADVICE[status])
@@ -130,12 +130,12 @@ def hint(message: MessageState, now: datetime | None = None) -> str:
     if status == Status.UNKNOWN and message.parts_arrived:
         counts = {"arrived": message.parts_arrived, "parts": message.parts}
         return _("%(arrived)d of %(parts)d parts arrived") % counts
-    return _("In doubt whether it left") if is_in_doubt(message) else str(HINTS.get(status, ""))
+    return _("In doubt whether it left") if is_outcome_unknown(message) else str(HINTS.get(status, ""))
 
 
 def reason_label(message: MessageState) -> str:
     """The reason in two or three words; empty where nobody gave one."""
-    if is_in_doubt(message):
+    if is_outcome_unknown(message):
         return reason_of(message.reason).label(message.channel)
     if Status(message.status) not in REASONED or (message.status == Status.DEFERRED and not message.reason):
         return ""
@@ -175,7 +175,7 @@ def event_name(event: DeliveryEvent, channel: str) -> str:
     """What an event of the timeline is called; an SMS that waits on its way is not put off by anybody."""
     if event.kind == Kind.DEFERRED and channel == Channel.SMS:
         return _("On its way")
-    if event.reason == IN_DOUBT:
+    if event.reason == OUTCOME_UNKNOWN:
         return reason_of(event.reason).label(channel)
     label = str(Kind(event.kind).label)
     # Consent and our own giving up need no reason: it would say the same again.

@@ -109,7 +109,7 @@ def end_needless() -> None:
 
 def proves_presence(event: Event) -> bool:
     """Whether somebody else than ourselves has said that."""
-    if OURSELVES in (event.said_by, event.provider) or event.caveat == Caveat.IN_DOUBT:
+    if OURSELVES in (event.said_by, event.provider) or event.caveat == Caveat.OUTCOME_UNKNOWN:
         return False
     if event.kind in (Kind.ACCEPTED, Kind.TAKEN, Kind.DELIVERED):
         return True

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from messaging.bounces.classify import classify
-from messaging.bounces.reasons import IN_DOUBT
+from messaging.bounces.reasons import OUTCOME_UNKNOWN
 from messaging.bounces.ways import NO_WAY, is_only_unrouteable
 from messaging.delivery.away import AwayCause
-from messaging.delivery.transport import repeat_id
+from messaging.delivery.transport import idempotency_key
 from messaging.status.order import Caveat, Event, Kind
 
 # How long after each attempt the next one follows: from minutes to hours. The last one repeats, until 72 hours after
@@ -41,7 +41,7 @@ class MailAnswer:
     # It is the receiving server's word, not that of a relay which will try.
     is_final: bool = False
     # The server may have taken it, and we did not hear so.
-    is_in_doubt: bool = False
+    is_outcome_unknown: bool = False
     # Who is no mail server says itself what it comes to: `kind`, and a reason where the words tell none.
     kind: Kind | None = None
     reason: str = ""
@@ -61,11 +61,11 @@ class MailAnswer:
 
 def event_of(answer: MailAnswer, message_id: int, attempt: int, provider: str, at: datetime) -> Event:
     """The event of attempt number `attempt` (from 1)."""
-    named, accepted = repeat_id(message_id, attempt), accepted_at(attempt)
-    if answer.is_in_doubt:
+    named, accepted = idempotency_key(message_id, attempt), accepted_at(attempt)
+    if answer.is_outcome_unknown:
         return Event(
-            provider, accepted, at, named, message_id, reason=IN_DOUBT,
-            diagnostic=answer.text, said_by=answer.said_by, caveat=Caveat.IN_DOUBT,
+            provider, accepted, at, named, message_id, reason=OUTCOME_UNKNOWN,
+            diagnostic=answer.text, said_by=answer.said_by, caveat=Caveat.OUTCOME_UNKNOWN,
         )  # fmt: skip
     if answer.kind is not None:
         event = _said_by_provider(answer, message_id, named, provider, at)

@@ -20,20 +20,21 @@ from django.utils.translation import gettext as _
 
 from contacts.models import Channel
 from contacts.sql import array, columns, numbers
-from messaging.bounces.reasons import IN_DOUBT
+from messaging.bounces.reasons import OUTCOME_UNKNOWN
 from messaging.delivery import absence, requeue, sql, transport_factory
 from messaging.delivery.absence import Watched
 from messaging.delivery.answers import next_attempt
 from messaging.delivery.heartbeat import SILENT_AFTER, beating
 from messaging.delivery.patience import insist
-from messaging.delivery.transport import DeliveryOutcome, Held, Ready, Transport, repeat_id
-from messaging.ledger.record import OURSELVES, SourcedEvent, apply
+from messaging.delivery.transport import DeliveryOutcome, Held, Ready, Transport, idempotency_key
+from messaging.ledger.record import OURSELVES, SourcedEvent
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Content, SendOut
 from messaging.sendouts import restored
 from messaging.sendouts.contents import Person
 from messaging.sendouts.models import State
 from messaging.status.order import GIVES_UP_AFTER, Caveat, Event, Kind, hex_key_of, key_of
+from messaging.suppression.follow import apply
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ def try_again_by(way: Transport, limit: int = AT_ONCE, goes_on: Callable[[], boo
         if not marked:
             break
         doubtful = _without_outcome(marked)
-        _leave_in_doubt(doubtful, Kind.TAKEN)
+        _leave_outcome_unknown(doubtful, Kind.TAKEN)
         if sure := sorted(marked.keys() - doubtful):
             of: Any = {"ids": numbers(sure), "silent": SILENT_AFTER}
             attempts = {pk: marked[pk][0] + 1 for pk in sure}
@@ -204,7 +205,7 @@ def _try_one(way: Watched, send_out_id: int, turn: Mapping[str, Any]) -> None:
             way.come_back()
         return
     batch_id, first, last = claimed
-    _settle_doubtful(send_out_id, first, last)
+    _settle_unknown_outcomes(send_out_id, first, last)
     batch = {**turn, "batch": batch_id}
     of = {**turn, "send_out": send_out_id, "first": first, "last": last, "provider": way.slug, "limit": 1}
     try:
@@ -230,7 +231,7 @@ def _mark_again(way: Transport, mark: int) -> dict[int, tuple[int, str]]:
 def _without_outcome(marked: Mapping[int, tuple[int, str]]) -> set[int]:
     """Those whose last attempt a worker began, and told nothing about: only one that was put off comes here again."""
     told = [
-        (pk, key_of(Event(slug, Kind.DEFERRED, timezone.now(), repeat_id(pk, attempt))))
+        (pk, key_of(Event(slug, Kind.DEFERRED, timezone.now(), idempotency_key(pk, attempt))))
         for pk, (attempt, slug) in marked.items()
         if attempt
     ]
@@ -247,7 +248,7 @@ def _hand_over_batch(send_out_id: int, way: Watched, turn: Mapping[str, Any], is
     if claimed is None:
         return False
     batch_id, first, last = claimed
-    _settle_doubtful(send_out_id, first, last)
+    _settle_unknown_outcomes(send_out_id, first, last)
     batch = {**turn, "batch": batch_id}
     of = {**turn, "send_out": send_out_id, "first": first, "last": last, "provider": way.slug}
     try:
@@ -353,7 +354,7 @@ def _record(outcomes: Sequence[DeliveryOutcome], by_id: dict[int, Loaded], way: 
             _execute(LOCK_MESSAGES, [array(by_id)])
         if named:
             _name(named)
-        apply([SourcedEvent(event) for each in outcomes for event in (each.event, *each.wishes)])
+        apply([SourcedEvent(event) for each in outcomes for event in (each.event, *each.consent_changes)])
         if needed:
             _execute(sql.PLAN, columns(needed))
 
@@ -415,12 +416,12 @@ def _content(content_id: int) -> Content:
     return _CONTENTS[content_id]
 
 
-def _settle_doubtful(send_out_id: int, first: int, last: int) -> None:
+def _settle_unknown_outcomes(send_out_id: int, first: int, last: int) -> None:
     """What a worker before us marked, and told nothing about."""
-    _leave_in_doubt(_ids(sql.DOUBTFUL, [send_out_id, first, last]))
+    _leave_outcome_unknown(_ids(sql.UNKNOWN_OUTCOMES, [send_out_id, first, last]))
 
 
-def _leave_in_doubt(doubtful: Collection[int], accepted: Kind = Kind.ACCEPTED) -> None:
+def _leave_outcome_unknown(doubtful: Collection[int], accepted: Kind = Kind.ACCEPTED) -> None:
     """They may have left, so they are not sent again; what becomes of them is the provider's to say."""
     if not doubtful:
         return
@@ -428,7 +429,9 @@ def _leave_in_doubt(doubtful: Collection[int], accepted: Kind = Kind.ACCEPTED) -
     now = timezone.now()
     with transaction.atomic():
         apply([
-            SourcedEvent(Event(OURSELVES, accepted, now, f"{pk} in doubt", pk, reason=IN_DOUBT, caveat=Caveat.IN_DOUBT))
+            SourcedEvent(Event(
+                OURSELVES, accepted, now, f"{pk} in doubt", pk, reason=OUTCOME_UNKNOWN, caveat=Caveat.OUTCOME_UNKNOWN
+            ))
             for pk in doubtful
         ])  # fmt: skip
         _execute(sql.PLAN, columns((pk, None, None) for pk in doubtful))

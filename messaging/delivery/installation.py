@@ -59,7 +59,7 @@ EXISTS (SELECT FROM messaging_installation WHERE whole_since <= statement_timest
 """
 
 
-class RestoreSign(models.TextChoices):
+class RestoreTrace(models.TextChoices):
     """By what a database is known to have been restored."""
 
     BEHIND = "behind", _("what is kept outside of the database is further than the database")
@@ -89,20 +89,20 @@ class InstallationState(NamedTuple):
     marked_at: datetime
 
 
-def sign_of(seen: InstallationState, outside: Sequence[Outside]) -> RestoreSign | None:
+def sign_of(seen: InstallationState, outside: Sequence[Outside]) -> RestoreTrace | None:
     """By what a database is known to have been restored; None where nothing speaks for it."""
     ours = [each.mark for each in outside if each.history == seen.history]
     if ours and max(ours) > seen.mark:
-        return RestoreSign.BEHIND
+        return RestoreTrace.BEHIND
     if seen.place == BEFORE:
-        return RestoreSign.FOREIGN if outside and not ours else None
+        return RestoreTrace.FOREIGN if outside and not ours else None
     if not seen.place:
         return None
     if not ours:
-        return RestoreSign.MOVED if seen.place != seen.is_at else None
+        return RestoreTrace.MOVED if seen.place != seen.is_at else None
     # Nothing was lost where it moved with all that it knew. A server that took over has another timeline, no more.
     has_moved = _without_timeline(seen.place) != _without_timeline(seen.is_at)
-    return RestoreSign.MOVED if has_moved and max(ours) != seen.mark else None
+    return RestoreTrace.MOVED if has_moved and max(ours) != seen.mark else None
 
 
 def _without_timeline(place: str) -> str:

@@ -32,7 +32,7 @@ def refused_singles(held: Sequence[Held], way: Transport) -> list[DeliveryOutcom
     return [
         DeliveryOutcome(
             Event(
-                way.slug, Kind.SOFT_BOUNCE, timezone.now(), each.message.repeat_id, each.message.id,
+                way.slug, Kind.SOFT_BOUNCE, timezone.now(), each.message.idempotency_key, each.message.id,
                 reason="sender_rejected", diagnostic=each.refusal, said_by=way.slug,
             )
         )

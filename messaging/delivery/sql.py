@@ -115,7 +115,7 @@ WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
 """  # noqa: S608 -- of constants
 # Marked and never heard of: the worker died between the two. Only ever asked of a batch whose worker was silent.
 # What is on the list of what is tried at its time is somebody else's.
-DOUBTFUL: Final = """
+UNKNOWN_OUTCOMES: Final = """
 SELECT id FROM messaging_message
 WHERE send_out_id = %s AND id BETWEEN %s AND %s AND status = 'waiting' AND attempts > 0 AND next_attempt_at IS NULL
 ORDER BY id

@@ -284,7 +284,7 @@ def asks_for_patience(event: Event, *, is_only_way: bool, is_any_taken: bool) ->
     A fault while it takes other messages is that one message's own.
     """
     if event.kind in (Kind.ACCEPTED, Kind.TAKEN):
-        return is_only_way and event.caveat == Caveat.IN_DOUBT
+        return is_only_way and event.caveat == Caveat.OUTCOME_UNKNOWN
     if event.kind not in (Kind.DEFERRED, Kind.SOFT_BOUNCE):
         return False
     if event.reply_code == CLOSING or event.reason == TOO_MANY:

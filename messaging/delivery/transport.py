@@ -51,12 +51,12 @@ class Ready:
         return max(timedelta(0), self.first_at + longest - timezone.now())
 
     @property
-    def repeat_id(self) -> str:
+    def idempotency_key(self) -> str:
         """What the event of this attempt must go by: who finds none knows that its worker died (work.try_again)."""
-        return repeat_id(self.id, self.attempt)
+        return idempotency_key(self.id, self.attempt)
 
 
-def repeat_id(message_id: int, attempt: int) -> str:
+def idempotency_key(message_id: int, attempt: int) -> str:
     return f"{message_id} {attempt}"
 
 
@@ -64,15 +64,15 @@ def repeat_id(message_id: int, attempt: int) -> str:
 class DeliveryOutcome:
     """What became of the attempt to hand one message over. `ids`: its provider's, of an SMS one for each part.
 
-    The event is accepted (with Caveat.IN_DOUBT where nobody knows: it is never sent again), deferred (tried again), or
-    final. `wait`: for how long the other side wants to be left alone, seconds, where it said so. `wishes`: what a
-    refusal says that the person wants.
+    The event is accepted (with Caveat.OUTCOME_UNKNOWN where nobody knows: it is never sent again), deferred (tried
+    again), or final. `wait`: for how long the other side wants to be left alone, seconds, where it said so.
+    `consent_changes`: what a refusal says that the person wants.
     """
 
     event: Event
     ids: tuple[str, ...] = ()
     wait: float = 0
-    wishes: tuple[Event, ...] = ()
+    consent_changes: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

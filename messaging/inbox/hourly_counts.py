@@ -12,7 +12,7 @@ from django.db import connection
 
 from contacts.sql import columns
 from messaging.ledger import sql
-from messaging.providers.base import Unlisted
+from messaging.providers.base import UnmappedCode
 
 LONGEST_SPACE: Final = 40
 LONGEST_CODE: Final = 60
@@ -30,7 +30,7 @@ class Counted:
     is_unreadable: bool = False
     is_unmatched: bool = False
     is_set_aside: bool = False
-    unlisted: Sequence[Unlisted] = field(default_factory=tuple)
+    unmapped: Sequence[UnmappedCode] = field(default_factory=tuple)
 
     @property
     def sums(self) -> tuple[int, int, int, int, int]:
@@ -46,7 +46,7 @@ def count(counted: Sequence[Counted]) -> None:
         if by_hour := list(_by_hour(counted)):
             cursor.execute(sql.COUNT_REPORTS, columns(by_hour))
         if by_code := list(_by_code(counted)):
-            cursor.execute(sql.COUNT_UNLISTED, columns(by_code))
+            cursor.execute(sql.COUNT_UNMAPPED, columns(by_code))
 
 
 def count_refusal(provider: str) -> None:
@@ -80,7 +80,7 @@ def _by_hour(counted: Iterable[Counted]) -> Iterator[tuple[object, ...]]:
 def _by_code(counted: Iterable[Counted]) -> Iterator[tuple[object, ...]]:
     found: dict[tuple[str, str, str], list[Counted]] = {}
     for each in counted:
-        for space, code in each.unlisted if each.is_first else ():
+        for space, code in each.unmapped if each.is_first else ():
             found.setdefault((each.provider, space[:LONGEST_SPACE], code[:LONGEST_CODE]), []).append(each)
     for key, said in found.items():
         times = [each.received_at for each in said]

@@ -94,7 +94,7 @@ def contents_of(report: Report) -> Contents:
 
 
 def _key_of_whole(event: Event) -> UUID:
-    """The key by which the event was recorded if its message has but one part (apply.py)."""
+    """The key by which the event was recorded if its message has but one part (ledger/record.py)."""
     return key_of(of_message(event, 1))
 
 

@@ -26,11 +26,12 @@ from engage.wake import Waker, send, wake
 from messaging.inbox import claims, hourly_counts
 from messaging.inbox.budget import within_budget
 from messaging.ledger import sql
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent, record
 from messaging.models import Report
-from messaging.providers.base import Provider, Raw, Unlisted, UnreadableError
+from messaging.providers.base import Provider, Raw, UnmappedCode, UnreadableError
 from messaging.providers.registry import providers
 from messaging.status.order import Event, not_later_than
+from messaging.suppression.follow import follow
 from messaging.tracking import tokens
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class ReadReport:
     said: list[SourcedEvent] = field(default_factory=list)
     unmatched: int = 0
     problems: list[str] = field(default_factory=list)
-    unlisted: list[Unlisted] = field(default_factory=list)
+    unmapped: list[UnmappedCode] = field(default_factory=list)
 
 
 class Kept(NamedTuple):
@@ -260,7 +261,7 @@ def _events_of(result: ReadReport) -> list[Event]:
         result.problems.append(f"{type(error).__name__}: {error}")
         return []
     result.problems.extend(reading.problems)
-    result.unlisted.extend(reading.unlisted)
+    result.unmapped.extend(reading.unmapped)
     return reading.events
 
 
@@ -289,7 +290,9 @@ def _clean(text: str) -> str:
 
 def _apply(results: Sequence[ReadReport]) -> None:
     by_report = {result.report.id: result for result in results}
-    for unmatched in apply([said for result in results for said in result.said]):
+    recorded = record([said for result in results for said in result.said])
+    follow(recorded)
+    for unmatched in recorded.unmatched:
         by_report[unmatched.report_id or 0].unmatched += 1
 
 
@@ -343,5 +346,5 @@ def _counted(result: ReadReport, state: str) -> hourly_counts.Counted:
         is_unmatched=bool(result.unmatched),
         # A report that was replayed had been set aside before.
         is_set_aside=state == Report.State.SET_ASIDE and (is_first or report.state == Report.State.UNMATCHED),
-        unlisted=result.unlisted,
+        unmapped=result.unmapped,
     )

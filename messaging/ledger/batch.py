@@ -47,7 +47,7 @@ WEIGHTY: Final = CONSENTS | FAILURES | {Kind.HARD_BOUNCE}
 LIGHT: Final = (DECISIVE | SIGNS.keys()) - WEIGHTY
 WEIGHTS: Final = {kind: 2 if kind in WEIGHTY else 1 if kind in LIGHT else 0 for kind in Kind}
 # What is not proven matters as far as it shows (statuses.is_guess): a run of soft bounces is one of what shows. What
-# else follows is apply.py's to say; of consent what somebody wants who answers an SMS.
+# else follows is suppression/follow.py's to say; of consent what somebody wants who answers an SMS.
 WEIGHTS_OF_UNPROVEN: Final = {
     Caveat.GUESSED: {kind: WEIGHTS[kind] for kind in CONSENTS | DECISIVE},
     Caveat.NAMED: {kind: WEIGHTS[kind] for kind in DECISIVE},
@@ -59,7 +59,7 @@ _shape_of: Final = attrgetter(
 )
 
 
-class Facts:
+class EventBatch:
     """A batch of events about messages, each fact once."""
 
     def __init__(self, told: Iterable[tuple[Event, int | None, int | None]]) -> None:
@@ -84,7 +84,7 @@ class Facts:
             if number is None:
                 number = self._shapes[shape] = len(prefixes)
                 prefixes.append(key_prefix(event.provider, event.kind))
-            key = hex_key(prefixes[number], event.repeat_id)
+            key = hex_key(prefixes[number], event.idempotency_key)
             if key in self.keys:
                 continue
             since = event.occurred_at - EPOCH

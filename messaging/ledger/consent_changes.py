@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts.consent import Wish
+from contacts.consent import ConsentChange
 from contacts.models import Channel, Source
 from contacts.sql import array
 from messaging.ledger import sql
@@ -27,7 +27,7 @@ class ConsentEvent(NamedTuple):
     address_id: int
 
 
-def wishes_of(told: Sequence[ConsentEvent]) -> list[Wish]:
+def consent_changes_of(told: Sequence[ConsentEvent]) -> list[ConsentChange]:
     """One for each. One query for all of them: whose messages these are, and which address they have now."""
     if not told:
         return []
@@ -35,7 +35,7 @@ def wishes_of(told: Sequence[ConsentEvent]) -> list[Wish]:
         cursor.execute(sql.HOLDERS_OF_MESSAGES, [array({each.message_id for each in told})])
         holders = {pk: (contact_id, present_id) for pk, contact_id, present_id in cursor.fetchall()}
     return [
-        Wish(
+        ConsentChange(
             each.address_id, each.channel, each.event.occurred_at, each.message_id,
             each.event.kind == Kind.SUBSCRIBED, source_of(each.event), UUID(hex=each.key),
             *holders.get(each.message_id, (None, None)),
@@ -44,7 +44,7 @@ def wishes_of(told: Sequence[ConsentEvent]) -> list[Wish]:
     ]  # fmt: skip
 
 
-def answers_of(events: Iterable[Event]) -> list[Wish]:
+def answers_of(events: Iterable[Event]) -> list[ConsentChange]:
     """What those say who answered by SMS, of events that match no message: it is about the number, which needs none.
     A number that nobody has yet becomes an address: whoever gets it is not written to. Two queries at most."""
     answers = [each for each in events if is_answer(each)]
@@ -56,7 +56,7 @@ def answers_of(events: Iterable[Event]) -> list[Wish]:
         cursor.execute(sql.NUMBERS, [array(numbers)])
         by_number = dict(cursor.fetchall())
     return [
-        Wish(
+        ConsentChange(
             by_number[each.recipient], Channel.SMS, each.occurred_at, None, each.kind == Kind.SUBSCRIBED,
             Source.ANSWER, key_of(each),
         )

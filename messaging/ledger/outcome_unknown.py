@@ -19,7 +19,7 @@ from messaging.status.order import Event, Submitted
 Name = tuple[str, str]
 
 
-class Doubtful(NamedTuple):
+class UnknownOutcome(NamedTuple):
     """An SMS in doubt, and how many of its parts have no id yet."""
 
     message_id: int
@@ -45,16 +45,16 @@ def settle(events: Iterable[Event]) -> dict[Name, int]:
         return {(provider, name): pk for provider, name, pk in cursor.fetchall()}
 
 
-def _found(asked: Sequence[tuple[Name, Submitted]]) -> dict[Name, set[Doubtful]]:
+def _found(asked: Sequence[tuple[Name, Submitted]]) -> dict[Name, set[UnknownOutcome]]:
     rows = [
         (place, provider, said.number, said.sender, said.reference, said.since, said.until)
         for place, ((provider, _name), said) in enumerate(asked)
     ]
-    found = defaultdict[Name, set[Doubtful]](set)
+    found = defaultdict[Name, set[UnknownOutcome]](set)
     with connection.cursor() as cursor:
-        cursor.execute(sql.DOUBTFUL_SMS, columns(rows))
+        cursor.execute(sql.UNKNOWN_OUTCOME_SMS, columns(rows))
         for place, message_id, places in cursor.fetchall():
-            found[asked[place][0]].add(Doubtful(message_id, places))
+            found[asked[place][0]].add(UnknownOutcome(message_id, places))
     return found
 
 
@@ -64,10 +64,10 @@ def _is_ours_to_settle() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _sure(found: Mapping[Name, set[Doubtful]]) -> dict[Name, int]:
+def _sure(found: Mapping[Name, set[UnknownOutcome]]) -> dict[Name, int]:
     """Without ids that fit two messages, and those of a message that more ids fit than it has parts without one."""
     meant = {name: next(iter(each)) for name, each in found.items() if len(each) == 1}
-    ids = defaultdict[Doubtful, int](int)
+    ids = defaultdict[UnknownOutcome, int](int)
     for each in meant.values():
         ids[each] += 1
     return {name: each.message_id for name, each in meant.items() if ids[each] <= each.places}

@@ -1,4 +1,4 @@
-"""The set-based statements of apply.py, reports.py and sweep.py; policy is in Python, here rows only move."""
+"""The set-based statements of the inbox and the ledger; policy is in Python, here rows only move."""
 
 from typing import Final
 
@@ -155,7 +155,7 @@ ORDER BY s.place, m.sent_at DESC, m.id DESC
 # it was known to be in doubt; a slice has left within ten minutes, however slow its servers are. One that may
 # be on its way just now counts against it: its id may be about to be written down. A reference that came back decides;
 # the sender, which some SMSCs replace, is asked where there is none.
-DOUBTFUL_SMS: Final = """
+UNKNOWN_OUTCOME_SMS: Final = """
 WITH said AS (
   SELECT * FROM unnest(
       %s::int[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[])
@@ -710,7 +710,7 @@ ON CONFLICT (provider, hour) DO UPDATE SET
 """
 
 # A provider that puts a number of its own into every code must not fill the table: beyond so many, no new ones.
-COUNT_UNLISTED: Final = """
+COUNT_UNMAPPED: Final = """
 INSERT INTO messaging_unlistedcode AS u (provider, space, code, count, first_at, last_at, report_id)
 SELECT c.* FROM unnest(
     %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::bigint[])

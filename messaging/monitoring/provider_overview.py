@@ -33,7 +33,7 @@ class ProviderOverview:
     provider: Provider
     hours: Sequence[Tally]
     last_at: datetime | None
-    unlisted: int
+    unmapped: int
     alarms: Sequence[Alarm]
 
     @property
@@ -101,7 +101,7 @@ def standings(now: datetime | None = None) -> tuple[list[ProviderOverview], list
     hours = _hours(now)
     last = dict(Tally.objects.values_list("provider").annotate(Max("last_at")))
     missed = UnlistedCode.objects.filter(last_at__gte=now - MISSED_LATELY)
-    unlisted = dict(missed.values_list("provider").annotate(Count("pk")).order_by())
+    unmapped = dict(missed.values_list("provider").annotate(Count("pk")).order_by())
     on = alarms.current()
     starts = [hour_of(now) - HOUR * ago for ago in reversed(range(HOURS))]
     found = [
@@ -109,7 +109,7 @@ def standings(now: datetime | None = None) -> tuple[list[ProviderOverview], list
             provider,
             [hours.get((slug, start)) or Tally(provider=slug, hour=start) for start in starts],
             last.get(slug),
-            unlisted.get(slug, 0),
+            unmapped.get(slug, 0),
             [alarm for alarm in on if alarm.provider == slug and alarm.kind != Alarm.Kind.AWAY],
         )
         for slug, provider in sorted(providers().items(), key=lambda item: item[1].label.lower())

@@ -92,7 +92,7 @@ def _told(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> ReadItem 
         _meaning(word, part, found),
         raw,
         tokens=[*(mail.get("tags") or {}).get(bridge.OUR_METADATA, []), *_message_ids(mail)],
-        repeat_id=part.get("feedbackId"),
+        idempotency_key=part.get("feedbackId"),
         occurred_at=bridge.moment_of(part.get("timestamp")) if word in TIMED_BY_AMAZON else None,
     )
 

@@ -55,7 +55,7 @@ def read(raw: Raw) -> Reading:
         provider=SLUG,
         kind=Kind.ACCEPTED,
         occurred_at=since_1970(said.get("eventTimestamp"), raw),
-        repeat_id=f"{message} {kind} {is_final}",
+        idempotency_key=f"{message} {kind} {is_final}",
         message_id=message_named(within(said, "context", OUR_CONTEXT)),
         provider_message_id=message,
         provider_code=kind,

@@ -20,7 +20,7 @@ from anymail.signals import AnymailTrackingEvent
 from django.core.exceptions import ImproperlyConfigured
 
 from messaging.bounces.classify import Verdict, classify
-from messaging.providers.base import Raw, Reading, Unlisted, UnreadableError
+from messaging.providers.base import Raw, Reading, UnmappedCode, UnreadableError
 from messaging.providers.reading import json_of, seconds_in
 from messaging.status.order import READS, Event, Kind
 from messaging.tracking.tokens import message_id_of
@@ -64,12 +64,12 @@ class Says(StrEnum):
 class EventMeaning(NamedTuple):
     """What a provider's word means, and the reason where the mail server gave none that we know.
 
-    `unlisted` is the word where no row of a table was found for it.
+    `unmapped` is the word where no row of a table was found for it.
     """
 
     says: Says
     reason: str = "unknown"
-    unlisted: Unlisted | None = None
+    unmapped: UnmappedCode | None = None
 
 
 class TranslatedEvent(NamedTuple):
@@ -81,14 +81,14 @@ class TranslatedEvent(NamedTuple):
     status_code: str = ""
     provider_code: str = ""
     diagnostic: str = ""
-    unlisted: Unlisted | None = None
+    unmapped: UnmappedCode | None = None
 
 
 class ReadItem(NamedTuple):
     """An item of a report, read."""
 
     event: Event
-    unlisted: Unlisted | None = None
+    unmapped: UnmappedCode | None = None
 
 
 @cache
@@ -104,7 +104,7 @@ def row_of(file: str, name: str, word: str, otherwise: EventMeaning) -> EventMea
 
 
 def row_in(table: Mapping[str, EventMeaning], name: str, word: str, otherwise: EventMeaning) -> EventMeaning:
-    return table.get(word) or otherwise._replace(unlisted=Unlisted(name, word) if word else None)
+    return table.get(word) or otherwise._replace(unmapped=UnmappedCode(name, word) if word else None)
 
 
 def view_of(view: Callable[..., Any], **setup: object) -> Any:
@@ -150,8 +150,8 @@ def read_each(items: Iterable[Any], read_one: Callable[[Any], ReadItem | None], 
         else:
             if told is not None:
                 reading.events.append(told.event)
-                if told.unlisted is not None:
-                    reading.unlisted.append(told.unlisted)
+                if told.unmapped is not None:
+                    reading.unmapped.append(told.unmapped)
     return reading
 
 
@@ -185,7 +185,7 @@ def judged(
         return None
     if row.says is Says.UNTRIED:
         return TranslatedEvent(
-            Kind.SOFT_BOUNCE, row.reason, provider_code=provider_code, diagnostic=shown, unlisted=row.unlisted
+            Kind.SOFT_BOUNCE, row.reason, provider_code=provider_code, diagnostic=shown, unmapped=row.unmapped
         )
     verdict = classify(text, reply_code=smtp_reply(reply_code), status_code=str(status_code or ""))
     kind = Kind.DEFERRED if row.says is Says.DEFERRED else _bounce(row.says, verdict)
@@ -193,7 +193,7 @@ def judged(
     # A dead address that did not come out as one is not told about in the words for dead addresses.
     if reason == "unknown" and (row.says is not Says.DEAD or kind == Kind.HARD_BOUNCE):
         reason = row.reason
-    return TranslatedEvent(kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown, row.unlisted)
+    return TranslatedEvent(kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown, row.unmapped)
 
 
 def _bounce(says: Says, verdict: Verdict) -> Kind:
@@ -216,7 +216,7 @@ def told_of(
     raw: Raw,
     *,
     tokens: Iterable[object] = (),
-    repeat_id: object = "",
+    idempotency_key: object = "",
     provider_message_id: str | None = None,
     occurred_at: datetime | None = None,
     is_automatic: bool = False,
@@ -229,12 +229,12 @@ def told_of(
     if meaning.kind in READS and told_at is not None and message_id:
         # Some give each copy of one click an id of its own; what it is, is who, what and when.
         reader = [found.user_agent, _ip_of(found)]
-        repeat_id = fingerprint([message_id, found.recipient, found.click_url, told_at.isoformat(), *reader])
+        idempotency_key = fingerprint([message_id, found.recipient, found.click_url, told_at.isoformat(), *reader])
     event = Event(
         provider=slug,
         kind=meaning.kind,
         occurred_at=told_at or raw.received_at,
-        repeat_id=str(repeat_id or found.event_id or fingerprint(found.esp_event)),
+        idempotency_key=str(idempotency_key or found.event_id or fingerprint(found.esp_event)),
         message_id=_message_named_by(found, tokens),
         provider_message_id=message_id,
         reason=meaning.reason,
@@ -245,7 +245,7 @@ def told_of(
         said_by=str(found.recipient or "").rpartition("@")[2],
         is_automatic=is_automatic,
     )
-    return ReadItem(event, meaning.unlisted)
+    return ReadItem(event, meaning.unmapped)
 
 
 def _ip_of(found: AnymailTrackingEvent) -> object:

@@ -39,7 +39,7 @@ class Raw:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Unlisted(NamedTuple):
+class UnmappedCode(NamedTuple):
     """A code that our table for its code space lacks; it fell to the provider's own class."""
 
     space: str
@@ -50,17 +50,17 @@ class Unlisted(NamedTuple):
 class Reading:
     """What a report says: its events, and what in it could not be read (the rest is applied all the same).
 
-    `unlisted` are the codes that our tables lack, for support to see which.
+    `unmapped` are the codes that our tables lack, for support to see which.
     """
 
     events: list[Event] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    unlisted: list[Unlisted] = field(default_factory=list)
+    unmapped: list[UnmappedCode] = field(default_factory=list)
 
     def add(self, other: "Reading") -> None:
         self.events += other.events
         self.problems += other.problems
-        self.unlisted += other.unlisted
+        self.unmapped += other.unmapped
 
 
 class Probe(NamedTuple):

@@ -82,7 +82,7 @@ def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
         _meaning(found, item),
         raw,
         tokens=[bridge.object_of(custom).get(bridge.OUR_METADATA), custom],
-        repeat_id=bridge.fingerprint(item),
+        idempotency_key=bridge.fingerprint(item),
         occurred_at=at,
         is_automatic=item["event"] in BY_PROXY,
     )

@@ -40,7 +40,7 @@ def read(raw: Raw) -> Reading:
         kind=Kind.ACCEPTED,
         # "The delivery time in UTC", without saying so.
         occurred_at=when(fields.get("delivered"), raw, zone=UTC),
-        repeat_id=f"{message} {status}",
+        idempotency_key=f"{message} {status}",
         message_id=message_of(raw),
         provider_message_id=message,
     )

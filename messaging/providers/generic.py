@@ -242,7 +242,7 @@ def _events(gateway: ConfiguredGateway, raw: Raw, report: Any) -> Reading:
         provider=gateway.slug,
         kind=Kind.ACCEPTED,
         occurred_at=_time(gateway, raw, said.get("time", "")),
-        repeat_id=said.get("event_id") or f"{message or ours} {status} {code}",
+        idempotency_key=said.get("event_id") or f"{message or ours} {status} {code}",
         message_id=ours,
         provider_message_id=message,
         provider_code=code,

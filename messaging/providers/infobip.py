@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, Unlisted, UnreadableError
+from messaging.providers.base import Provider, Raw, Reading, UnmappedCode, UnreadableError
 from messaging.providers.reading import message_of, object_of, text_of, when, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.tables import CodeMeaning, coded, tables
@@ -55,7 +55,7 @@ def _events(raw: Raw, result: Any) -> Reading:
         provider=SLUG,
         kind=Kind.ACCEPTED,
         occurred_at=when(within(result, "doneAt"), raw),
-        repeat_id=f"{message} {status} {error}",
+        idempotency_key=f"{message} {status} {error}",
         message_id=message_of(raw, within(result, "callbackData")),
         provider_message_id=message,
         provider_code=code,
@@ -64,7 +64,7 @@ def _events(raw: Raw, result: Any) -> Reading:
     )
     reading = coded(_state(result, status), event, "errors", tables(SLUG)["errors"], error)
     if status not in tables(SLUG)["statuses"]:
-        reading.unlisted.append(Unlisted("statuses", status))
+        reading.unmapped.append(UnmappedCode("statuses", status))
     return reading
 
 

@@ -56,7 +56,7 @@ def read(raw: Raw) -> Reading:
         provider=SLUG,
         kind=Kind.ACCEPTED,
         occurred_at=when(fields.get("timestamp"), raw),
-        repeat_id=f"{message} {code}",
+        idempotency_key=f"{message} {code}",
         message_id=message_of(raw, fields.get("refId")),
         provider_message_id=message,
         provider_code=code,

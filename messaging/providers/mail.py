@@ -155,7 +155,7 @@ def _events_of(finding: "Finding", message_id: int | None, mail: str, arrived_at
         kind=kind,
         occurred_at=_when(finding.occurred_at, arrived_at),
         # Each of two mails is a fact of its own, even in the same words.
-        repeat_id=f"{mail} {message_id or ''} {finding.recipient}",
+        idempotency_key=f"{mail} {message_id or ''} {finding.recipient}",
         message_id=message_id,
         reason=finding.reason if kind in BOUNCES else REASONS.get(kind, ""),
         reply_code=finding.reply_code,

@@ -88,7 +88,7 @@ def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
         raw,
         tokens=[found.message_id],
         # Its id is "unique within a day"; the token of the signature may differ from try to try.
-        repeat_id=f"{told['id']} {told.get('timestamp')}" if told.get("id") else bridge.fingerprint(told),
+        idempotency_key=f"{told['id']} {told.get('timestamp')}" if told.get("id") else bridge.fingerprint(told),
         is_automatic=bool((told.get("client-info") or {}).get("bot")),
     )
 

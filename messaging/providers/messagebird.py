@@ -63,7 +63,7 @@ def read(raw: Raw) -> Reading:
         provider=SLUG,
         kind=Kind.ACCEPTED,
         occurred_at=when(fields.get("statusDatetime"), raw),
-        repeat_id=f"{message} {fields.get('recipient', '')} {status} {reason} {code}",
+        idempotency_key=f"{message} {fields.get('recipient', '')} {status} {reason} {code}",
         message_id=message_of(raw, fields.get("reference")),
         provider_message_id=message,
         provider_code=code,

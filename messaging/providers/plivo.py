@@ -104,7 +104,7 @@ def read(raw: Raw) -> Reading:
         kind=Kind.ACCEPTED,
         # DeliveryReportTime and the others name no zone.
         occurred_at=raw.received_at,
-        repeat_id=f"{message} {status} {code}",
+        idempotency_key=f"{message} {status} {code}",
         message_id=message_of(raw),
         provider_message_id=message,
         provider_code=code,

@@ -35,7 +35,7 @@ REASONS: Final = {Kind.UNSUBSCRIBED: "unsubscribe", Kind.SUBSCRIBED: "resubscrib
 
 def reading_of_reply(provider: str, number: str, text: str, at: datetime) -> Reading:
     """The wish of whoever has that number, or nothing. It is about the newest SMS to the number (recipients.py)."""
-    kind = wish_in(text)
+    kind = consent_change_in(text)
     e164 = e164_of(number)
     if kind is None or not e164:
         return Reading()
@@ -47,7 +47,7 @@ def reading_of_reply(provider: str, number: str, text: str, at: datetime) -> Rea
     return Reading([event])
 
 
-def wish_in(text: str) -> Kind | None:
+def consent_change_in(text: str) -> Kind | None:
     """Whether it says stop or start, and nothing else that matters. The words are data (replies.toml).
 
     Any sentence of it may say so: of words that mean it, with courtesies and words about messages beside them, and

@@ -84,7 +84,7 @@ def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> Reading:
         kind=Kind.ACCEPTED,
         # Sinch's own clock; operator_status_at is that of whichever operator.
         occurred_at=when(report.get("at"), raw),
-        repeat_id=f"{batch} {text_of(report.get('recipient'))} {status} {code}",
+        idempotency_key=f"{batch} {text_of(report.get('recipient'))} {status} {code}",
         message_id=message_named(report.get("client_reference")),
         provider_message_id=batch,
         provider_code=code,

@@ -84,7 +84,7 @@ def _reading(raw: Raw, connection: Connection, delivery: Delivery, receipt: Rece
         provider=SLUG,
         kind=Kind.ACCEPTED,
         occurred_at=counts_at(receipt, connection.zone, raw.received_at),
-        repeat_id=f"{message} {state} {network}-{number}",
+        idempotency_key=f"{message} {state} {network}-{number}",
         provider_message_id=message,
         provider_code="/".join(filter(None, (state, number if network == OWN else f"{network}-{number}"))),
         diagnostic=receipt.words,

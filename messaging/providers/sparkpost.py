@@ -96,7 +96,7 @@ def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEve
     if word in BOUNCES:
         # Not in the table: the classes that anymail takes for a person's wish, such as to be unsubscribed.
         row = bridge.row_of(__file__, "bounces", bounce_class, EventMeaning(Says.FAILED))
-        row = None if row.unlisted and found.event_type != "bounced" else row
+        row = None if row.unmapped and found.event_type != "bounced" else row
     if row is None:
         return bridge.plain(found, word)
     reply_code = "" if row.says is Says.UNTRIED else told.get("error_code")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from messaging.bounces.reasons import HARD, REASONS
-from messaging.providers.base import Reading, Unlisted
+from messaging.providers.base import Reading, UnmappedCode
 from messaging.status.order import MEANING, Event, Kind
 
 
@@ -22,7 +22,7 @@ class CodeMeaning(NamedTuple):
 
     kind: Kind
     reason: str = ""
-    wish: Kind | None = None
+    consent_change: Kind | None = None
 
 
 Table = dict[str, CodeMeaning]
@@ -33,7 +33,7 @@ LONG_NUMBER: Final = re.compile(r"\+?[0-9]{7,}", re.ASCII)
 UNKNOWN: Final = CodeMeaning(Kind.FAILED, "unknown")
 # A code says why, so it is only asked where the state says that it went wrong, and not how.
 VAGUE: Final = frozenset({Kind.FAILED, Kind.SOFT_BOUNCE})
-WISHES: Final = {Kind.UNSUBSCRIBED: "unsubscribe"}
+CONSENT_CHANGES: Final = {Kind.UNSUBSCRIBED: "unsubscribe"}
 # Nothing went wrong, so a code or a text is only noise.
 UNTROUBLED: Final = frozenset({Kind.ACCEPTED, Kind.DEFERRED, Kind.DELIVERED})
 
@@ -68,8 +68,8 @@ def _outcome(code: str, row: Sequence[str]) -> CodeMeaning:
         raise ValueError(f"{code}: {reason!r} is no reason. Reasons are: {', '.join(REASONS)}.")
     if row[0] == Kind.HARD_BOUNCE and reason not in HARD:
         raise ValueError(f"{code}: a hard bounce needs one of these reasons: {', '.join(sorted(HARD))}.")
-    if len(row) == 3 and row[2] not in WISHES:
-        raise ValueError(f"{code}: {row[2]!r} must be one of: {', '.join(WISHES)}.")
+    if len(row) == 3 and row[2] not in CONSENT_CHANGES:
+        raise ValueError(f"{code}: {row[2]!r} must be one of: {', '.join(CONSENT_CHANGES)}.")
     return CodeMeaning(Kind(row[0]), reason, Kind(row[2]) if len(row) == 3 else None)
 
 
@@ -83,12 +83,16 @@ def events_of(outcome: CodeMeaning, event: Event) -> list[Event]:
     found = replace(event, kind=outcome.kind, reason=outcome.reason)
     if outcome.kind in UNTROUBLED:
         return [replace(found, provider_code="", diagnostic="")]
-    return [found, *wishes_of(outcome, found)]
+    return [found, *consent_changes_of(outcome, found)]
 
 
-def wishes_of(outcome: CodeMeaning, event: Event) -> list[Event]:
+def consent_changes_of(outcome: CodeMeaning, event: Event) -> list[Event]:
     """What the person wants, where the outcome says so: they answered STOP to the provider."""
-    return [replace(event, kind=outcome.wish, reason=WISHES[outcome.wish])] if outcome.wish else []
+    return (
+        [replace(event, kind=outcome.consent_change, reason=CONSENT_CHANGES[outcome.consent_change])]
+        if outcome.consent_change
+        else []
+    )
 
 
 def of_a_part(reading: Reading) -> Reading:
@@ -107,4 +111,4 @@ def reading_of(state: CodeMeaning, event: Event, space: str, code: str, found: C
     """The same, where the code has been looked up already. A code that was asked and is not listed is noted."""
     # Noughts say that there is no error.
     is_missed = bool(code.strip("0")) and found is None and state.kind in VAGUE
-    return Reading(events_of(decide(state, found), event), unlisted=[Unlisted(space, code)] if is_missed else [])
+    return Reading(events_of(decide(state, found), event), unmapped=[UnmappedCode(space, code)] if is_missed else [])

@@ -66,7 +66,7 @@ def _events(raw: Raw, data: dict[str, Any], payload: Any) -> Reading:
         provider=SLUG,
         kind=Kind.ACCEPTED,
         occurred_at=when(data.get("occurred_at"), raw),
-        repeat_id=text_of(data.get("id")) or f"{message} {status} {code}",
+        idempotency_key=text_of(data.get("id")) or f"{message} {status} {code}",
         message_id=message_named(*(tags if isinstance(tags, list) else [])),
         provider_message_id=message,
         provider_code=code,

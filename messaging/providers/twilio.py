@@ -73,7 +73,7 @@ def read(raw: Raw) -> Reading:
         # (Twilio's changelog of 2023-02-14): so the time of receipt.
         occurred_at=raw.received_at,
         # Callbacks have no id of their own; a message passes through each status once.
-        repeat_id=f"{sid} {status} {code}",
+        idempotency_key=f"{sid} {status} {code}",
         message_id=message_of(raw),
         provider_message_id=sid,
         provider_code=code,

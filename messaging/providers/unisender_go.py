@@ -48,7 +48,9 @@ def _items(said: dict[str, Any]) -> list[Any]:
 
 def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
-    return bridge.told_of(SLUG, found, _meaning(found, item), raw, repeat_id=bridge.fingerprint({**item, "auth": ""}))
+    return bridge.told_of(
+        SLUG, found, _meaning(found, item), raw, idempotency_key=bridge.fingerprint({**item, "auth": ""})
+    )
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:

@@ -108,7 +108,7 @@ def _of_sms_api(raw: Raw, fields: dict[str, str]) -> Reading:
         kind=Kind.ACCEPTED,
         # scts and message-timestamp name no zone; the signed timestamp needs none.
         occurred_at=since_1970(fields.get("timestamp"), raw),
-        repeat_id=f"{fields['messageId']} {status} {code}",
+        idempotency_key=f"{fields['messageId']} {status} {code}",
         message_id=message_named(fields.get("client-ref")),
         provider_message_id=fields["messageId"],
         provider_code=code,
@@ -128,7 +128,7 @@ def _of_messages_api(raw: Raw, status: dict[str, Any]) -> Reading:
         provider=SLUG,
         kind=Kind.ACCEPTED,
         occurred_at=when(status.get("timestamp"), raw),
-        repeat_id=f"{uuid} {said} {code}",
+        idempotency_key=f"{uuid} {said} {code}",
         message_id=message_named(status.get("client_ref")),
         provider_message_id=uuid,
         provider_code=code,

@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy
 
 from contacts.models import Channel
 from contacts.sql import array
-from messaging.bounces.reasons import IN_DOUBT
+from messaging.bounces.reasons import OUTCOME_UNKNOWN
 from messaging.delivery import installation, transport_factory
-from messaging.delivery.installation import InstallationState, Outside, RestoreSign
-from messaging.ledger.record import OURSELVES, SourcedEvent, apply
+from messaging.delivery.installation import InstallationState, Outside, RestoreTrace
+from messaging.ledger.record import OURSELVES, SourcedEvent
 from messaging.ledger.sql import LOCK_MESSAGES
 from messaging.models import Batch, Installation, Progress, Report, Restore, SendOut
 from messaging.sendouts import lifecycle
@@ -32,6 +32,7 @@ from messaging.sendouts.lifecycle import WrongStateError
 from messaging.sendouts.models import State
 from messaging.sendouts.totals import totals_of
 from messaging.status.order import Caveat, Event, Kind, Status
+from messaging.suppression.follow import apply
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class AtWork:
         return max(self.proven, self.left)
 
 
-def hold(sign: RestoreSign, seen: InstallationState, outside: Sequence[Outside]) -> bool:
+def hold(sign: RestoreTrace, seen: InstallationState, outside: Sequence[Outside]) -> bool:
     """Let nothing leave, pause what is at work, and ask. Returns whether that happened here, and not before."""
     ours = [each for each in outside if each.history == seen.history]
     furthest = max((each.last_message for each in ours), default=None)
@@ -188,7 +189,7 @@ def advance() -> int | None:
 
 def hold_by_hand() -> bool:
     """The same as somebody says who knows it."""
-    return hold(RestoreSign.SAID, installation.look(), installation.kept())
+    return hold(RestoreTrace.SAID, installation.look(), installation.kept())
 
 
 def current() -> Restore | None:
@@ -336,8 +337,8 @@ def _count_as_sent(restore: Restore, ids: Sequence[int], kind: Kind) -> bool:
         diagnostic = _("Counted as sent after the database was restored from a backup: nobody knows whether it left.")
         apply([
             SourcedEvent(Event(
-                OURSELVES, kind, now, f"{pk} restored {restore.pk}", pk, reason=IN_DOUBT, diagnostic=diagnostic,
-                caveat=Caveat.IN_DOUBT,
+                OURSELVES, kind, now, f"{pk} restored {restore.pk}", pk, reason=OUTCOME_UNKNOWN, diagnostic=diagnostic,
+                caveat=Caveat.OUTCOME_UNKNOWN,
             ))
             for pk in ids
         ])  # fmt: skip

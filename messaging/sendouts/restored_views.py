@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from contacts.pages import HtmxRequest, page
-from messaging.delivery.installation import RestoreSign
+from messaging.delivery.installation import RestoreTrace
 from messaging.models import Restore
 from messaging.sendouts import restored
 from messaging.sendouts.restored import AGAIN, AtWork, Choice
@@ -84,7 +84,7 @@ def _context(restore: Restore | None) -> dict[str, Any]:
     return {
         "past": past,
         "restore": restore,
-        "sign": RestoreSign(restore.sign).label if restore.sign else "",
+        "sign": RestoreTrace(restore.sign).label if restore.sign else "",
         "at_work": [(each, [(choice, *words_of(choice, each)) for choice in restored.choices_for(each)])
                     for each in at_work],
         "again": again,

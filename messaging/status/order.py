@@ -67,7 +67,7 @@ class Caveat(TextChoices):
     GUESSED = "guessed", _("The message was guessed by address or number and time")
     NAMED = "named", _("The mail names the message by what readers of it can see")
     PASSED_ON = "passed_on", _("About an address to which it was passed on")
-    IN_DOUBT = "in_doubt", _("Nobody heard whether it was taken, so it is not sent again by itself")
+    OUTCOME_UNKNOWN = "in_doubt", _("Nobody heard whether it was taken, so it is not sent again by itself")
 
 
 class Meaning(NamedTuple):
@@ -146,7 +146,7 @@ class Submitted:
 class Event:
     """One fact about one message, in our words; what a provider's adapter makes of a raw report.
 
-    `repeat_id` names the fact among all of its provider's: two events of one provider and kind that share it are
+    `idempotency_key` names the fact among all of its provider's: two events of one provider and kind that share it are
     one. `message_id` comes from our own token in the message; where a provider drops that, `provider_message_id`
     is the fallback. `occurred_at` is aware UTC. `recipient` is the normalised email address that a mail speaks of, or
     the number of who answered an SMS: the last resort where nothing names the message (recipients.py). `submitted`
@@ -157,7 +157,7 @@ class Event:
     provider: str
     kind: Kind
     occurred_at: datetime
-    repeat_id: str
+    idempotency_key: str
     message_id: int | None = None
     provider_message_id: str = ""
     reason: str = ""
@@ -197,7 +197,7 @@ def is_guess(channel: Channel, kind: Kind, caveat: str) -> bool:
     return caveat == Caveat.GUESSED or (caveat == Caveat.NAMED and kind not in SHOWN_BY_NAME)
 
 
-def is_wish(channel: Channel, caveat: str) -> bool:
+def is_consent_change(channel: Channel, caveat: str) -> bool:
     """Whether an event about consent counts: proven, or as it came from the number itself, whichever SMS it answers."""
     return caveat not in UNPROVEN or (channel == Channel.SMS and caveat == Caveat.GUESSED)
 
@@ -235,18 +235,18 @@ def key_of(event: Event) -> UUID:
 
 def hex_key_of(event: Event) -> str:
     """The repeat-key in hexadecimal, for who needs it by the thousand: making UUIDs takes longer than all the rest."""
-    return hex_key(key_prefix(event.provider, event.kind), event.repeat_id)
+    return hex_key(key_prefix(event.provider, event.kind), event.idempotency_key)
 
 
-def hex_key(prefix: str, repeat_id: str) -> str:
+def hex_key(prefix: str, idempotency_key: str) -> str:
     """The same from what `key_prefix` gives: the first half of a SHA-256, which PostgreSQL can work out as well
     (sql.GIVE_UP)."""
-    return sha256((prefix + repeat_id).encode("utf-8", "replace")).hexdigest()[:32]
+    return sha256((prefix + idempotency_key).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 @cache
 def key_prefix(provider: str, kind: Kind) -> str:
-    """What stands before the repeat_id; a provider's slug and a kind have no slash in them."""
+    """What stands before the idempotency key; a provider's slug and a kind have no slash in them."""
     return f"{provider}/{kind}/"
 
 

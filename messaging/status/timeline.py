@@ -67,7 +67,7 @@ WORSE_KNOWN: Final = _("Something worse of the same moment was known already, so
 STAGE_PASSED: Final = _("The message was known to be further on, so it changed nothing.")
 OPENED_ONLY: Final = _("That it was opened is noted; the later news stands.")
 CONSENT: Final = _("This changes the person's consent, not what became of the message.")
-UNPROVEN_WISH: Final = _("Nothing proves who says so, so the person's consent stays as it was.")
+UNPROVEN_CONSENT: Final = _("Nothing proves who says so, so the person's consent stays as it was.")
 LESS_THAN_PROVEN: Final = _("A guess changes nothing once something is proven.")
 REPLY: Final = _("A program answered, so it arrived where that runs; this changes nothing about the status.")
 OVERRULED: Final = _("A real report came later and counts instead.")
@@ -139,7 +139,7 @@ def _why_not(channel: Channel, event: DeliveryEvent, best: GreatestEvent | None,
     if event.kind == Kind.REPLIED:
         return REPLY
     if event.kind in CONSENTS or best is None:
-        return UNPROVEN_WISH if channel == Channel.EMAIL and event.caveat in UNPROVEN else CONSENT
+        return UNPROVEN_CONSENT if channel == Channel.EMAIL and event.caveat in UNPROVEN else CONSENT
     if is_news:
         return OPENED_ONLY
     is_mine_guessed, is_best_guessed = is_guess(channel, Kind(event.kind), event.caveat), best.place[0] in GUESSES

@@ -1,6 +1,6 @@
 """Signs of life that were recorded before their block was.
 
-A sign that comes while the address is blocked is noted as it comes (apply.py). One that overtook the report of the
+A sign that comes while the address is blocked is noted as it comes (follow.py). One that overtook the report of the
 bounce was recorded when there was no block yet. So each block is looked through once, soon after it was made.
 """
 

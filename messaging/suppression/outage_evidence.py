@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from contacts.models import Block, Outage
-from messaging.suppression.outages import USUAL, Crowd, rate_of
+from messaging.suppression.outages import USUAL, BounceSpike, rate_of
 
 EXAMPLES: Final = 8
 WORDS: Final = 3
@@ -70,7 +70,7 @@ def evidence_of(outage: Outage) -> Evidence:
     ).count()
     rate = None
     if sums["low"] is not None:
-        rate = rate_of(Crowd(outage.domain, outage.from_at, outage.until_at, sums["low"], sums["high"]))
+        rate = rate_of(BounceSpike(outage.domain, outage.from_at, outage.until_at, sums["low"], sums["high"]))
     return Evidence(
         sums["count"], sums["living"], sums["held"], sums["first"], sums["last"],
         before / (USUAL / timedelta(weeks=1)), rate, _timeline(blocks, sums["first"], sums["last"]),

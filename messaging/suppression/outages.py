@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from contacts import sql as contact_sql
-from contacts.blocks.record import Ground, lock, settle
+from contacts.blocks.record import Evidence, lock, settle
 from contacts.models import Block, Outage
 from contacts.sql import array, columns
 from engage.database import prepared
@@ -64,7 +64,7 @@ class Thresholds:
         return timedelta(days=self.alive_days)
 
 
-class Crowd(NamedTuple):
+class BounceSpike(NamedTuple):
     """A time in which a domain answered as in an outage, and the messages between the first and the last of it."""
 
     domain: str
@@ -85,30 +85,30 @@ def thresholds() -> Thresholds:
     return Thresholds(*row) if row else DEFAULTS
 
 
-def with_signs_of_life(grounds: Sequence[Ground], rule: Thresholds) -> Sequence[Ground]:
+def with_signs_of_life(grounds: Sequence[Evidence], rule: Thresholds) -> Sequence[Evidence]:
     """Hard bounces, each with when its address last took a message, where that was lately."""
-    asked = columns((ground.event_key, ground.message_id, ground.occurred_at) for ground in grounds)
+    asked = columns((evidence.event_key, evidence.message_id, evidence.occurred_at) for evidence in grounds)
     with prepared() as cursor:
         cursor.execute(sql.SIGNS_OF_LIFE, [*asked, str(rule.lately)])
         alive_at = dict(cursor.fetchall())
-    return [ground._replace(alive_at=alive_at.get(ground.event_key)) for ground in grounds]
+    return [evidence._replace(alive_at=alive_at.get(evidence.event_key)) for evidence in grounds]
 
 
-def look_at(grounds: Sequence[Ground], rule: Thresholds) -> None:
+def look_at(grounds: Sequence[Evidence], rule: Thresholds) -> None:
     """See whether these hard bounces, which have just blocked, make an outage, and then hold what belongs to it.
 
     Only living addresses can make one. Call it last: after this, no further locks are taken.
     """
-    living = {ground.address_id for ground in grounds if ground.alive_at is not None}
+    living = {evidence.address_id for evidence in grounds if evidence.alive_at is not None}
     if not living or not rule.is_on:
         return
-    for crowd in crowds(living, rule):
-        rate = rate_of(crowd)
+    for spike in crowds(living, rule):
+        rate = rate_of(spike)
         if rate is None or rate >= rule.rate:
-            _open(crowd, rule)
+            _open(spike, rule)
 
 
-def crowds(address_ids: set[int], rule: Thresholds) -> list[Crowd]:
+def crowds(address_ids: set[int], rule: Thresholds) -> list[BounceSpike]:
     """The domains of these blocked addresses that answer as in an outage, but for the share of all messages."""
     with prepared() as cursor:
         cursor.execute(
@@ -119,22 +119,22 @@ def crowds(address_ids: set[int], rule: Thresholds) -> list[Crowd]:
                 "weeks": USUAL / timedelta(weeks=1),
             },
         )  # fmt: skip
-        return [Crowd(*row) for row in cursor.fetchall()]
+        return [BounceSpike(*row) for row in cursor.fetchall()]
 
 
-def rate_of(crowd: Crowd) -> float | None:
+def rate_of(spike: BounceSpike) -> float | None:
     """How many per cent of the domain's messages of that time bounced hard; None where too few are known to tell."""
-    step = max(1, (crowd.last_message - crowd.first_message) // SAMPLE)
+    step = max(1, (spike.last_message - spike.first_message) // SAMPLE)
     with connection.cursor() as cursor:
-        cursor.execute(sql.RATE, [crowd.first_message, crowd.last_message, step, crowd.domain])
+        cursor.execute(sql.RATE, [spike.first_message, spike.last_message, step, spike.domain])
         bounced, sent = cursor.fetchone()
     return float(100 * bounced / sent) if sent >= FEWEST else None
 
 
-def _open(crowd: Crowd, rule: Thresholds) -> None:
+def _open(spike: BounceSpike, rule: Thresholds) -> None:
     """Note the outage, or that it lasts longer than was known; hold what has blocked meanwhile."""
     with connection.cursor() as cursor:
-        cursor.execute(sql.OPEN_OUTAGE, [crowd.domain, crowd.from_at, crowd.until_at + rule.window])
+        cursor.execute(sql.OPEN_OUTAGE, [spike.domain, spike.from_at, spike.until_at + rule.window])
         found = cursor.fetchone()
         if found is None:
             return
@@ -142,7 +142,7 @@ def _open(crowd: Crowd, rule: Thresholds) -> None:
         cursor.execute(sql.HOLD, [outage_id])
     if is_new:
         says = "Outage suspected: %s answers hard bounces for addresses that took mail lately. Held for review."
-        transaction.on_commit(partial(log.warning, says, crowd.domain))
+        transaction.on_commit(partial(log.warning, says, spike.domain))
 
 
 def hold_latecomers() -> int:
@@ -168,11 +168,11 @@ def settle_held(since: datetime) -> int:
     return len(caught)
 
 
-def hard_bounces(addresses: Collection[int], messages: Collection[int]) -> list[Ground]:
+def hard_bounces(addresses: Collection[int], messages: Collection[int]) -> list[Evidence]:
     """All hard bounces that are recorded of these addresses, found through those who have them and these messages."""
     with connection.cursor() as cursor:
         cursor.execute(sql.HARD_BOUNCES, {"addresses": array(addresses), "messages": array(messages)})
-        return [Ground(*row) for row in cursor.fetchall()]
+        return [Evidence(*row) for row in cursor.fetchall()]
 
 
 def undecided() -> list[Outage]:

@@ -19,13 +19,14 @@ from django.db import connection, transaction
 from contacts.models import Channel
 from messaging.bounces.classify import classify
 from messaging.bounces.ways import is_only_unrouteable
-from messaging.ledger import record, sql
-from messaging.ledger.record import Revised
+from messaging.ledger import sql
+from messaging.ledger.record import Revision
 from messaging.models import Report
 from messaging.providers.base import Raw
 from messaging.providers.registry import providers
 from messaging.sendouts.outcome import keeping
 from messaging.status.order import Event, Kind, key_of
+from messaging.suppression import follow
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Differences:
     events: int = 0
     changes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
 
-    def add(self, before: Stored, after: Revised) -> None:
+    def add(self, before: Stored, after: Revision) -> None:
         self.changes[before.kind, before.reason, after.kind.value, after.reason] += 1
 
     def lines(self) -> list[str]:
@@ -88,7 +89,7 @@ def reclassify(
     return differences
 
 
-def judge(stored: Stored) -> Revised | None:
+def judge(stored: Stored) -> Revision | None:
     """What the words mean by today's rules; None where that is what is stored."""
     verdict = classify(stored.diagnostic, reply_code=stored.reply_code, status_code=stored.status_code)
     # Words that no rule knows say nothing: then the provider's word had decided, and that is not kept.
@@ -102,7 +103,7 @@ def judge(stored: Stored) -> Revised | None:
         kind = Kind.HARD_BOUNCE if verdict.is_hard else Kind.SOFT_BOUNCE
     if (kind, verdict.reason) == (stored.kind, stored.reason):
         return None
-    return Revised(stored.key, stored.message_id, kind, verdict.reason)
+    return Revision(stored.key, stored.message_id, kind, verdict.reason)
 
 
 def _chunks(provider: str, since: datetime | None, progress: Callable[[int, int], None]) -> Iterator[Sequence[Stored]]:
@@ -122,7 +123,7 @@ def _chunks(provider: str, since: datetime | None, progress: Callable[[int, int]
         progress(min(page + PAGES, pages), pages)
 
 
-def _by_provider(changed: Sequence[tuple[Stored, Revised]]) -> list[tuple[Stored, Revised]]:
+def _by_provider(changed: Sequence[tuple[Stored, Revision]]) -> list[tuple[Stored, Revision]]:
     """Where the raw report is still kept, what reading it gives today: a provider's own word may say "never hard"."""
     wanted = {before.report_id for before, _after in changed if before.report_id is not None}
     read: dict[UUID, Event] = {}
@@ -133,7 +134,7 @@ def _by_provider(changed: Sequence[tuple[Stored, Revised]]) -> list[tuple[Stored
     found = []
     for before, after in changed:
         told = read.get(before.key)
-        now = after if told is None else Revised(before.key, before.message_id, told.kind, told.reason)
+        now = after if told is None else Revision(before.key, before.message_id, told.kind, told.reason)
         if (now.kind, now.reason) != (before.kind, before.reason):
             found.append((before, now))
     return found
@@ -152,12 +153,12 @@ def _events_of(report: Report) -> list[Event]:
         return []
 
 
-def _write(changed: Sequence[Revised]) -> None:
+def _write(changed: Sequence[Revision]) -> None:
     """In chunks by message; each a transaction, in the order in which everybody takes locks."""
     ordered = sorted(changed, key=lambda each: (each.message_id, each.key))
     for start in range(0, len(ordered), WRITTEN_AT_ONCE):
         chunk = ordered[start : start + WRITTEN_AT_ONCE]
         with transaction.atomic():
-            record.revise(chunk)
+            follow.revise(chunk)
             keeping.hold()
             keeping.mark({each.message_id for each in chunk})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from contacts.blocks.record import Ground
+from contacts.blocks.record import Evidence
 from contacts.models import Cause, Channel
 from contacts.sql import array, columns
 from engage.database import prepared
@@ -19,7 +19,7 @@ from messaging.ledger import sql
 from messaging.suppression.rules import DEFAULTS, SoftRule, rules
 
 
-class News(NamedTuple):
+class StatusChange(NamedTuple):
     """A soft bounce, or something final that was said of a message whose address the rule has blocked."""
 
     message_id: int
@@ -37,14 +37,14 @@ class Asked:
     messages: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
 
-    def add(self, news: News) -> None:
+    def add(self, news: StatusChange) -> None:
         self.addresses.add(news.address_id)
         self.messages.add(news.message_id)
         if news.is_blocked:
             self.blocked.add(news.address_id)
 
 
-def asked(news: Collection[News]) -> list[Asked]:
+def asked(news: Collection[StatusChange]) -> list[Asked]:
     """Whom the rules have to judge anew after this."""
     if not news:
         return []
@@ -55,26 +55,26 @@ def asked(news: Collection[News]) -> list[Asked]:
     return [each for each in wanted.values() if each.addresses]
 
 
-def verdicts(wanted: Iterable[Asked]) -> dict[int, Ground | None]:
+def verdicts(wanted: Iterable[Asked]) -> dict[int, Evidence | None]:
     """By address, the ground for a block; None for one that is blocked and would not be any more.
 
     The addresses must be locked, so that of two workers the later sees what the earlier has written.
     """
-    found: dict[int, Ground | None] = {}
+    found: dict[int, Evidence | None] = {}
     for each in wanted:
         found |= dict.fromkeys(each.blocked)
         found |= grounds(each.rule, each.addresses, each.messages)
     return found
 
 
-def grounds(rule: SoftRule, addresses: Collection[int], messages: Collection[int] = ()) -> Mapping[int, Ground]:
+def grounds(rule: SoftRule, addresses: Collection[int], messages: Collection[int] = ()) -> Mapping[int, Evidence]:
     """Those of the addresses that the rule blocks, with the soft bounce that decides."""
     if not rule.is_on or not addresses:
         return {}
     with prepared() as cursor:
         cursor.execute(sql.SOFT_RUNS, arguments(rule, addresses, messages))
         return {
-            address_id: Ground(address_id, at, key, message_id, Cause.SOFT_BOUNCES, *proof)
+            address_id: Evidence(address_id, at, key, message_id, Cause.SOFT_BOUNCES, *proof)
             for address_id, at, key, message_id, *proof in cursor.fetchall()
         }
 

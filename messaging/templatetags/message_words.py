@@ -15,7 +15,7 @@ from contacts.addresses import display_mobile
 from contacts.blocks.filters import OPT_OUTS
 from contacts.models import Block, Cause, Channel, Consent, Source
 from contacts.templatetags.looks import pill
-from messaging.bounces.reasons import IN_DOUBT, REASONS, reason_of
+from messaging.bounces.reasons import OUTCOME_UNKNOWN, REASONS, reason_of
 from messaging.card import explanations
 from messaging.card.twelve_months import ColumnPart
 from messaging.models import DeliveryEvent
@@ -38,7 +38,7 @@ RULES: Final[dict[str, str | Promise]] = {
     ),
     Cause.IMPORTED: _("It stood on a block list that was imported. No message is sent to an address on such a list."),
 }
-NO_FAILURES: Final = {"delivered", "auto_reply", IN_DOUBT}
+NO_FAILURES: Final = {"delivered", "auto_reply", OUTCOME_UNKNOWN}
 # What made a person unsubscribed or subscribed; other reasons are people's own words.
 CONSENT_WORDS: Final[dict[tuple[str, str], str | Promise]] = {
     ("complaint", Channel.EMAIL): _("The person marked a message as spam."),
@@ -73,7 +73,7 @@ GUESSED: Final = _(
     "A guess: the mail names no message, so it is taken for the newest one to this address, sent in the five days"
     " before. It blocks nobody, and gives way to all that is proven."
 )
-NAMED_WISH: Final = _(
+NAMED_CONSENT: Final = _(
     "The mail names this message by what everybody can see who has the email, so this is only shown: it proves nobody's"
     " wish."
 )
@@ -87,7 +87,7 @@ CAVEATS: Final[dict[str, str | Promise]] = {
         "The mail names this message by what everybody can see who has the email. So it shows, and blocks the address"
         " only where a report about another message agrees, or where it came from the address's own mail server."
     ),
-    Caveat.IN_DOUBT: _("Nobody knows whether it left, so it is not sent again by itself."),
+    Caveat.OUTCOME_UNKNOWN: _("Nobody knows whether it left, so it is not sent again by itself."),
     Caveat.PASSED_ON: _(
         "This is about another address, to which the message was passed on. It does not say that this one is dead."
     ),
@@ -193,7 +193,7 @@ def caveat_words(event: DeliveryEvent, channel: str) -> str:
     if event.caveat == Caveat.GUESSED and channel == Channel.SMS:
         return str(GUESSED_REPLY if event.kind in CONSENTS else GUESSED_RECEIPT)
     if event.caveat == Caveat.NAMED and event.kind in CONSENTS:
-        return str(NAMED_WISH)
+        return str(NAMED_CONSENT)
     return str(GUESSED if event.caveat == Caveat.GUESSED else CAVEATS.get(event.caveat, ""))
 
 

@@ -45,7 +45,7 @@ def late(events: Sequence[Event]) -> list[Late]:
         for message_id, key, _address_id, kind, at, link, is_automatic in rows
     ]
     return [
-        Late(pk, after.repeat_id, address_of[pk])
+        Late(pk, after.idempotency_key, address_of[pk])
         for before, after in zip(recorded, bursts_marked(recorded), strict=True)
         if after is not before and (pk := after.message_id) is not None
     ]

@@ -39,8 +39,8 @@ SENT_AT: Final = "SELECT sent_at FROM messaging_message WHERE id = %s"
 _waker: Final = Waker(reports.wake_worker, pause=1.0)
 _repeats: Final = Repeats()
 # So often a day somebody may change their mind by one message's link, before only what matters is noted.
-MOST_WISHES: Final = 20
-_wishes: Final = Repeats(most_a_day=MOST_WISHES)
+MOST_CONSENT_CHANGES: Final = 20
+_consent_changes: Final = Repeats(most_a_day=MOST_CONSENT_CHANGES)
 PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
@@ -83,18 +83,18 @@ def leave(request: HttpRequest, token: str) -> HttpResponse:
     message = _message(token, Purpose.LEAVE)
     if message is None:
         raise Http404
-    wish, stands = "", None
+    consent_change, stands = "", None
     if request.method == "POST":
-        wish = _wish_in(request)
-        if not _is_worth_noting(wish, message):
+        consent_change = _consent_change_in(request)
+        if not _is_worth_noting(consent_change, message):
             return HttpResponse(_("Too often. Try again tomorrow."), status=429, content_type="text/plain")
-        _keep({"kind": wish, "message": message.pk})
-        stands = consent.stands_besides(_addresses_of(message), message.pk) if wish == "subscribe" else None
+        _keep({"kind": consent_change, "message": message.pk})
+        stands = consent.stands_besides(_addresses_of(message), message.pk) if consent_change == "subscribe" else None
     address = masked(message.channel, message.address.value)
-    return render(request, "messaging/leave.html", {"address": address, "wish": wish, "stands": stands})
+    return render(request, "messaging/leave.html", {"address": address, "wish": consent_change, "stands": stands})
 
 
-def _wish_in(request: HttpRequest) -> str:
+def _consent_change_in(request: HttpRequest) -> str:
     """Subscribing takes back what this link has unsubscribed, and nothing else (contacts/consent.py)."""
     if request.POST.get("wish") == "subscribe":
         return "subscribe"
@@ -111,12 +111,12 @@ def _addresses_of(message: Message) -> list[int | None]:
     return [message.address_id, contact.email_address_id if is_email else contact.mobile_address_id]
 
 
-def _is_worth_noting(wish: str, message: Message) -> bool:
+def _is_worth_noting(consent_change: str, message: Message) -> bool:
     """Whoever still gets messages can always leave, however often the link was used."""
     now = timezone.now()
-    if _wishes.is_news(message.pk, now.isoformat(), "", now):
+    if _consent_changes.is_news(message.pk, now.isoformat(), "", now):
         return True
-    return wish != "subscribe" and not consent.is_out(_addresses_of(message))
+    return consent_change != "subscribe" and not consent.is_out(_addresses_of(message))
 
 
 def _message(token: str, purpose: Purpose) -> Message | None:

@@ -78,15 +78,15 @@ class Fact(NamedTuple):
     def event(self) -> Event:
         """As we are to understand it."""
         posted = self.posted()
-        repeat_id = _read_out_of(posted) if self.mixed.kind in READS else posted["sg_event_id"]
-        return Event("sendgrid", self.mixed.kind, self.at, repeat_id, self.message_id)
+        idempotency_key = _read_out_of(posted) if self.mixed.kind in READS else posted["sg_event_id"]
+        return Event("sendgrid", self.mixed.kind, self.at, idempotency_key, self.message_id)
 
 
 def _read_out_of(posted: dict[str, Any]) -> str:
     """What an open is known by: SendGrid may give each copy of one an id of its own."""
     body = json.dumps([posted]).encode()
     (event,) = providers()["sendgrid"].read(Raw(body, "application/json", "", datetime.now(UTC))).events
-    return event.repeat_id
+    return event.idempotency_key
 
 
 def messages() -> int:

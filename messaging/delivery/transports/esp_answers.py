@@ -27,7 +27,7 @@ TOO_MANY: Final = frozenset({420, 429})
 # Unauthorised, payment required, forbidden, and an address of the API that is not there.
 REFUSING_US: Final = frozenset({401, 402, 403, 404, 405})
 # Somebody in between gave up on the answer to a request that it had passed on (RFC 9110 15.6.5), or cannot read it.
-IN_DOUBT: Final = frozenset({502, 504})
+OUTCOME_UNKNOWN: Final = frozenset({502, 504})
 # Said with any number: of us, whomever we write to.
 OURS: Final = re.compile(
     r"sender|\bfrom\b|verif|unverified|authori[sz]|authenticat|credential|api.?key|access.?denied|permission"
@@ -61,7 +61,7 @@ LONGEST: Final = 1000
 
 def ends_the_turn(answer: MailAnswer) -> bool:
     """Whether what comes after it had better not be tried now."""
-    is_away = answer.kind == Kind.DEFERRED or answer.is_in_doubt
+    is_away = answer.kind == Kind.DEFERRED or answer.is_outcome_unknown
     return answer.refuses_us or is_away
 
 
@@ -102,8 +102,8 @@ def _http(code: int, words: str, wait: float, recipient: str, said_by: str) -> M
     about = words.replace(recipient, "@")
     if code in TOO_MANY or (code < 500 and THROTTLING.search(about)):
         return MailAnswer(0, text, said_by, kind=Kind.DEFERRED, reason=RATE_LIMITED, wait=wait)
-    if code in IN_DOUBT:
-        return MailAnswer(0, text, said_by, is_in_doubt=True)
+    if code in OUTCOME_UNKNOWN:
+        return MailAnswer(0, text, said_by, is_outcome_unknown=True)
     if code >= 500:
         return MailAnswer(
             0, text, said_by, kind=Kind.DEFERRED, reason="server_error", wait=wait, cause=AwayCause.UNWILLING
@@ -139,7 +139,7 @@ def _not_heard(error: AnymailError, said_by: str) -> MailAnswer:
     if names & NEVER_LEFT and not any(isinstance(each, requests.ReadTimeout) for each in _causes(error)):
         cause = unheard(names, str(error))
         return MailAnswer(0, _cut(error), said_by, kind=Kind.DEFERRED, reason="network", cause=cause)
-    return MailAnswer(0, _cut(error), said_by, is_in_doubt=True)
+    return MailAnswer(0, _cut(error), said_by, is_outcome_unknown=True)
 
 
 def unheard(names: Collection[str], said: str) -> AwayCause:

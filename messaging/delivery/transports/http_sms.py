@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from contacts.models import Channel
-from messaging.bounces.reasons import IN_DOUBT
+from messaging.bounces.reasons import OUTCOME_UNKNOWN
 from messaging.delivery.answers import SMS_SCHEDULE
 from messaging.delivery.away import Away, AwayCause
 from messaging.delivery.sms_routes import Http
@@ -25,7 +25,7 @@ from messaging.delivery.transports.esp_answers import unheard
 from messaging.delivery.transports.gateway import NOT_NOW, TOO_FAST, Gateway, GatewayAnswer, GatewayRequest, Sms
 from messaging.delivery.transports.gateways import GATEWAYS
 from messaging.providers.reading import OUR_PARAMETER
-from messaging.providers.tables import UNKNOWN, wishes_of
+from messaging.providers.tables import UNKNOWN, consent_changes_of
 from messaging.providers.tables import CodeMeaning as Verdict
 from messaging.smpp.window import TokenBucket
 from messaging.status.order import Caveat, Event, Kind
@@ -164,7 +164,7 @@ def outcome_of(
         verdict = TOO_FAST if heard.status == TOO_MANY else NOT_NOW
         return DeliveryOutcome(_event(gateway, message, verdict, code or str(heard.status), words))
     if heard.status == 0 or heard.status >= 500:
-        return DeliveryOutcome(_in_doubt(gateway, message, heard))
+        return DeliveryOutcome(_outcome_unknown(gateway, message, heard))
     answer = _json_of(heard.body)
     if heard.status < 300:
         return _of_answer(gateway, message, heard, gateway.read(answer))
@@ -183,14 +183,14 @@ def _of_answer(gateway: Gateway, message: Ready, heard: HttpAnswer, told: Gatewa
     if told.is_refused:
         return _refused(gateway, message, told, told.code)
     if not told.ids:
-        return DeliveryOutcome(_in_doubt(gateway, message, heard))
+        return DeliveryOutcome(_outcome_unknown(gateway, message, heard))
     return DeliveryOutcome(_event(gateway, message, Verdict(Kind.ACCEPTED)), told.ids)
 
 
 def _refused(gateway: Gateway, message: Ready, told: GatewayAnswer, code: str) -> DeliveryOutcome:
     verdict = _verdict(gateway, told)
     event = _event(gateway, message, verdict, code, told.words)
-    return DeliveryOutcome(event, told.ids, wishes=tuple(wishes_of(verdict, event)))
+    return DeliveryOutcome(event, told.ids, consent_changes=tuple(consent_changes_of(verdict, event)))
 
 
 def _verdict(gateway: Gateway, told: GatewayAnswer) -> Verdict:
@@ -203,16 +203,16 @@ def _verdict(gateway: Gateway, told: GatewayAnswer) -> Verdict:
 
 def _event(gateway: Gateway, message: Ready, verdict: Verdict, code: str = "", words: str = "") -> Event:
     return Event(
-        gateway.slug, verdict.kind, timezone.now(), message.repeat_id, message.id,
+        gateway.slug, verdict.kind, timezone.now(), message.idempotency_key, message.id,
         reason=verdict.reason, provider_code=code[:LONGEST_CODE], diagnostic=words[:LONGEST_WORDS],
     )  # fmt: skip
 
 
-def _in_doubt(gateway: Gateway, message: Ready, heard: HttpAnswer) -> Event:
+def _outcome_unknown(gateway: Gateway, message: Ready, heard: HttpAnswer) -> Event:
     said = f"HTTP {heard.status}" if heard.status else heard.trouble
     return Event(
-        gateway.slug, Kind.ACCEPTED, timezone.now(), message.repeat_id, message.id, reason=IN_DOUBT,
-        diagnostic=_("It was sent, and no clear answer came: %(said)s") % {"said": said}, caveat=Caveat.IN_DOUBT,
+        gateway.slug, Kind.ACCEPTED, timezone.now(), message.idempotency_key, message.id, reason=OUTCOME_UNKNOWN,
+        diagnostic=_("It was sent, and no clear answer came: %(said)s") % {"said": said}, caveat=Caveat.OUTCOME_UNKNOWN,
     )  # fmt: skip
 
 

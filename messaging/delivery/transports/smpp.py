@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from smpplib import consts
 
 from contacts.models import Channel
-from messaging.bounces.reasons import IN_DOUBT
+from messaging.bounces.reasons import OUTCOME_UNKNOWN
 from messaging.delivery.answers import SMS_SCHEDULE
 from messaging.delivery.transport import DeliveryOutcome, Ready
 from messaging.providers.smpp import SLUG
@@ -93,26 +93,26 @@ class BySmpp:
             )
         if any(each.status is None for each in answers):
             return DeliveryOutcome(
-                self._in_doubt(message, _("The line broke, or no answer came, after it was sent.")), ids
+                self._outcome_unknown(message, _("The line broke, or no answer came, after it was sent.")), ids
             )
         if any(map(_is_nameless, answers)):
             return DeliveryOutcome(
-                self._in_doubt(message, _("The SMSC took it, but gave no id by which it will report.")), ids
+                self._outcome_unknown(message, _("The SMSC took it, but gave no id by which it will report.")), ids
             )
         return DeliveryOutcome(self._event(message, Verdict(Kind.ACCEPTED), OK), ids)
 
     def _event(self, message: Ready, verdict: Verdict, status: int | None) -> Event:
         is_fine = verdict.kind == Kind.ACCEPTED
         return Event(
-            SLUG, verdict.kind, timezone.now(), message.repeat_id, message.id,
+            SLUG, verdict.kind, timezone.now(), message.idempotency_key, message.id,
             reason=verdict.reason, provider_code="" if is_fine else code_of(status),
             diagnostic="" if is_fine else words_of(status), said_by=self._connection.name,
         )  # fmt: skip
 
-    def _in_doubt(self, message: Ready, why: str) -> Event:
+    def _outcome_unknown(self, message: Ready, why: str) -> Event:
         return Event(
-            SLUG, Kind.ACCEPTED, timezone.now(), message.repeat_id, message.id, reason=IN_DOUBT,
-            diagnostic=why, said_by=self._connection.name, caveat=Caveat.IN_DOUBT,
+            SLUG, Kind.ACCEPTED, timezone.now(), message.idempotency_key, message.id, reason=OUTCOME_UNKNOWN,
+            diagnostic=why, said_by=self._connection.name, caveat=Caveat.OUTCOME_UNKNOWN,
         )  # fmt: skip
 
 

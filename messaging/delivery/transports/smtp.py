@@ -175,7 +175,7 @@ def written(messages: Sequence[Ready], slug: str) -> tuple[list[Outgoing], list[
 
 def _unwritten(message: Ready, slug: str) -> Event:
     return Event(
-        slug, Kind.SOFT_BOUNCE, timezone.now(), message.repeat_id, message.id,
+        slug, Kind.SOFT_BOUNCE, timezone.now(), message.idempotency_key, message.id,
         reason="protocol_error", diagnostic=_("Not sent: the email could not be written for this contact."),
         said_by=OURSELVES,
     )  # fmt: skip

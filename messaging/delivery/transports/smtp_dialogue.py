@@ -54,7 +54,7 @@ class Lost(NamedTuple):
     """What becomes of a mail whose connection broke: in doubt, or certainly not taken."""
 
     mail: Outgoing
-    is_in_doubt: bool
+    is_outcome_unknown: bool
 
 
 class _Step(Enum):

@@ -315,10 +315,10 @@ class Post:
         self._answers += ((mail, self._answer(reply, wire.host)) for mail, reply in refused)
         text = f"connect to {wire.host}: {wire.dialogue.fault}"
         trouble = passed = MailAnswer(0, text, wire.host, is_final=self._is_final, cause=AwayCause.BROKEN_OFF)
-        for mail, is_in_doubt in reversed(lost):
-            if is_in_doubt:
+        for mail, is_outcome_unknown in reversed(lost):
+            if is_outcome_unknown:
                 text = f"no answer after the mail was sent: {wire.dialogue.fault}"
-                answer = MailAnswer(0, text, wire.host, is_final=self._is_final, is_in_doubt=True)
+                answer = MailAnswer(0, text, wire.host, is_final=self._is_final, is_outcome_unknown=True)
                 self._answers.append((mail, answer))
             elif mail.message_id in self._again:
                 self._answers.append((mail, trouble))

@@ -10,7 +10,7 @@ from django.db.models.fields.json import KeyTransform
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from messaging.bounces.reasons import IN_DOUBT, reason_of
+from messaging.bounces.reasons import OUTCOME_UNKNOWN, reason_of
 from messaging.models import Content, SendOut
 from messaging.sendouts.contents import addresses_of_links
 from messaging.sendouts.outcome import keeping, sql
@@ -162,7 +162,7 @@ def outcome_of(send_out: SendOut, now: datetime | None = None) -> Became | None:
 
 def in_doubt(send_out_id: int) -> int:
     """How many of its messages show Unknown as nobody heard whether they left."""
-    counted = KeyTransform(f"reason/{Status.UNKNOWN}/{IN_DOUBT}", "counts")
+    counted = KeyTransform(f"reason/{Status.UNKNOWN}/{OUTCOME_UNKNOWN}", "counts")
     return Outcome.objects.filter(pk=send_out_id).values_list(counted, flat=True).first() or 0
 
 

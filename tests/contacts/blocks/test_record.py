@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from contacts.blocks.record import AlreadyLiftedError, Ground, follow_up, lift
+from contacts.blocks.record import AlreadyLiftedError, Evidence, follow_up, lift
 from contacts.history import save_contact
 from contacts.models import Address, Block, Cause, Change, Contact
 from tests.messaging.conftest import make_contact
@@ -18,14 +18,14 @@ from tests.messaging.conftest import make_contact
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def ground(contact: Contact, at: datetime = AT) -> Ground:
+def evidence(contact: Contact, at: datetime = AT) -> Evidence:
     assert contact.email_address_id is not None
-    return Ground(contact.email_address_id, at, uuid4(), 7, "one_hard_bounce", "user_unknown", "550 5.1.1", "no user")
+    return Evidence(contact.email_address_id, at, uuid4(), 7, "one_hard_bounce", "user_unknown", "550 5.1.1", "no user")
 
 
 def blocked(contact: Contact, at: datetime = AT) -> None:
     with transaction.atomic():
-        follow_up([ground(contact, at)], [])
+        follow_up([evidence(contact, at)], [])
 
 
 @pytest.mark.django_db

@@ -264,7 +264,9 @@ def test_of_two_administrators_and_a_worker_at_once_each_block_ends_once(small_c
         for _ in range(5):
             with transaction.atomic():
                 proofs = [
-                    record.Ground(c.email_address_id or 0, ago(days=3), UUID(int=c.pk), 7, "r", "user_unknown", "", "")
+                    record.Evidence(
+                        c.email_address_id or 0, ago(days=3), UUID(int=c.pk), 7, "r", "user_unknown", "", ""
+                    )
                     for c in reversed(contacts)
                 ]
                 record.follow_up(proofs, [])

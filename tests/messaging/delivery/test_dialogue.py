@@ -74,7 +74,7 @@ def test_each_mail_gets_its_own_answer_and_only_what_may_have_been_taken_is_in_d
         [*answered, *(each.mail.message_id for each in lost), *(each.message_id for each in waiting)]
     ) == list(range(len(script)))
     # In doubt is what came to its end, and was not answered: no more, no less.
-    assert {each.mail.recipient for each in lost if each.is_in_doubt} == set(server.ended) - {
+    assert {each.mail.recipient for each in lost if each.is_outcome_unknown} == set(server.ended) - {
         mails[number].recipient for number in answered
     }
     # What is certain not to have been taken was not; what was is answered.
@@ -99,7 +99,7 @@ def test_an_envelope_is_one_write_and_goes_along_with_the_end_of_the_mail_before
 
 
 @pytest.mark.parametrize(("written", "is_in_doubt"), [(-1, False), (0, True)])
-def test_a_mail_whose_end_did_not_go_out_is_not_in_doubt(written: int, is_in_doubt: bool) -> None:
+def test_a_mail_whose_end_did_not_go_out_is_not_in_doubt(written: int, is_outcome_unknown: bool) -> None:
     dialogue, server = SmtpDialogue(EXTENSIONS), Talk()
     dialogue.take(outgoing(1, "fine"))
     said = server.hear(dialogue.unwritten)
@@ -108,7 +108,7 @@ def test_a_mail_whose_end_did_not_go_out_is_not_in_doubt(written: int, is_in_dou
 
     dialogue.wrote(len(dialogue.unwritten) + written)
 
-    assert dialogue.lost() == ([], [Lost(outgoing(1, "fine"), is_in_doubt)])
+    assert dialogue.lost() == ([], [Lost(outgoing(1, "fine"), is_outcome_unknown)])
 
 
 @pytest.mark.parametrize("said", [b"hello\r\n", b"25\r\n", b"250\x00ok\r\n", b"250 " + b"x" * 70_000])

@@ -28,11 +28,12 @@ from messaging.delivery.transports import configured_gateway, http_sms
 from messaging.delivery.transports.gateways import GATEWAYS
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Message, Part, SendOut
 from messaging.providers.base import Raw
 from messaging.providers.generic import gateways
 from messaging.providers.registry import providers
+from messaging.suppression.follow import apply
 from messaging.tracking.tokens import message_id_of, token_of
 from tests.messaging.conftest import make_contact
 from tests.messaging.sendouts.people import make_send_out, run

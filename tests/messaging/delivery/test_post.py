@@ -63,7 +63,7 @@ def test_a_line_that_dies_before_the_end_of_a_mail_puts_nobody_in_doubt(drop: st
         answers = sent(found, *does)
 
     assert [answer.reply for answer in answers] == [0 if each == drop else 250 for each in does]
-    assert not any(answer.is_in_doubt for answer in answers)
+    assert not any(answer.is_outcome_unknown for answer in answers)
     assert max(Counter(found.ended).values()) == 1
 
 
@@ -72,8 +72,8 @@ def test_a_line_that_dies_after_the_end_of_a_mail_puts_that_one_in_doubt_and_the
     with scripted() as found:
         answers = sent(found, *does, connections=2)
 
-    assert [answer.is_in_doubt for answer in answers] == [each == "dropend" for each in does]
-    assert {answer.reply for answer in answers if not answer.is_in_doubt} == {250}
+    assert [answer.is_outcome_unknown for answer in answers] == [each == "dropend" for each in does]
+    assert {answer.reply for answer in answers if not answer.is_outcome_unknown} == {250}
     assert max(Counter(found.ended).values()) == 1
 
 
@@ -82,7 +82,7 @@ def test_a_server_that_says_nothing_is_left_after_a_while(monkeypatch: pytest.Mo
     with scripted() as found:
         answers = sent(found, "fine", "silent", "fine", connections=1)
 
-    assert [(answer.reply, answer.is_in_doubt) for answer in answers] == [(250, False), (0, True), (250, False)]
+    assert [(answer.reply, answer.is_outcome_unknown) for answer in answers] == [(250, False), (0, True), (250, False)]
     assert "timed out" in answers[1].text
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from contacts.models import Channel
 from messaging.demo import clock
 from messaging.demo.clock import BusyError
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import Event, Kind, Status, fold
+from messaging.suppression.follow import apply
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 from tests.messaging.status.test_laws import rolled_back
 

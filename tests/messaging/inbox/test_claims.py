@@ -15,8 +15,9 @@ from contacts.models import Channel
 from engage.local.bootstrap import BASE_DIR
 from messaging.inbox import claims, reports
 from messaging.inbox.reparse import contents_of
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Claim, Message, Report
+from messaging.suppression.follow import apply
 from tests.messaging.conftest import make_message
 from tests.messaging.inbox.test_reports import fact, kept
 

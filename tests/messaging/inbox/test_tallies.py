@@ -11,7 +11,7 @@ from pytest_django import Settings
 from messaging.inbox import hourly_counts, reports
 from messaging.inbox.hourly_counts import Counted
 from messaging.models import Report, Tally, UnlistedCode
-from messaging.providers.base import Unlisted
+from messaging.providers.base import UnmappedCode
 from tests.messaging.conftest import make_message
 from tests.messaging.inbox.test_reports import fact, kept
 
@@ -100,8 +100,8 @@ def test_a_provider_that_numbers_its_codes_does_not_fill_the_table() -> None:
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
     def say(first: int, last: int) -> None:
-        codes = [Unlisted("codes", str(number)) for number in range(first, last)]
-        hourly_counts.count([Counted("twilio", 1, now, is_first=True, unlisted=codes)])
+        codes = [UnmappedCode("codes", str(number)) for number in range(first, last)]
+        hourly_counts.count([Counted("twilio", 1, now, is_first=True, unmapped=codes)])
 
     say(0, 400)
     say(400, 600)
@@ -122,10 +122,10 @@ def test_workers_that_count_the_same_hours_in_any_order_neither_deadlock_nor_los
         try:
             for _ in range(30):
                 mine = slugs if order % 2 else slugs[::-1]
-                unlisted = [Unlisted("codes", code) for code in ("1", "2")[:: 1 if order % 2 else -1]]
+                unmapped = [UnmappedCode("codes", code) for code in ("1", "2")[:: 1 if order % 2 else -1]]
                 with transaction.atomic():
                     hourly_counts.count(
-                        [Counted(slug, 1, now, is_first=True, events=2, unlisted=unlisted) for slug in mine]
+                        [Counted(slug, 1, now, is_first=True, events=2, unmapped=unmapped) for slug in mine]
                     )
         except Exception as error:  # noqa: BLE001 -- a thread's error fails no test by itself
             errors.append(error)

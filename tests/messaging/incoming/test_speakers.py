@@ -11,9 +11,9 @@ from django.utils import timezone
 from contacts.models import Block
 from engage.celery import app
 from messaging.inbox import reports
-from messaging.ledger import speakers
-from messaging.ledger.speakers import may_speak
 from messaging.models import DeliveryEvent, Message
+from messaging.suppression import speakers
+from messaging.suppression.speakers import may_speak
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.incoming.letters import DOMAIN, letter, our_message_id
 from tests.messaging.name_server import answering

@@ -14,11 +14,12 @@ from contacts.models import Block, Channel, Contact
 from messaging.inbox.reports import Kept
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.base import Raw
 from messaging.providers.mail import MOST_GUESSED, provider
 from messaging.status.order import Event, Kind
+from messaging.suppression.follow import apply
 from messaging.tracking.tokens import Purpose, token_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.incoming.letters import DOMAIN, letter

@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Block, Channel
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Heard, Message, Outcome
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import keeping
 from messaging.status.order import Event, Kind, fold, key_of
 from messaging.suppression import engagement_after_block
+from messaging.suppression.follow import apply
 from messaging.tracking.bots import bursts_marked
 from tests.factories import ago
 from tests.messaging.conftest import SENT_AT, make_contact, make_message

@@ -14,10 +14,11 @@ from contacts.models import Channel
 from messaging.delivery import sql as handover
 from messaging.inbox import reports
 from messaging.inbox.reparse import contents_of
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.ledger.sql import TRY_SETTLING
 from messaging.models import Message, Part, Report
 from messaging.status.order import Caveat, Event, Kind, Submitted
+from messaging.suppression.follow import apply
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.sendouts.people import make_send_out
 from tests.messaging.smpp.pdus import deliver_sm
@@ -37,7 +38,7 @@ def in_doubt(message: Message | None = None, *, doubted_at: timedelta = 11 * MIN
     with transaction.atomic():
         doubt = Event(
             "engage", Kind.ACCEPTED, AT + doubted_at, f"{made.pk} in doubt", made.pk,
-            reason="in_doubt", caveat=Caveat.IN_DOUBT,
+            reason="in_doubt", caveat=Caveat.OUTCOME_UNKNOWN,
         )  # fmt: skip
         apply([SourcedEvent(doubt)])
     return made

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from contacts.models import Channel
 from messaging.ledger import sweep
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import Event, Kind, key_of
+from messaging.suppression.follow import apply
 from tests.messaging.conftest import SENT_AT, make_message
 
 HOUR = timedelta(hours=1)
@@ -97,7 +98,7 @@ def test_what_the_sweep_writes_is_what_applying_the_same_event_would(clock: obje
         for message in (swept, applied)
     )
     assert second["decided_by"] == key_of(event)
-    assert first["decided_by"] == key_of(replace(event, repeat_id=str(swept.pk)))
+    assert first["decided_by"] == key_of(replace(event, idempotency_key=str(swept.pk)))
     own = {"id", "decided_by", "contact_id", "address_id", "created_at"}
     assert {name: value for name, value in first.items() if name not in own} == {
         name: value for name, value in second.items() if name not in own

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> None:
+def new_events() -> None:
     cache.delete_many([health.WORKER, health.BEAT])
 
 

@@ -57,7 +57,7 @@ def test_the_documented_example_reads_the_documented_report(tmp_path: Path) -> N
     assert (found.label, found.methods, found.answer) == ("My gateway", ("POST",), 200)
     assert (event.kind, event.reason, event.provider_code) == (Kind.HARD_BOUNCE, "user_unknown", "900")
     assert (event.provider, event.message_id, event.provider_message_id) == ("my_gateway", 4711, "g-1")
-    assert (event.repeat_id, event.diagnostic, event.said_by) == ("e-1", "no such number", "+46701234567")
+    assert (event.idempotency_key, event.diagnostic, event.said_by) == ("e-1", "no such number", "+46701234567")
     assert event.occurred_at == datetime(2026, 11, 3, 11, 40, tzinfo=UTC)
 
 

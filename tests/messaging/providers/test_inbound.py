@@ -217,7 +217,7 @@ def test_a_mail_that_amazon_put_elsewhere_is_unreadable_and_says_what_to_set() -
 def test_the_same_mail_by_two_ways_is_one_fact() -> None:
     ways = [providers()[slug].read(raw_of(slug, return_path(4711))).events[0] for slug in ("mailgun", "postal")]
 
-    assert ways[0].repeat_id == ways[1].repeat_id
+    assert ways[0].idempotency_key == ways[1].idempotency_key
 
 
 def mailgun_request(key: str, at: int, **more: str) -> HttpRequest:

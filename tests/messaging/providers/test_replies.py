@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from contacts.models import Change, Channel, Contact
 from messaging.inbox import reports
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.providers import generic, replies
 from messaging.providers.base import Raw
 from messaging.providers.registry import providers
-from messaging.providers.replies import e164_of, reading_of_reply, wish_in
+from messaging.providers.replies import consent_change_in, e164_of, reading_of_reply
 from messaging.status.order import Kind
+from messaging.suppression.follow import apply
 from messaging.tracking.tokens import Purpose, token_of
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 
@@ -134,7 +135,7 @@ from tests.messaging.conftest import SENT_AT, make_contact, make_message
     ],
 )
 def test_it_says_stop(text: str) -> None:
-    assert wish_in(text) == Kind.UNSUBSCRIBED
+    assert consent_change_in(text) == Kind.UNSUBSCRIBED
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,7 @@ def test_it_says_stop(text: str) -> None:
     ],
 )
 def test_it_says_nothing_of_that_kind(text: str) -> None:
-    assert wish_in(text) is None
+    assert consent_change_in(text) is None
 
 
 @pytest.mark.parametrize(
@@ -199,17 +200,21 @@ def test_it_says_nothing_of_that_kind(text: str) -> None:
 def test_every_word_of_the_table_says_so_alone_and_with_courtesies_around(table: str, name: str) -> None:
     for word in replies._data()[table][name]:
         expected = Kind.SUBSCRIBED if table == "start" else Kind.UNSUBSCRIBED
-        assert {wish_in(word), wish_in(f"{word.upper()}!!"), wish_in(f"Hi, {word} please 🙏")} == {expected}, word
+        assert {
+            consent_change_in(word),
+            consent_change_in(f"{word.upper()}!!"),
+            consent_change_in(f"Hi, {word} please 🙏"),
+        } == {expected}, word
 
 
 @pytest.mark.parametrize("text", ["Start", "START!", "start please 👍", "Unstop"])
 def test_start_takes_it_back(text: str) -> None:
-    assert wish_in(text) == Kind.SUBSCRIBED
+    assert consent_change_in(text) == Kind.SUBSCRIBED
 
 
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
-    assert wish_in(text) in (None, Kind.UNSUBSCRIBED, Kind.SUBSCRIBED)
+    assert consent_change_in(text) in (None, Kind.UNSUBSCRIBED, Kind.SUBSCRIBED)
 
 
 @pytest.mark.parametrize(

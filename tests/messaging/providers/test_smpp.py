@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from contacts.models import Block, Channel
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Report
 from messaging.providers import smpp
 from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.providers.registry import providers
 from messaging.smpp.connections import Connection
 from messaging.status.order import Event, Status
+from messaging.suppression.follow import apply
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.inbox.test_payloads import RECEIVED_AT
 from tests.messaging.smpp import pdus
@@ -138,8 +139,8 @@ def test_a_number_means_what_the_connection_says_and_else_nothing(
 def test_a_code_that_no_table_lists_is_noted(settings: Settings) -> None:
     settings.SMPP_CONNECTIONS = {"telia": Connection("telia", codes="map")}
 
-    assert reading(pdus.receipt("4711", "UNDELIV", "999")).unlisted == [("telia", "999")]
-    assert not reading(pdus.receipt("4711", "DELIVRD", "999")).unlisted
+    assert reading(pdus.receipt("4711", "UNDELIV", "999")).unmapped == [("telia", "999")]
+    assert not reading(pdus.receipt("4711", "DELIVRD", "999")).unmapped
 
 
 @pytest.mark.parametrize("codes", ["no_such_space", "/nowhere.toml"])
@@ -154,7 +155,7 @@ def test_the_same_receipt_twice_is_one_fact_and_a_later_state_another() -> None:
     once, again = event(pdus.receipt("4711", sequence=1)), event(pdus.receipt("4711", sequence=9))
     other = event(pdus.receipt("4711", "UNDELIV"))
 
-    assert once.repeat_id == again.repeat_id != other.repeat_id
+    assert once.idempotency_key == again.idempotency_key != other.idempotency_key
 
 
 def test_an_sms_that_somebody_sent_says_nothing_of_our_messages() -> None:

@@ -34,7 +34,7 @@ def test_every_row_is_in_our_words(row: str, outcome: CodeMeaning) -> None:
     assert (outcome.kind == Kind.HARD_BOUNCE) == (outcome.reason in NUMBER_IS_GONE)
     assert outcome.kind != Kind.SOFT_BOUNCE or outcome.reason not in OUR_OWN_FAULT - {"rate_limited"}
     assert (outcome.kind == Kind.EXPIRED) == (outcome.reason == "expired")
-    assert (outcome.wish == Kind.UNSUBSCRIBED) == (outcome.reason == "suppressed")
+    assert (outcome.consent_change == Kind.UNSUBSCRIBED) == (outcome.reason == "suppressed")
 
 
 def test_hard_reasons_of_a_number_are_hard() -> None:

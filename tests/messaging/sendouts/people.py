@@ -33,23 +33,23 @@ people = st.builds(
 )
 
 
-def make_people(crowd: list[Person], blocked: set[int], channel: Channel = Channel.EMAIL) -> list[Contact]:
+def make_people(spike: list[Person], blocked: set[int], channel: Channel = Channel.EMAIL) -> list[Contact]:
     """Contacts in that order of their numbers, with blocks on the addresses in `blocked`."""
-    values = {each.address for each in crowd if each.address is not None}
+    values = {each.address for each in spike if each.address is not None}
     addresses = {
         n: address_of(channel, f"p{n}@example.se" if channel == "email" else f"+4670000000{n}") for n in values
     }
     for n in blocked & values:
         Block.objects.create(address=addresses[n], started_at=timezone.now(), cause="test", reason="user_unknown")
     made = []
-    for each in crowd:
+    for each in spike:
         address = None if each.address is None else addresses[each.address]
         field, accepts = ("email", "accepts_email") if channel == "email" else ("mobile", "accepts_sms")
         fields = {f"{field}_address": address, field: address.value if address else "", accepts: each.accepts}
         made.append(Contact.objects.create(guid=uuid4(), first_name="P", country=each.country, **fields))
     label = Label.objects.get_or_create(name="VIP")[0]
     Labelled.objects.bulk_create(
-        Labelled(label=label, contact=c) for c, each in zip(made, crowd, strict=True) if each.is_labelled
+        Labelled(label=label, contact=c) for c, each in zip(made, spike, strict=True) if each.is_labelled
     )
     return made
 

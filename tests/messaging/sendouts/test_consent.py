@@ -20,12 +20,13 @@ from contacts.sql import numbers
 from messaging.delivery import sql
 from messaging.delivery.dispatcher import Loaded
 from messaging.inbox import reports
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import LeftOut, Message, SendOut
 from messaging.providers.replies import reading_of_reply
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.status.order import Event, Kind
+from messaging.suppression.follow import apply
 from messaging.tracking.tokens import Purpose, token_of
 from tests.messaging.sendouts.people import make_send_out
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Channel, Contact, Label
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Batch, LeftOut, Message, Progress, SendOut
 from messaging.sendouts import making
 from messaging.sendouts.audience import Country, Everybody, Segment
@@ -21,6 +21,7 @@ from messaging.sendouts.recipient_resolution import counts, members, rules_of
 from messaging.sendouts.sql import IS_DRAWN
 from messaging.sendouts.totals import fold, recount, totals_of
 from messaging.status.order import Event, Kind, Status
+from messaging.suppression.follow import apply
 from tests.messaging.conftest import SENT_AT
 from tests.messaging.sendouts.people import Person, make_people, make_send_out, people
 from tests.messaging.status.test_laws import rolled_back
@@ -39,7 +40,7 @@ class CrashError(Exception):
 
 
 def fates(
-    crowd: list[Person], made: list[Contact], blocked: set[int], send_out: SendOut, master: Master
+    spike: list[Person], made: list[Contact], blocked: set[int], send_out: SendOut, master: Master
 ) -> dict[int, str]:
     """What must become of each contact: the rules once more, in Python and one by one."""
     found: dict[int, str] = {}
@@ -47,7 +48,7 @@ def fates(
     transactional = send_out.is_transactional
     control = Draw() if transactional else Draw(send_out.control_percentage, send_out.control_seed)
     everybody = master if not transactional else Master()
-    for person, contact in zip(crowd, made, strict=True):
+    for person, contact in zip(spike, made, strict=True):
         if send_out.audience["kind"] == "segment" and person.country != "SE":
             continue
         if person.address is None:
@@ -81,18 +82,18 @@ def rows_of(send_out: SendOut) -> dict[int, str]:
 )  # fmt: skip
 @DATABASE
 def test_any_crash_and_any_chunks_give_every_member_its_one_fate(
-    crowd: list[Person], blocked: set[int], control: Decimal, held: Decimal, by_label: bool, transactional: bool,
+    spike: list[Person], blocked: set[int], control: Decimal, held: Decimal, by_label: bool, transactional: bool,
     segment: bool, channel: Channel, sizes: list[int], crashes: set[int],
 ) -> None:  # fmt: skip
     with rolled_back():
-        made = make_people(crowd, blocked, channel)
+        made = make_people(spike, blocked, channel)
         label = Label.objects.get(name="VIP").pk if by_label else None
         MasterControl.objects.create(percentage=held, seed=7, label_id=label)
         audience = Segment((Country(("SE",)),)) if segment else Everybody()
         send_out = make_send_out(
             channel, audience=audience.as_json(), control_percentage=control, is_transactional=transactional
         )
-        expected = fates(crowd, made, blocked, send_out, Master(Draw(held, 7), label))
+        expected = fates(spike, made, blocked, send_out, Master(Draw(held, 7), label))
         promised = counts(rules_of(send_out))
         lists = {outcome: members(rules_of(send_out), outcome) for outcome in (*Why, *Status)}
 

@@ -58,11 +58,11 @@ def upload(content: bytes) -> SimpleUploadedFile:
 @given(crowds, blocks, listed, st.sampled_from([Decimal(0), Decimal(50)]), st.integers(1, 9))
 @DATABASE
 def test_what_is_counted_before_is_what_is_kept_and_counted_after(
-    crowd: list[Person], blocked: set[int], lines: list[str], control: Decimal, batch: int
+    spike: list[Person], blocked: set[int], lines: list[str], control: Decimal, batch: int
 ) -> None:
     with rolled_back(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists, "BATCH", batch)
-        make_people(crowd, blocked)
+        make_people(spike, blocked)
         source = "\n".join(lines).encode()
 
         found, addresses = lists.look("List", [source])

@@ -12,13 +12,14 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from messaging.ledger import record as applying
-from messaging.ledger.record import Revised, SourcedEvent, apply, give_up
+from messaging.ledger.record import Revision, SourcedEvent, give_up
 from messaging.models import DeliveryEvent, Heard, Message, Outcome, ReadUpTo, SendOut, Stretch
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.sendouts.outcome import keeping
 from messaging.status.order import Event, Kind, key_of
+from messaging.suppression import follow
+from messaging.suppression.follow import apply
 from tests.factories import ago
 from tests.messaging.conftest import SENT_AT
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
@@ -74,7 +75,7 @@ def do(step: tuple[str, int, Kind, int], messages: list[Message]) -> None:
         key = key_of(event(message, Kind.HARD_BOUNCE, number))
         if DeliveryEvent.objects.filter(pk=key).exists():
             with transaction.atomic():
-                applying.revise([Revised(key, message.pk, Kind.SOFT_BOUNCE, "network")])
+                follow.revise([Revision(key, message.pk, Kind.SOFT_BOUNCE, "network")])
                 keeping.hold()
                 keeping.mark([message.pk])
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from contacts.models import Contact
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Content, Message, SendOut, Stretch
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
@@ -20,6 +20,7 @@ from messaging.sendouts.outcome import exporting, finding, keeping
 from messaging.sendouts.outcome.chart import chart_of
 from messaging.sendouts.outcome.reading import outcome_of
 from messaging.status.order import Event, Kind
+from messaging.suppression.follow import apply
 from tests.factories import ago, htmx, log_in, make_user
 from tests.messaging.sendouts.people import Person, make_people, make_send_out
 

@@ -20,7 +20,7 @@ from engage.local import run as running
 from engage.local.embedded import package_folder
 from messaging.delivery import dispatcher, installation
 from messaging.delivery.email_routes import Direct
-from messaging.delivery.installation import BEFORE, InstallationState, Outside, RestoreSign, sign_of
+from messaging.delivery.installation import BEFORE, InstallationState, Outside, RestoreTrace, sign_of
 from messaging.delivery.transports import smtp
 from messaging.models import DeliveryEvent, Installation, Message, Restore, SendOut, SendOutChange
 from messaging.sendouts import lifecycle, restored, tending
@@ -371,23 +371,23 @@ OURS, THEIRS = uuid4(), uuid4()
     [
         ("1:2:3/1", "1:2:3/1", 5, [(OURS, 5)], None),
         ("1:2:3/1", "1:2:3/1", 5, [(OURS, 4)], None),  # it died between the two
-        ("1:2:3/1", "1:2:3/1", 5, [(OURS, 6)], RestoreSign.BEHIND),
-        ("1:2:3/1", "1:2:3/1", 5, [(OURS, 4), (OURS, 6)], RestoreSign.BEHIND),
+        ("1:2:3/1", "1:2:3/1", 5, [(OURS, 6)], RestoreTrace.BEHIND),
+        ("1:2:3/1", "1:2:3/1", 5, [(OURS, 4), (OURS, 6)], RestoreTrace.BEHIND),
         ("1:2:3/1", "1:2:3/2", 5, [(OURS, 5)], None),  # a standby took over, with all that there was
-        ("1:2:3/1", "1:2:3/2", 5, [(OURS, 6)], RestoreSign.BEHIND),  # and with less
-        ("1:2:3/1", "1:2:3/2", 5, [], RestoreSign.MOVED),  # back in time, on other machines
-        ("1:2:3/1", "9:2:3/1", 5, [], RestoreSign.MOVED),
-        ("1:2:3/1", "9:2:3/1", 5, [(THEIRS, 7)], RestoreSign.MOVED),  # a copy, for trying something out
-        ("1:2:3/1", "9:2:3/1", 5, [(OURS, 2)], RestoreSign.MOVED),  # a stale file
+        ("1:2:3/1", "1:2:3/2", 5, [(OURS, 6)], RestoreTrace.BEHIND),  # and with less
+        ("1:2:3/1", "1:2:3/2", 5, [], RestoreTrace.MOVED),  # back in time, on other machines
+        ("1:2:3/1", "9:2:3/1", 5, [], RestoreTrace.MOVED),
+        ("1:2:3/1", "9:2:3/1", 5, [(THEIRS, 7)], RestoreTrace.MOVED),  # a copy, for trying something out
+        ("1:2:3/1", "9:2:3/1", 5, [(OURS, 2)], RestoreTrace.MOVED),  # a stale file
         ("1:2:3/1", "9:2:3/1", 5, [(OURS, 5)], None),
         ("", "1:2:3/1", 0, [], None),
         ("", "1:2:3/1", 0, [(THEIRS, 7)], None),  # a new database
         (BEFORE, "1:2:3/1", 0, [], None),  # the upgrade
-        (BEFORE, "1:2:3/1", 0, [(THEIRS, 7)], RestoreSign.FOREIGN),  # a dump from before the upgrade
+        (BEFORE, "1:2:3/1", 0, [(THEIRS, 7)], RestoreTrace.FOREIGN),  # a dump from before the upgrade
     ],
 )
 def test_what_is_a_sign_and_what_is_not(
-    place: str, is_at: str, mark: int, outside: list[tuple[object, int]], sign: RestoreSign | None
+    place: str, is_at: str, mark: int, outside: list[tuple[object, int]], sign: RestoreTrace | None
 ) -> None:
     seen = InstallationState(OURS, mark, place, False, is_at, 1, timezone.now())
 

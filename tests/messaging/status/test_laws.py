@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Block, Change, Channel
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import DeliveryEvent, Message
 from messaging.status.order import (
     CONSENTS,
@@ -33,6 +33,7 @@ from messaging.status.order import (
     rank_of,
     status_of,
 )
+from messaging.suppression.follow import apply
 from tests.messaging.conftest import SENT_AT, make_contact, make_message
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
@@ -46,7 +47,7 @@ caveats = st.sampled_from(["", "", "", Caveat.GUESSED, Caveat.NAMED, Caveat.PASS
 
 @st.composite
 def events(draw: st.DrawFn, messages: int = 1) -> list[tuple[int, Event]]:
-    """Events about the first, second … message; each its own repeat_id."""
+    """Events about the first, second … message; each its own idempotency key."""
     one = st.tuples(st.integers(0, messages - 1), kinds, times, st.booleans(), caveats)
     drawn = draw(st.lists(one, max_size=12))
     return [
@@ -291,7 +292,7 @@ def proofs_in(told: Iterable[tuple[int, Event]]) -> list[tuple[datetime, UUID, i
 
 def check_consent(channel: Channel, messages: list[Message], told: list[tuple[int, Event]]) -> None:
     for message in messages:
-        wishes = [
+        consent_changes = [
             (max(event.occurred_at, SENT_AT), event.kind != Kind.SUBSCRIBED)
             for number, event in told
             if event.kind in CONSENTS
@@ -301,12 +302,12 @@ def check_consent(channel: Channel, messages: list[Message], told: list[tuple[in
         assert message.contact is not None
         message.contact.refresh_from_db()
         accepts = message.contact.accepts_email if channel == Channel.EMAIL else message.contact.accepts_sms
-        assert accepts == (not wishes or not max(wishes)[1])
+        assert accepts == (not consent_changes or not max(consent_changes)[1])
 
 
 def with_message(event: Event, message: Message) -> Event:
     return Event(
-        event.provider, event.kind, event.occurred_at, event.repeat_id, message.pk,
+        event.provider, event.kind, event.occurred_at, event.idempotency_key, message.pk,
         reason=event.reason, is_automatic=event.is_automatic, caveat=event.caveat,
     )  # fmt: skip
 

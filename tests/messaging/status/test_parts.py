@@ -10,9 +10,10 @@ from contacts.models import Block, Channel
 from messaging.card import explanations
 from messaging.inbox.reparse import contents_of
 from messaging.inbox.reports import apply_batch
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Message, Part, Report
 from messaging.status.order import Event, Kind
+from messaging.suppression.follow import apply
 from tests.messaging.conftest import SENT_AT, make_message
 
 IDS = ("a1", "a2", "a3")

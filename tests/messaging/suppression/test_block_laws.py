@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.models import Address, Block, Cause, Channel
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import BlockRule, Message
 from messaging.status.order import GUESSES, Event, Kind, fold, key_of
+from messaging.suppression.follow import apply
 from messaging.suppression.rules import ShownMessage, SoftRule, decisive, run_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.status.test_laws import (

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from contacts.blocks import record
 from contacts.models import Block, Contact
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Message
 from messaging.status.order import Event, Kind
 from messaging.suppression import engagement_after_block
+from messaging.suppression.follow import apply
 from tests.factories import ago, as_fields, hard_bounce, make_contact, make_message, make_user, report, said
 
 pytestmark = pytest.mark.django_db

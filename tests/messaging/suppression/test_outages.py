@@ -10,10 +10,11 @@ from django.urls import reverse
 
 from contacts.blocks.record import IN_FORCE, open_blocks
 from contacts.models import Block, Change, Channel, Contact, Outage
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import Message, OutageRule
 from messaging.status.order import Event, Kind
 from messaging.suppression import outages
+from messaging.suppression.follow import apply
 from tests.factories import NUMBERS, ago, hard_bounce, log_in, make_contact, make_message, make_user, report, said
 
 BIG, OTHER = "bigmail.example", "other.example"
@@ -158,7 +159,7 @@ def test_sms_has_no_domain(db: None) -> None:
 
 
 def test_an_hour_without_bounces_ends_it(db: None) -> None:
-    """The time that is held reaches as far beyond the last crowd as the rule looks back, not further."""
+    """The time that is held reaches as far beyond the last bounce spike as the rule looks back, not further."""
     fooled = sent_to(BIG, 30, is_alive=True)
     arrive([(message, hard_bounce(ago(days=1, minutes=-n))) for n, message in enumerate(fooled)])
     outage = Outage.objects.get()

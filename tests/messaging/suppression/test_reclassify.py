@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from contacts.blocks import record
 from contacts.models import Block, Channel, Contact
-from messaging.ledger.record import SourcedEvent, apply
+from messaging.ledger.record import SourcedEvent
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.status.order import Event, Kind, Status, rank_of, status_of
+from messaging.suppression.follow import apply
 from messaging.suppression.reclassification import Stored, judge, reclassify
 from tests.factories import ago, block_of, make_contact, make_message, make_user, report, said
 from tests.messaging.conftest import make_contact as contact_of

@@ -18,7 +18,7 @@ def read(provider: str, said: object) -> tuple[list[tuple[str, str]], list[Kind]
     body, content_type = (urlencode(said), FORM) if provider == "twilio" else (json.dumps(said), "application/json")  # type: ignore[arg-type]
     raw = Raw(body.encode(), content_type, f"/webhooks/{provider}/", datetime(2026, 11, 24, 12, tzinfo=UTC))
     reading = providers()[provider].read(raw)
-    return [(each.space, each.code) for each in reading.unlisted], [event.kind for event in reading.events]
+    return [(each.space, each.code) for each in reading.unmapped], [event.kind for event in reading.events]
 
 
 def twilio(status: str, code: str) -> dict[str, str]:
@@ -57,6 +57,6 @@ def test_a_code_that_is_not_listed_never_blocks(path: object) -> None:
     reading = providers()[path.parent.name].read(raw_of(path))  # type: ignore[attr-defined, arg-type]
 
     listed = [event for event in reading.events if event.kind == Kind.HARD_BOUNCE]
-    codes = {each.code for each in reading.unlisted}
+    codes = {each.code for each in reading.unmapped}
     # What the mail server said may still be proof; a code alone is none.
     assert all(event.provider_code not in codes or event.status_code or event.reply_code for event in listed)

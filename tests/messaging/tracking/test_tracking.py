@@ -20,7 +20,7 @@ from messaging.tracking import views
 from messaging.tracking.bots import APPLE, AT_ONCE, GOOGLE, PREFETCH, SCANNER, bursts_marked, machine_of
 from messaging.tracking.repeats import Repeats
 from messaging.tracking.tokens import Purpose, token_of
-from messaging.tracking.views import MOST_WISHES
+from messaging.tracking.views import MOST_CONSENT_CHANGES
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
@@ -31,7 +31,7 @@ GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com
 def _nothing_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just started."""
     monkeypatch.setattr(views, "_repeats", Repeats())
-    monkeypatch.setattr(views, "_wishes", Repeats(most_a_day=MOST_WISHES))
+    monkeypatch.setattr(views, "_wishes", Repeats(most_a_day=MOST_CONSENT_CHANGES))
 
 
 @pytest.fixture
@@ -112,13 +112,15 @@ def test_a_program_that_repeats_itself_hides_no_person(message: Message) -> None
 
 
 @pytest.mark.parametrize("wishes", [["unsubscribe"], ["unsubscribe", "subscribe"]])
-def test_wishes_without_end_fill_no_inbox_and_whoever_wants_to_leave_can(message: Message, wishes: list[str]) -> None:
+def test_wishes_without_end_fill_no_inbox_and_whoever_wants_to_leave_can(
+    message: Message, consent_changes: list[str]
+) -> None:
     path = f"/u/{token_of(message.pk, Purpose.LEAVE)}/"
     for number in range(60):
-        Client().post(path, {"wish": wishes[number % len(wishes)]})
+        Client().post(path, {"wish": consent_changes[number % len(consent_changes)]})
         if number % 10 == 0:
             applied(message)
-    assert Report.objects.count() <= 60 // len(wishes) + MOST_WISHES // 2
+    assert Report.objects.count() <= 60 // len(consent_changes) + MOST_CONSENT_CHANGES // 2
 
     applied(message)
     assert message.contact is not None
@@ -220,8 +222,8 @@ def test_one_click_of_a_mail_program_unsubscribes(message: Message) -> None:
 
 
 def test_a_mistake_is_undone(message: Message) -> None:
-    for wish in ("unsubscribe", "subscribe"):
-        Client().post(f"/u/{token_of(message.pk, Purpose.LEAVE)}/", {"wish": wish})
+    for consent_change in ("unsubscribe", "subscribe"):
+        Client().post(f"/u/{token_of(message.pk, Purpose.LEAVE)}/", {"wish": consent_change})
 
     applied(message)
     contact = message.contact

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from messaging.ledger import record
-from messaging.ledger.speakers import NamedBounce, speaks_for
 from messaging.models import Message
+from messaging.suppression import follow
+from messaging.suppression.speakers import NamedBounce, speaks_for
 
 
 def judge(claim: NamedBounce) -> bool:
@@ -15,5 +15,5 @@ def judge(claim: NamedBounce) -> bool:
     if found is None or not speaks_for(claim.peer, found.rpartition("@")[2]):
         return False
     with transaction.atomic():
-        record.believe(claim.message_id, UUID(hex=claim.key))
+        follow.believe(claim.message_id, UUID(hex=claim.key))
     return True

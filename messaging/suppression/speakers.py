@@ -54,7 +54,7 @@ def _ask(claims: Sequence[NamedBounce]) -> None:
 
 def speaks_for(peer: str, domain: str) -> bool:
     """Whether that IP address may speak for the domain (`may_speak`); an answer is remembered for a while."""
-    name = f"messaging.ledger.speakers.{peer}.{domain}"
+    name = f"messaging.suppression.speakers.{peer}.{domain}"
     with suppress(Exception):
         if (known := cache.get(name)) is not None:
             return bool(known)

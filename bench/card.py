@@ -8,10 +8,11 @@ from typing import Any, Final
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from bench import data
+from bench.beside import bare
 from bench.figures import Figure, percentile, rounded, say
 
 ORDINARY: Final = 400
@@ -65,6 +66,30 @@ def measure(messages: int) -> Iterator[Figure]:
     ratio = percentile(took["heavy"], 0.5) / percentile(took["ordinary"], 0.5)
     yield Figure("card_heavy_vs_uniform", ratio, "ratio", detail)
     yield depth_of_the_stack(client, ordinary[:FEW])
+    with override_settings(ROOT_URLCONF="bench.beside.bare"):
+        yield beside_bare(client, ordinary)
+
+
+def beside_bare(client: Client, pages: Sequence[str]) -> Figure:
+    """The tab against a bare view behind the same middleware that says the same in a plain template; turn by turn."""
+    bare.read_around(client.get(pages[0]).content.decode())
+    took: dict[str, list[float]] = {"ours": [], "bare": []}
+    for page in (pages[0], *pages):
+        took["ours"].append(get(client, page))
+        took["bare"].append(get(client, bare_page(page)))
+    medians = {name: percentile(times[1:], 0.5) for name, times in took.items()}
+    characters = {
+        name: len(bare.text_of(client.get(page).content.decode()))
+        for name, page in (("ours", pages[0]), ("bare", bare_page(pages[0])))
+    }
+    detail: dict[str, object] = {
+        "p50_ms": {name: rounded(median) for name, median in medians.items()}, "visible_characters": characters,
+    }  # fmt: skip
+    return Figure("card_vs_bare", medians["ours"] / medians["bare"], "ratio", detail)
+
+
+def bare_page(page: str) -> str:
+    return page.replace("/contacts/", "/bare/").replace("/messages/", "/")
 
 
 def depth_of_the_stack(client: Client, pages: Sequence[str]) -> Figure:

@@ -56,6 +56,19 @@ def test_every_package_has_its_reason() -> None:
     assert sorted(told) == sorted(packages("requirements.txt") + packages("tests/requirements.txt"))
 
 
+def test_each_word_is_explained_once_and_its_place_is_there() -> None:
+    rows = [
+        row for heading in ("People and addresses", "What becomes of a message", "Sending")
+        for row in table(DOCS / "words.md", heading)
+    ]  # fmt: skip
+    words = [word for row in rows for word in row[0].split(", ")]
+    places = [place for row in rows for place in re.findall(r"`([a-z]+/[a-z_/]+(?:\.py)?)`", row[2])]
+
+    assert len(words) == len(set(words))
+    assert places
+    assert not [place for place in places if not (BASE_DIR / place).exists()]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(BASE_DIR)))
 def test_links_lead_somewhere(page: Path) -> None:
     for link in links(page):

@@ -26,6 +26,10 @@ _SCHEME: Final = re.compile(r"^(tel|sms|smsto|callto):", re.IGNORECASE)
 # RFC 3966 5.3, and what people write; a comma and digits are how a telephone dials one after a pause.
 _EXTENSION: Final = re.compile(r"ext(ension|n)?[^a-z]|(?<=\d)\s*(;ext=|x|#|ankn|dw\b)|(?<=\d),+\d{1,5}$", re.IGNORECASE)
 _BETWEEN: Final = re.compile(r"[,;/|&\n]|\s[^\W\d_]+\s")
+# Never meant in an address: soft hyphens and what has no width. Some writing needs the two that join letters.
+UNSEEN: Final = dict.fromkeys([0xAD, 0x34F, 0x200B, *range(0x2060, 0x2065), 0xFEFF])
+# What changes the direction of text comes along where an address is copied; within one it would show another.
+DIRECTIONS: Final = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _LINE_ENDS: Final = "\n\r\u2028\u2029"
 _PLUS: Final = re.compile(r"\+\s*\d")
 # Fewer digits are a part of a number.
@@ -40,11 +44,33 @@ def normalise_email(typed: str) -> str:
     """
     from email_validator import EmailNotValidError, validate_email
 
+    typed = typed.translate(UNSEEN).strip().strip(DIRECTIONS).strip()
     try:
-        found = validate_email(typed.strip(), check_deliverability=False, test_environment=True)
+        found = validate_email(typed, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
-        raise ValidationError(str(error), code="email") from error
+        raise ValidationError(_what_is_wrong(typed) or str(error), code="email") from error
     return unicodedata.normalize("NFC", found.normalized.lower())
+
+
+def _what_is_wrong(typed: str) -> str:
+    """In plain words why this is no email address; empty where we know none."""
+    local, at, domain = typed.rpartition("@")
+    strange = next((sign for sign in domain if not _is_of_a_domain(sign)), "")
+    words = {
+        _("An email address must have an @-sign."): not at,
+        _("There is a blank in this address. Remove it, or write one address alone."): any(map(str.isspace, typed)),
+        _("There is more than one @-sign. Write one address alone."): "@" in local,
+        _("Something is missing before the @-sign."): not local,
+        _("Something is missing after the @-sign."): not domain,
+        _("The part after the @-sign is not valid: it has no period, as in example.org."): "." not in domain,
+        _("The part after the @-sign is not valid: there can be no such domain."): "xn--" in domain.lower(),
+        _("“%(sign)s” cannot stand after the @-sign.") % {"sign": strange}: bool(strange),
+    }
+    return next((each for each, is_so in words.items() if is_so), "")
+
+
+def _is_of_a_domain(sign: str) -> bool:
+    return sign in ".-\u3002\u00b7\u30fb\u0375\u05f3\u05f4\u200c\u200d" or unicodedata.category(sign)[0] in "LMN"
 
 
 def normalise_mobile(typed: str, country: str = "") -> str:

@@ -13,6 +13,8 @@ LONGEST_LINE: Final = 64 * 1024
 MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # Workbooks of Excel: ZIP (APPNOTE 4.3.7), and the compound files of before ([MS-CFB] 2.2).
 WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+# Other files that people give for a list: PDF (ISO 32000-1, 7.5.2), RTF, gzip (RFC 1952, 2.3.1), and pictures.
+NO_TEXTS: Final = (b"%PDF-", b"{\\rtf", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff")
 # What "surrogateescape" makes of bytes that are no UTF-8 (PEP 383).
 NO_UTF_8: Final = re.compile("[\udc80-\udcff]+")
 
@@ -37,6 +39,8 @@ class Lines:
         beginning = stream.peek(4096)
         if beginning.startswith(WORKBOOKS):
             raise UnreadableListError(_("This is an Excel workbook. Save it as CSV (Excel: Save as, CSV UTF-8)."))
+        if beginning.startswith(NO_TEXTS):
+            raise UnreadableListError(_("This is no text file. Save the list as CSV (Excel: Save as, CSV UTF-8)."))
         encoding = _encoding(beginning)
         errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
         text = io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")

@@ -14,48 +14,33 @@ from typing import Final, NamedTuple
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from contacts.addresses import normalise_email, normalise_mobile
+from contacts.addresses import normalise_email
+from contacts.cells import (
+    LIKE_EMAIL,
+    Address,
+    clean,
+    emails_in,
+    is_like_number,
+    mobiles_in,
+    shortened,
+    visible,
+)
 from contacts.headings import ANY, EMAIL, MOBILE, PHONE, column_of
 from contacts.lines import Lines
 from contacts.models import Channel
 
-LONGEST_CELL: Final = 1_000
 SEPARATORS: Final = "\t;|,"
+# Stands in no line, so each is one cell.
+NONE: Final = "\x1f"
 # By so many lines the separator is told, if the first one has no headings.
 LOOKED_AT: Final = 200
 # A quoted cell may go over so many lines.
 LONGEST_QUOTED: Final = 20
 # Where a line that is longer than a piece of it may be cut.
 LONGEST_CARRIED: Final = 1_000
-# What the normalisation would leave as it is: nearly every line, at a hundredth of the time.
-PLAIN_EMAIL: Final = re.compile(
-    r"[a-z0-9](?:[a-z0-9_+-]|\.(?![.@])){0,62}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]{2,20}", re.ASCII
-)
-PLAIN_MOBILE: Final = re.compile(r"\+[1-9][0-9]{7,14}", re.ASCII)
 _SEP: Final = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 _QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
-# What is not to be seen, and what Excel puts before a number that it shall leave alone.
-_UNSEEN: Final = dict.fromkeys([0xAD, 0x34F, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xFEFF])
-_BLANKS: Final = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
-_MARKS: Final = str.maketrans(_UNSEEN | _BLANKS)
-_SCHEME: Final = re.compile(r"(?:mailto|e-?mail|e-?post|tel|sms|mob(?:il)?)\s*:\s*", re.IGNORECASE)
-_IN_BRACKETS: Final = re.compile(r"<\s*(?:mailto:)?([^<>\s]*@[^<>\s]*)\s*>", re.IGNORECASE)
-_BETWEEN: Final = re.compile(r"[\s,;|<>()\[\]\"]+")
-_LIKE_EMAIL: Final = re.compile(r"[^@\s]@")
-_NUMBER: Final = re.compile(r"[+(]?\d[\d\s()./\u2010-\u2015-]*")
 _FULL_NUMBER: Final = re.compile(r"(?:\+|\(\+|\(?0)")
-_DATE: Final = re.compile(
-    r"(?:\d{4}[-/. ]\d{1,2}[-/. ]\d{1,2}|\d{1,2}[-/. ]\d{1,2}[-/. ]\d{4}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2})(?:[\sT].*)?"
-)
-# A day without dashes, and what some countries number their people by.
-_DAY_OR_PERSON: Final = re.compile(
-    r"(?:19|20)\d\d(?:0\d|1[0-2])[0-3]\d(?:[-+]?\d{4})?|\d\d(?:0\d|1[0-2])[0-3]\d[-+]\d{4}"
-)
-_AMOUNT: Final = re.compile(r"\d{1,3}(?:[., ]\d{3})*[.,]\d{1,2}|\d+[.,]\d{1,2}")
-SHORTENED: Final = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
-LEAST_DIGITS: Final = 7
-
-Address = tuple[str, str]
 
 
 class ListLine(NamedTuple):
@@ -104,10 +89,10 @@ class Listing:
     def _with_separator(self, lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """What is left of the first lines."""
         start = next((place for place, (_number, text) in enumerate(lines) if text.strip()), 0)
-        if start < len(lines) and (named := _SEP.fullmatch(lines[start][1].translate(_MARKS))):
+        if start < len(lines) and (named := _SEP.fullmatch(visible(lines[start][1]))):
             self._separator = named[1]
             return lines[start + 1 :]
-        self._separator = _separator_of([text for _number, text in lines if text.strip()])
+        self._separator = separator_of([text for _number, text in lines if text.strip()])
         return lines
 
     def _records(self, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str, list[str]]]:
@@ -169,7 +154,7 @@ class Listing:
         in_full = [cell for cell in numbers if _FULL_NUMBER.match(cell)]
         emails, wrong = list[Address](), list[str]()
         meant = [cell for cell in cells if "@" in cell]
-        for cell in [cell for cell in meant if _LIKE_EMAIL.search(cell)] or meant:
+        for cell in [cell for cell in meant if LIKE_EMAIL.search(cell)] or meant:
             found, problems = emails_in(cell)
             emails += found
             wrong += problems
@@ -177,9 +162,9 @@ class Listing:
             chosen = in_full or numbers
             # A line of nothing but numbers is a list of them; in any other, the first is the person's.
             alone = len(chosen) == sum(map(bool, cells))
-            mobiles, problems = _mobiles(chosen if alone else chosen[:1])
+            mobiles, problems = mobiles_in(chosen if alone else chosen[:1])
             if mobiles or not (emails or wrong):
-                return mobiles, problems + (_shortened(cells) if not mobiles else [])
+                return mobiles, problems + (shortened(cells) if not mobiles else [])
         return list(dict.fromkeys(emails)), wrong
 
 
@@ -200,11 +185,13 @@ def _whole(lines: Lines) -> Iterator[tuple[int, str]]:
         yield number, carried
 
 
-def _separator_of(lines: Sequence[str]) -> str:
+def separator_of(lines: Sequence[str]) -> str:
     """By the headings, or else by what most lines have outside of quotes."""
     if not lines:
         return ","
     for line in lines[:3]:
+        if column_of(clean(line)) and not any(each in line for each in SEPARATORS):
+            return NONE  # a heading alone: what stands below is one cell a line
         best = max(SEPARATORS, key=lambda each: sum(map(bool, map(column_of, _cells(line, each)[0]))))
         cells = _cells(line, best)[0]
         if len(cells) > 1 and any(map(column_of, cells)) and not _has_address(cells):
@@ -216,7 +203,7 @@ def _separator_of(lines: Sequence[str]) -> str:
 def _cells(text: str, separator: str) -> tuple[list[str], bool]:
     """The cells, clean; and whether a quote is not closed."""
     if '"' not in text:
-        return [_clean(cell) for cell in text.split(separator)], False
+        return [clean(cell) for cell in text.split(separator)], False
     pattern = _pattern(separator)
     cells, at, is_open = list[str](), 0, False
     while at <= len(text):
@@ -226,9 +213,9 @@ def _cells(text: str, separator: str) -> tuple[list[str], bool]:
         quoted, after, bare = found.groups()
         if quoted is None:
             is_open |= bare.lstrip().startswith('"')
-            cells.append(_clean(bare.replace('"', " ") if bare.lstrip().startswith('"') else bare))
+            cells.append(clean(bare.replace('"', " ") if bare.lstrip().startswith('"') else bare))
         else:
-            cells.append(_clean(quoted.replace('""', '"') + after))
+            cells.append(clean(quoted.replace('""', '"') + after))
         at = found.end() + 1
     return cells, is_open
 
@@ -244,23 +231,8 @@ def _emptied(lines: deque[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         yield lines.popleft()
 
 
-def _clean(cell: str) -> str:
-    cell = cell[:LONGEST_CELL] if "@" not in cell else cell
-    if not cell.isascii():
-        cell = cell.translate(_MARKS)
-    return cell.strip().removeprefix("'").strip()
-
-
 def _has_address(cells: Iterable[str]) -> bool:
     return any("@" in cell or is_like_number(cell) for cell in cells)
-
-
-def is_like_number(cell: str) -> bool:
-    """Whether it may be a phone number: not if it is a day, an amount of money or a person's number."""
-    said = _without_scheme(cell)
-    if not _NUMBER.fullmatch(said) or sum(map(str.isdigit, said)) < LEAST_DIGITS:
-        return False
-    return not (_DATE.fullmatch(said) or _DAY_OR_PERSON.fullmatch(said) or _AMOUNT.fullmatch(said))
 
 
 def _of_column(cell: str, kind: str) -> tuple[Sequence[Address], list[str]]:
@@ -270,7 +242,7 @@ def _of_column(cell: str, kind: str) -> tuple[Sequence[Address], list[str]]:
         return emails_in(cell)
     if kind == EMAIL or (kind == ANY and not is_like_number(cell)):
         return (), [_neither()] if kind == ANY else [_no_email(cell)]
-    return _mobiles([cell])
+    return mobiles_in([cell])
 
 
 def _no_email(cell: str) -> str:
@@ -279,67 +251,6 @@ def _no_email(cell: str) -> str:
     except ValidationError as error:
         return str(error.messages[0])
     return _neither()
-
-
-def emails_in(cell: str) -> tuple[list[Address], list[str]]:
-    """The addresses in a cell, such as `Anna <anna@example.org>, bert@example.org`; and what is wrong with others."""
-    lower = cell.lower()
-    if PLAIN_EMAIL.fullmatch(lower):
-        return [(Channel.EMAIL.value, lower)], []
-    given = _IN_BRACKETS.findall(cell)
-    outside = _IN_BRACKETS.sub(",", cell) if given else cell
-    given += [each for each in _BETWEEN.split(outside) if _LIKE_EMAIL.search(each)]
-    found, problems = list[Address](), list[str]()
-    for each in given or [cell]:
-        try:
-            found.append((Channel.EMAIL.value, _email(each)))
-        except ValidationError as error:
-            problems.append(str(error.messages[0]))
-    return found, problems
-
-
-def _email(typed: str) -> str:
-    said = _without_scheme(typed).strip("'.:*").partition("?")[0]
-    lower = said.lower()
-    return lower if PLAIN_EMAIL.fullmatch(lower) else normalise_email(said)
-
-
-def _mobiles(cells: Iterable[str]) -> tuple[list[Address], list[str]]:
-    found, problems = list[Address](), list[str]()
-    for cell in cells:
-        try:
-            found.append((Channel.SMS.value, mobile_of(_without_scheme(cell))))
-        except ValidationError as error:
-            problems.append(str(error.messages[0]))
-    return found, problems
-
-
-def mobile_of(typed: str) -> str:
-    """The number in E.164. Raises ValidationError."""
-    if PLAIN_MOBILE.fullmatch(typed):
-        return typed
-    if SHORTENED.fullmatch(typed):
-        raise ValidationError(_shortened_words())
-    try:
-        return normalise_mobile(typed)
-    except ValidationError:
-        # A spreadsheet drops the plus sign.
-        if re.fullmatch(r"[1-9]\d{6,14}", typed):
-            return normalise_mobile(f"+{typed}")
-        raise
-
-
-def _without_scheme(cell: str) -> str:
-    found = _SCHEME.match(cell)
-    return cell[found.end() :] if found else cell
-
-
-def _shortened(cells: Iterable[str]) -> list[str]:
-    return [_shortened_words()] if any(map(SHORTENED.fullmatch, cells)) else []
-
-
-def _shortened_words() -> str:
-    return _("A spreadsheet has shortened this number. Set the column to Text there, and export it again.")
 
 
 def _neither() -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -16,9 +16,10 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from contacts.addresses import normalise_email, normalise_mobile
-from contacts.headings import ANY, COLUMNS, EMAIL, MOBILE, PHONE, plain
+from contacts.cells import LONGEST_CELL, SHORTENED, clean, emails_in, is_like_number, mobile_of
+from contacts.headings import ANY, EMAIL, MOBILE, PHONE, column_of, plain
 from contacts.lines import Lines, UnreadableListError
+from contacts.listing import LOOKED_AT, separator_of
 from contacts.models import Channel
 
 # What a reason's words, a code and a server's words say: one of our reasons. (contacts knows no reasons itself.)
@@ -26,17 +27,13 @@ ReasonOf = Callable[[str, str, str], str]
 
 # Signs of one record, which may go over many lines.
 LONGEST_RECORD: Final = 1_000_000
-LONGEST_CELL: Final = 1_000
 LONGEST_SHOWN: Final = 200
 LONGEST_CODE: Final = 60
-DELIMITERS: Final = ",;\t|"
+# So many records may stand above the headings, such as a title.
+MOST_ABOVE: Final = 10
 
-_EMAIL, _MOBILE, _ANY = "email", "mobile", "address"
 # What the columns are called in the block lists of providers and by people; without blanks, hyphens and underscores.
 HEADERS: Final[dict[str, frozenset[str]]] = {
-    _EMAIL: COLUMNS[EMAIL],
-    _MOBILE: COLUMNS[MOBILE] | COLUMNS[PHONE] | {"number"},
-    _ANY: COLUMNS[ANY],
     "channel": frozenset({"channel", "kanal"}),
     "reason": frozenset({"reason", "type", "category", "bouncetype", "suppressionreason", "grund"}),
     "code": frozenset({"code", "status", "statuscode", "errorcode", "bouncecode", "smtpcode", "replycode"}),
@@ -49,11 +46,11 @@ HEADERS: Final[dict[str, frozenset[str]]] = {
         "bouncemessage", "errormessage",
     }),
 }  # fmt: skip
-ADDRESS_COLUMNS: Final = {_EMAIL: Channel.EMAIL, _MOBILE: Channel.SMS, _ANY: None}
-PLAIN_LOCAL: Final = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*\Z")
-# What a spreadsheet makes of a long number.
-SHORTENED: Final = re.compile(r"\d[.,]\d+E\+?\d+", re.IGNORECASE)
-IN_BRACKETS: Final = re.compile(r".*<([^<>]+)>\s*\Z", re.DOTALL)
+# The first of each kind; a phone's only where none is a mobile's, and ANY only where there is no other.
+ADDRESS_COLUMNS: Final = {EMAIL: Channel.EMAIL, MOBILE: Channel.SMS, PHONE: Channel.SMS, ANY: None}
+
+# Day, month and year as spreadsheets write them in most of Europe; with slashes nobody can tell which is which.
+_DOTTED: Final = re.compile(r"\A(\d\d?)\.(\d\d?)\.(\d{4})((?:,?\s.*)?)\Z")
 
 
 class BlockLine(NamedTuple):
@@ -94,22 +91,12 @@ def read(chunks: Iterable[bytes], reason_of: ReasonOf, layout: Layout) -> Iterat
 
     Raises UnreadableListError where there is no column with addresses.
     """
-    lines = iter(Lines(chunks))
-    first, skipped = next(lines, ""), 0
-    while first and not first.strip():
-        first, skipped = next(lines, ""), skipped + 1
-    if match := re.fullmatch(r"sep=(.)\s*", first, re.IGNORECASE):
-        layout.delimiter, skipped = match.group(1), skipped + 1
-        first = next(lines, "")
-    else:
-        layout.delimiter = max(DELIMITERS, key=_outside_quotes(first).count)
-    records = _records(_chained(first, lines), layout.delimiter, skipped)
-    number, cells = next(records, (0, None))
-    if isinstance(cells, Bad) or not cells:
-        raise UnreadableListError(_("The file is empty."))
-    _recognise(layout, cells)
+    lines, skipped = _with_delimiter(iter(Lines(chunks)), layout)
+    records = _records(lines, layout.delimiter, skipped)
+    above, first = _first_telling(records, layout)
+    yield from above
     if not layout.has_header:
-        yield from _read_record(number, cells, layout, reason_of)
+        yield from _read_record(*first, layout, reason_of)
     for number, found in records:
         if isinstance(found, Bad):
             yield found
@@ -117,13 +104,37 @@ def read(chunks: Iterable[bytes], reason_of: ReasonOf, layout: Layout) -> Iterat
             yield from _read_record(number, found, layout, reason_of)
 
 
-def _outside_quotes(line: str) -> str:
-    return re.sub(r'"[^"]*"', "", line)
+def _with_delimiter(lines: Iterator[str], layout: Layout) -> tuple[Iterator[str], int]:
+    """The lines from the first one on that says something, and how many were left out before it."""
+    first, skipped = next(lines, ""), 0
+    while first and not first.strip():
+        first, skipped = next(lines, ""), skipped + 1
+    if match := re.fullmatch(r"\s*\"?sep=(.)\"?\s*", first, re.IGNORECASE):
+        layout.delimiter = match.group(1)
+        return lines, skipped + 1
+    ahead = [first, *islice(lines, LOOKED_AT)]
+    layout.delimiter = separator_of([line for line in ahead if line.strip()])
+    return chain(ahead, lines), skipped
 
 
-def _chained(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
+def _first_telling(
+    records: Iterator[tuple[int, "list[str] | Bad"]], layout: Layout
+) -> tuple[list[Bad], tuple[int, list[str]]]:
+    """The first record that has headings or an address, and those above it, which are told as bad."""
+    above = list[Bad]()
+    for number, cells in islice(records, MOST_ABOVE):
+        if isinstance(cells, Bad):
+            above.append(cells)
+        elif _recognise(layout, cells):
+            return above, (number, cells)
+        else:
+            above.append(Bad(number, layout.delimiter.join(cells)[:LONGEST_SHOWN], _no_address()))
+    if not above:
+        raise UnreadableListError(_("The file is empty."))
+    raise UnreadableListError(_(
+        "No column with addresses was found. Put a line above the first one that names the columns: Email or Mobile,"
+        " and if you have them Reason, Code, Date and Message."
+    ))  # fmt: skip
 
 
 def _records(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[tuple[int, "list[str] | Bad"]]:
@@ -164,27 +175,30 @@ class _Bounded:
         return line
 
 
-def _recognise(layout: Layout, cells: list[str]) -> None:
-    """Take the first line as header, or else find the column that has an address in it."""
+def _recognise(layout: Layout, cells: list[str]) -> bool:
+    """Take this line as headings, or else find the column that has an address in it. Whether it has either."""
+    found, ignored = dict[str, int](), list[str]()
     for index, cell in enumerate(cells):
-        said = plain(cell)
-        name = next((name for name, known in HEADERS.items() if said in known), "")
-        if name and name not in layout.columns:
-            layout.columns[name] = index
+        name = _column(cell)
+        if name and name not in found:
+            found[name] = index
         elif cell:
-            layout.ignored.append(cell[:40])
-    layout.has_header = not ADDRESS_COLUMNS.keys().isdisjoint(layout.columns)
+            ignored.append(cell[:40])
+    for less, more in ((PHONE, {MOBILE}), (ANY, {EMAIL, MOBILE, PHONE})):
+        if less in found and not more.isdisjoint(found):
+            ignored.append(cells[found.pop(less)][:40])
+    layout.has_header = not ADDRESS_COLUMNS.keys().isdisjoint(found)
     if layout.has_header:
-        return
-    layout.ignored, layout.columns = [], {}
-    for index, cell in enumerate(cells):
-        if "@" in cell or re.fullmatch(r"'?[+\d][\d\s().-]{5,}", cell):
-            layout.columns = {_ANY: index}
-            return
-    raise UnreadableListError(_(
-        "No column with addresses was found. Put a line above the first one that names the columns: Email or Mobile,"
-        " and if you have them Reason, Code, Date and Message."
-    ))  # fmt: skip
+        layout.columns, layout.ignored = found, ignored
+        return True
+    at = next((index for index, cell in enumerate(map(clean, cells)) if "@" in cell or is_like_number(cell)), None)
+    layout.columns = {} if at is None else {ANY: at}
+    return at is not None
+
+
+def _column(heading: str) -> str:
+    said = plain(heading[:LONGEST_SHOWN])
+    return next((name for name, known in HEADERS.items() if said in known), "") or column_of(heading)
 
 
 def _read_record(number: int, cells: list[str], layout: Layout, reason_of: ReasonOf) -> Iterator[BlockLine | Bad]:
@@ -193,18 +207,33 @@ def _read_record(number: int, cells: list[str], layout: Layout, reason_of: Reaso
         return _unquoted(cells[index][:LONGEST_CELL]) if index < len(cells) else ""
 
     shown = layout.delimiter.join(cells)[:LONGEST_SHOWN]
-    typed = [(text, channel) for name, channel in ADDRESS_COLUMNS.items() if (text := cell(name))]
+    typed = [
+        (text, channel) for name, channel in ADDRESS_COLUMNS.items() if (text := _address_cell(cells, layout, name))
+    ]
     if not typed:
-        yield Bad(number, shown, _("There is no address in this line. Write one, or remove the line."))
+        yield Bad(number, shown, _no_address())
         return
     code, message = cell("code")[:LONGEST_CODE], cell("message")
     try:
         at = _time(cell("date"))
-        for text, channel in typed:
-            kind, value = _address(text, channel or _channel(cell("channel"), text))
-            yield BlockLine(number, kind, value, at, reason_of(cell("reason"), code, message), code, message)
     except ValidationError as error:
         yield Bad(number, shown, " ".join(error.messages))
+        return
+    for text, channel in typed:
+        values, problems = _addresses(text, channel or _channel(cell("channel"), text))
+        for kind, value in values:
+            yield BlockLine(number, Channel(kind), value, at, reason_of(cell("reason"), code, message), code, message)
+        for problem in problems:
+            yield Bad(number, shown, problem)
+
+
+def _address_cell(cells: list[str], layout: Layout, name: str) -> str:
+    index = layout.columns.get(name, len(cells))
+    return clean(cells[index])[:LONGEST_CELL] if index < len(cells) else ""
+
+
+def _no_address() -> str:
+    return _("There is no address in this line. Write one, or remove the line.")
 
 
 def _unquoted(cell: str) -> str:
@@ -219,50 +248,21 @@ def _channel(said: str, text: str) -> Channel:
     return Channel.SMS if re.fullmatch(r"[+\d][\d\s().-]*", text) or SHORTENED.fullmatch(text) else Channel.EMAIL
 
 
-def _address(text: str, channel: Channel) -> tuple[Channel, str]:
+def _addresses(text: str, channel: Channel) -> tuple[list[tuple[str, str]], list[str]]:
+    """The addresses in a cell, and what is wrong with others."""
     if channel == Channel.EMAIL:
-        return channel, _email(text)
-    return channel, _mobile(text)
-
-
-def _email(text: str) -> str:
-    """What normalise_email says, but a hundred times as fast for nearly all addresses: domains repeat."""
-    if match := IN_BRACKETS.match(text):
-        text = match.group(1).strip()
-    local, at, domain = text.lower().rpartition("@")
-    if at and len(local) <= 64 and len(text) <= 200 and PLAIN_LOCAL.match(local) and (known := _domain(domain)):
-        return f"{local}@{known}"
-    return normalise_email(text)
-
-
-@lru_cache(maxsize=50_000)
-def _domain(domain: str) -> str:
-    """The domain as we write it; empty where it needs a closer look."""
+        return emails_in(text)
     try:
-        return normalise_email(f"x@{domain}").partition("@")[2]
-    except ValidationError:
-        return ""
-
-
-def _mobile(text: str) -> str:
-    if SHORTENED.fullmatch(text):
-        raise ValidationError(
-            _("A spreadsheet has shortened this number. Set the column to Text there, and export it again.")
-        )
-    try:
-        return normalise_mobile(text)
-    except ValidationError:
-        # A spreadsheet drops the plus sign.
-        if re.fullmatch(r"[1-9]\d{6,14}", text):
-            return normalise_mobile(f"+{text}")
-        raise
+        return [(Channel.SMS.value, mobile_of(text))], []
+    except ValidationError as error:
+        return [], [" ".join(error.messages)]
 
 
 def _time(text: str) -> datetime | None:
-    """ISO 8601, or seconds or milliseconds since 1970; one without a time zone is in ours. Not later than now."""
+    """ISO 8601, 3.11.2026, or (milli)seconds since 1970; without a time zone it is in ours. Not later than now."""
     if not text:
         return None
-    found = _since_1970(text) or _iso(text)
+    found = _since_1970(text) or _iso(_DOTTED.sub(r"\3-\2-\1\4", text))
     if found is None:
         raise ValidationError(_("The date cannot be read. Write it like 2026-11-03 or 2026-11-03 14:05."))
     return min(found, timezone.now())
@@ -276,7 +276,9 @@ def _since_1970(text: str) -> datetime | None:
 
 
 def _iso(text: str) -> datetime | None:
-    plain = re.sub(r"\s*(UTC|GMT)\Z", "+00:00", text)
+    plain = re.sub(r"\s*(UTC|GMT)\Z", "+00:00", text).replace(", ", " ")
+    plain = re.sub(r"\A(\d{4})-(\d)(?=-)", r"\1-0\2", plain)
+    plain = re.sub(r"\A(\d{4}-\d\d)-(\d)(?!\d)", r"\1-0\2", plain)
     if re.fullmatch(r"\d{4}-\d\d-\d\d", plain):
         plain += "T00:00"
     try:

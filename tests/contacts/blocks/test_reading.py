@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contacts.addresses import normalise_email
-from contacts.blocks.reading import Bad, BlockLine, Layout, _email, read
+from contacts.blocks.reading import Bad, BlockLine, Layout, read
+from contacts.cells import emails_in
 from contacts.lines import UnreadableListError
 from messaging.suppression.list_reasons import reason_from
 
@@ -156,13 +157,56 @@ def test_no_bytes_break_it(content: bytes) -> None:
 
 @given(st.emails() | st.from_regex(r"[a-zA-Z0-9.+_-]{1,70}@[a-z0-9.-]{1,40}", fullmatch=True))
 def test_the_fast_way_says_what_normalise_email_says(typed: str) -> None:
-    def said(way: object) -> str:
-        try:
-            return str(way(typed))  # type: ignore[operator]
-        except ValidationError:
-            return ""
+    """But for marks around an address, which are taken off first."""
+    assume(typed.strip("'.:*`|") == typed)
+    try:
+        expected = [normalise_email(typed)]
+    except ValidationError:
+        expected = []
 
-    assert said(_email) == said(normalise_email)
+    assert [value for _channel, value in emails_in(typed)[0]] == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "found"),
+    [
+        # As Excel writes it: what stands above the headings, columns left empty, a column whose name says more.
+        ("Spärrlista 2026;;\n;;\nNamn;E-post;Mobil\n", "Anna;anna@x.example;;;", ["anna@x.example"]),
+        ("Namn;E-post;Adress\n", "Anna;anna@x.example;Storgatan 1, 123 45 Umeå", ["anna@x.example"]),
+        ("Telefon;Mobil\n", "08-123 456 78;070-174 06 12", ["+46701740612"]),
+        ("Kundens e-post;Namn\n", "anna@x.example;Anna", ["anna@x.example"]),
+        ("Email\n", "anna@x.example;bo@x.example", ["anna@x.example", "bo@x.example"]),
+        ("Email;Namn\n", '"anna@x.example\nbo@x.example";"Anna, Bo"', ["anna@x.example", "bo@x.example"]),
+        ("", '"Lind, Anna";anna@x.example\nBo;bo@x.example', ["anna@x.example", "bo@x.example"]),
+    ],
+)  # fmt: skip
+def test_a_list_as_excel_writes_it(head: str, line: str, found: list[str]) -> None:
+    assert [each.value for each in read_all(head + line) if isinstance(each, BlockLine)] == found
+
+
+def test_what_stands_above_the_headings_is_told() -> None:
+    title, anna = read_all("Spärrlista 2026;\n\nE-post;Namn\nanna@x.example;Anna\n")
+
+    assert isinstance(title, Bad)
+    assert (title.number, title.text) == (1, "Spärrlista 2026;")
+    assert isinstance(anna, BlockLine)
+    assert anna.number == 4
+
+
+@pytest.mark.parametrize(
+    "date", ["01.11.2025", "1.11.2025 00:00", "1.11.2025, 00:00:00", "2025-11-01 00:00", "2025-11-1"]
+)
+def test_a_day_as_excel_writes_it(date: str) -> None:
+    (line,) = good(f'Email;Datum\nanna@x.example;"{date}"\n')
+
+    assert line.started_at == timezone.make_aware(datetime(2025, 11, 1))  # noqa: DTZ001 -- in the zone of the settings
+
+
+def test_of_two_addresses_the_bad_one_does_not_take_the_good_one_along() -> None:
+    fine, bad = read_all("Email;Mobil\nanna@x.example;070\n")
+
+    assert isinstance(fine, BlockLine)
+    assert isinstance(bad, Bad)
 
 
 def test_a_long_list_is_read_in_flat_memory() -> None:

@@ -7,9 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from contacts.addresses import normalise_email
+from contacts.cells import PLAIN_EMAIL
 from contacts.headings import column_of
-from contacts.lines import WORKBOOKS
-from contacts.listing import PLAIN_EMAIL, Listing
+from contacts.lines import NO_TEXTS, WORKBOOKS
+from contacts.listing import Listing
 from contacts.models import Channel
 from messaging.models import AddressList, ListedAddress
 from messaging.sendouts import lists
@@ -184,7 +185,7 @@ def test_headings_say_which_column_is_which(heading: str, column: str) -> None:
 @given(st.binary(max_size=300), st.sampled_from(Channel.values))
 @settings(deadline=None)
 def test_any_line_is_an_address_or_is_refused(line: bytes, channel: str) -> None:
-    assume(not line.startswith(WORKBOOKS))
+    assume(not line.startswith(WORKBOOKS + NO_TEXTS))
     for found in Listing([line], channel):
         assert found.addresses or found.problems
         for kind, value in found.addresses:
@@ -196,3 +197,14 @@ def test_any_line_is_an_address_or_is_refused(line: bytes, channel: str) -> None
 def test_the_short_way_reads_an_email_as_the_long_one_does(email: str) -> None:
     if PLAIN_EMAIL.fullmatch(email.lower()):
         assert normalise_email(email) == email.lower()
+
+
+@pytest.mark.parametrize(
+    "domain", ["xn--nxasmm1c.example", "XN--STRAE-OQA.example", "shop.xn--nxasmm1c.example", "x.xn--nxasmm1c"]
+)
+@pytest.mark.django_db
+def test_a_domain_in_ascii_and_in_its_own_letters_is_one(domain: str) -> None:
+    make_contact(email=f"anna@{domain}")
+
+    for source in (f"anna@{domain}", normalise_email(f"anna@{domain}")):
+        assert kept(source.encode()).known == 1

@@ -31,7 +31,7 @@ GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com
 def _nothing_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that has just started."""
     monkeypatch.setattr(views, "_repeats", Repeats())
-    monkeypatch.setattr(views, "_wishes", Repeats(most_a_day=MOST_CONSENT_CHANGES))
+    monkeypatch.setattr(views, "_consent_changes", Repeats(most_a_day=MOST_CONSENT_CHANGES))
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_program_that_repeats_itself_hides_no_person(message: Message) -> None
     assert applied(message).is_opened_by_person
 
 
-@pytest.mark.parametrize("wishes", [["unsubscribe"], ["unsubscribe", "subscribe"]])
+@pytest.mark.parametrize("consent_changes", [["unsubscribe"], ["unsubscribe", "subscribe"]])
 def test_wishes_without_end_fill_no_inbox_and_whoever_wants_to_leave_can(
     message: Message, consent_changes: list[str]
 ) -> None:

@@ -1,15 +1,17 @@
 """The pages on which a marketer fills in a send-out: name, audience, content, control group, and the final page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.forms import Form
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_htmx.http import HttpResponseClientRedirect
@@ -78,17 +80,21 @@ def for_draft(view: View) -> View:
 def audience(request: HtmxRequest, pk: int) -> HttpResponse:
     """Whom it goes to. A list that is pasted or uploaded is kept once it is saved, and what was found in it is told."""
     send_out = draft_of(pk)
-    saved = read(send_out.audience)
+    saved, seen = read(send_out.audience), version_of(send_out, "audience")
     if request.method != "POST":
-        context = {"form": AudienceForm(initial=initial_of(saved)), **_told(send_out, saved)}
+        context = {"form": AudienceForm(initial=initial_of(saved)), "seen": seen, **_told(send_out, saved)}
         return _step(request, send_out, "audience", context)
     form = AudienceForm(request.POST, request.FILES, initial=initial_of(saved))
     if "count" in request.POST:
-        told = _looked_at(send_out, form)
-        return _step(request, send_out, "audience", {"form": form, **told}, is_bad=not form.is_valid())
+        told = {"form": form, "seen": request.POST.get("seen", seen), **_looked_at(send_out, form)}
+        return _step(request, send_out, "audience", told, is_bad=not form.is_valid())
+    if request.POST.get("seen", seen) != seen and not _is_saved(form, saved, request.user.pk):
+        form.add_error(
+            None, _("Somebody has saved another audience meanwhile. Yours stands here; saving it replaces theirs.")
+        )
     chosen, kept = _chosen(form, send_out.channel, request.user.pk) if form.is_valid() else (None, None)
     if chosen is None:
-        return _step(request, send_out, "audience", {"form": form}, is_bad=True)
+        return _step(request, send_out, "audience", {"form": form, "seen": seen}, is_bad=True)
     drafts.save_audience(send_out, chosen, request.user.pk)
     if kept is not None:
         return redirect("messaging:send_out_audience", pk)
@@ -113,11 +119,12 @@ def content(request: HtmxRequest, pk: int) -> HttpResponse:
     send_out = draft_of(pk)
     made_of = EmailContentForm if send_out.channel == Channel.EMAIL else SmsContentForm
     said = {name: getattr(send_out.content, name) for name in drafts.SAID} if send_out.content else {}
+    initial = said | {name: getattr(send_out, name) for name in ("sender_name", "sender")}
     if said.get("mjml"):
-        said["html"] = said["mjml"]
-    form = made_of(request.POST or None, initial=said | {n: getattr(send_out, n) for n in ("sender_name", "sender")})
-    version = str(send_out.content_id or "")
-    if form.is_bound and request.POST.get("seen", version) != version:
+        initial["html"] = said["mjml"]
+    form = made_of(request.POST or None, initial=initial)
+    version = f"{send_out.content_id or ''} {version_of(send_out, 'sender')}"
+    if form.is_valid() and request.POST.get("seen", version) != version and _changes(form, said, send_out):
         form.add_error(
             None, _("Somebody has saved another text meanwhile. Yours stands here; saving it replaces theirs.")
         )
@@ -138,8 +145,13 @@ def setting(request: HtmxRequest, pk: int) -> HttpResponse:
     """Control group, and whether it is transactional."""
     send_out = draft_of(pk)
     form = SettingForm(request.POST or None, initial={name: getattr(send_out, name) for name in SETTINGS})
+    seen = version_of(send_out, "setting")
+    if form.is_valid() and request.POST.get("seen", seen) != seen and _changes(form, {}, send_out):
+        form.add_error(
+            None, _("Somebody has saved another control group meanwhile. Yours stands here; saving it replaces theirs.")
+        )
     if not form.is_valid():
-        return _step(request, send_out, "setting", {"form": form}, is_bad=form.is_bound)
+        return _step(request, send_out, "setting", {"form": form, "seen": seen}, is_bad=form.is_bound)
     drafts.save(send_out, request.user.pk, "setting", **form.cleaned_data)
     return redirect("messaging:send_out_final", pk)
 
@@ -196,6 +208,30 @@ OUTCOMES: Final[dict[str, Any]] = {
 def latest_change(send_out: SendOut) -> str:
     """Names the state in which somebody sees the draft: every edit writes a line of its history."""
     edits = send_out.changes.exclude(kind=SendOutChange.Kind.TESTED)
+    return str(edits.order_by("-pk").values_list("pk", flat=True).first() or "")
+
+
+def _is_saved(form: AudienceForm, saved: Audience, actor_id: int) -> bool:
+    """Whether that is what is saved already: the button was pressed twice."""
+    if not form.is_valid():
+        return False
+    given = form.new_list()
+    if given is None:
+        return form.audience() == saved
+    just_now = timezone.now() - drafts.PRESSED_TWICE_WITHIN
+    mine = AddressList.objects.filter(created_by=actor_id, created_at__gt=just_now, name=given[0])
+    return isinstance(saved, IsOnList) and mine.filter(pk=saved.list).exists()
+
+
+def _changes(form: Form, said: Mapping[str, Any], send_out: SendOut) -> bool:
+    """Whether saving it would change anything: not where the button was pressed twice."""
+    saved = {name: said[name] if name in said else getattr(send_out, name, "") for name in form.cleaned_data}
+    return bool(form.cleaned_data != saved)
+
+
+def version_of(send_out: SendOut, part: str) -> str:
+    """Names what is saved of one part of the draft: so an edit of another part stops nobody."""
+    edits = send_out.changes.filter(kind=SendOutChange.Kind.EDITED, detail=part)
     return str(edits.order_by("-pk").values_list("pk", flat=True).first() or "")
 
 

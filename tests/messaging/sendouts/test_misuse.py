@@ -85,6 +85,62 @@ def test_a_text_saved_in_another_window_is_not_replaced_unseen() -> None:
     assert made.subject == "Mine"
 
 
+PARTS = {
+    "send_out_audience": (
+        {"kind": "segment", "country": "SE"}, {"kind": "segment", "country": "NO"},
+        lambda made: made.audience["conditions"][0]["values"],
+    ),
+    "send_out_setting": (
+        {"control_percentage": "10"}, {"control_percentage": "20"}, lambda made: int(made.control_percentage)
+    ),
+    "send_out_content": (SAID | {"sender_name": "Theirs"}, SAID | {"sender_name": "Mine"}, lambda made: made.sender_name),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", PARTS)
+def test_what_a_colleague_saved_meanwhile_is_not_replaced_unseen(step: str) -> None:
+    theirs, mine, saved = PARTS[step]
+    page = address(step, (made := ready(log_in("Marketers"))).pk)
+    me, colleague = log_in("Marketers"), log_in("Marketers")
+    seen = seen_on(me, page)
+    assert colleague.post(page, theirs | {"seen": seen_on(colleague, page)}).status_code == 302
+    made.refresh_from_db()
+    after_theirs = saved(made)
+
+    answer = me.post(page, mine | {"seen": seen})
+
+    made.refresh_from_db()
+    assert answer.status_code == 422
+    assert "Yours stands here; saving it replaces theirs." in answer.content.decode()
+    assert saved(made) == after_theirs
+    assert me.post(page, mine | {"seen": answer.context["seen"]}).status_code == 302
+    made.refresh_from_db()
+    assert saved(made) != after_theirs
+
+
+@pytest.mark.parametrize("step", PARTS)
+def test_a_button_that_is_pressed_twice_is_no_colleague(step: str) -> None:
+    page = address(step, ready(marketer := log_in("Marketers")).pk)
+    given = PARTS[step][1] | {"seen": seen_on(marketer, page)}
+
+    assert [marketer.post(page, given).status_code for _press in range(2)] == [302, 302]
+
+
+def test_a_list_that_is_sent_twice_is_no_colleagues() -> None:
+    page = address("send_out_audience", ready(marketer := log_in("Marketers")).pk)
+    given = {"kind": "list", "pasted": "anna@x.example", "seen": seen_on(marketer, page)}
+
+    assert [marketer.post(page, given).status_code for _press in range(2)] == [302, 302]
+
+
+def test_who_edits_another_part_stops_nobody() -> None:
+    page = address("send_out_setting", (made := ready(marketer := log_in("Marketers"))).pk)
+    seen = seen_on(marketer, page)
+    marketer.post(address("send_out_audience", made.pk), PARTS["send_out_audience"][0])
+
+    assert marketer.post(page, {"control_percentage": "20", "seen": seen}).status_code == 302
+
+
 # What cannot be written must not be lost.
 
 

@@ -1,7 +1,7 @@
 """What somebody careless, or hostile, gives to a send-out: it is told, or does no harm, and takes nobody else with it."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
@@ -85,7 +85,7 @@ def test_a_text_saved_in_another_window_is_not_replaced_unseen() -> None:
     assert made.subject == "Mine"
 
 
-PARTS = {
+PARTS: dict[str, tuple[dict[str, str], dict[str, str], Callable[[SendOut], object]]] = {
     "send_out_audience": (
         {"kind": "segment", "country": "SE"}, {"kind": "segment", "country": "NO"},
         lambda made: made.audience["conditions"][0]["values"],

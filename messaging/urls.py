@@ -1,6 +1,6 @@
 """The addresses of messages, and where providers post their reports."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from messaging.card import views
 from messaging.inbox import webhooks
@@ -18,9 +18,10 @@ urlpatterns = [
     # First, as they are looked up one after the other, and these are asked for most.
     path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
     # What mails lead to: short, since they stand in SMS as well (sendouts/contents.py).
-    path("o/<str:token>.gif", tracking.opened),
-    path("c/<str:token>/<int:number>/", tracking.clicked),
-    path("u/<str:token>/", tracking.leave),
+    # All that stands behind, line breaks too: tracking/mended.py makes out what it was.
+    re_path(r"^o/(?P<rest>[\s\S]+)$", tracking.opened),
+    re_path(r"^c/(?P<rest>[\s\S]+)$", tracking.clicked),
+    re_path(r"^u/(?P<rest>[\s\S]+)$", tracking.leave),
     path("contacts/<uuid:guid>/messages/", views.messages_tab, name="tab"),
     path("messages/<int:pk>/", views.details, name="details"),
     path("messages/<int:pk>/row/", views.row, name="row"),

@@ -283,6 +283,11 @@ def addresses_of_links(html: str) -> Mapping[int, str]:
     return {number: link.address for number, link in numbered(html) if is_web(link.address)}
 
 
+def has_tag(html: str, number: int) -> bool:
+    """Whether where link `number` of this HTML leads depends on who it was sent to."""
+    return TAG.search(addresses_of_links(html).get(number, "")) is not None
+
+
 def target(html: str, number: int, values: Values) -> str | None:
     """Where link `number` of this HTML leads for this contact; None where there is no such link."""
     address = addresses_of_links(html).get(number)

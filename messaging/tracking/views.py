@@ -12,7 +12,7 @@ from typing import Final
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,15 +21,17 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from contacts import consent
-from contacts.models import Channel
+from contacts.models import Channel, Contact
 from engage.wake import Waker
 from messaging.card.explanations import masked
+from messaging.card.headings import Headings
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
 from messaging.models import Content, Message
 from messaging.providers.tracking import SLUG
-from messaging.sendouts.contents import target, values_of
+from messaging.sendouts.contents import Person, has_tag, target, values_of
 from messaging.tracking.bots import machine_of
+from messaging.tracking.mended import mended
 from messaging.tracking.repeats import Repeats, network_of
 from messaging.tracking.tokens import Purpose, message_id_of
 
@@ -47,9 +49,10 @@ PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRA
 @require_safe
 @never_cache
 @login_not_required
-def opened(request: HttpRequest, token: str) -> HttpResponse:
+def opened(request: HttpRequest, rest: str) -> HttpResponse:
     """The pixel, whatever is asked for: a broken image would only be in the way. Who asks for its head saw none."""
-    pk = message_id_of(token, Purpose.OPEN) if request.method == "GET" else None
+    link = mended(rest) if request.method == "GET" else None
+    pk = message_id_of(link.token, Purpose.OPEN) if link is not None else None
     if pk is not None:
         with connection.cursor() as cursor:
             cursor.execute(SENT_AT, [pk])
@@ -62,27 +65,39 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @never_cache
 @login_not_required
-def clicked(request: HttpRequest, token: str, number: int) -> HttpResponse:
+def clicked(request: HttpRequest, rest: str) -> HttpResponse:
     """To where the link leads in what this message says; it can lead nowhere else. 404 for what we did not write."""
-    message = _message(token, Purpose.CLICK)
-    html = _html(message.content_id) if message is not None and message.content_id else ""
-    leads_to = target(html, number, values_of(message.contact, message.pk)) if message is not None else None
-    if message is None or leads_to is None:
-        raise Http404
+    message, number = _meant(rest, Purpose.CLICK)
+    leads_to = _leads_to(message, number) if message is not None and number is not None else None
+    if message is None or number is None or leads_to is None:
+        return _broken(request)
     if request.method == "GET":
         _note(request, "click", message.pk, message.sent_at, link=number)
     return HttpResponseRedirect(leads_to)
+
+
+def _leads_to(message: Message, number: int) -> str | None:
+    """As it stood in the mail: an old link tells nobody what has become of the contact since."""
+    html = _html(message.content_id) if message.content_id else ""
+    person: Contact | Person | None = message.contact
+    if has_tag(html, number):
+        person = Headings(message.contact).person_at(message.sent_at)
+    return target(html, number, values_of(person, message.pk))
+
+
+def _broken(request: HttpRequest) -> HttpResponse:
+    return render(request, "messaging/broken_link.html", status=404)
 
 
 @csrf_exempt  # mail programs post without having been here (RFC 8058 3.2); the token proves enough
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_not_required
-def leave(request: HttpRequest, token: str) -> HttpResponse:
+def leave(request: HttpRequest, rest: str) -> HttpResponse:
     """Unsubscribe, by one click of a mail program or of a button. Looking changes nothing: scanners follow links."""
-    message = _message(token, Purpose.LEAVE)
+    message, _number = _meant(rest, Purpose.LEAVE)
     if message is None:
-        raise Http404
+        return _broken(request)
     consent_change, stands = "", None
     if request.method == "POST":
         consent_change = _consent_change_in(request)
@@ -119,9 +134,13 @@ def _is_worth_noting(consent_change: str, message: Message) -> bool:
     return consent_change != "subscribe" and not consent.is_out(_addresses_of(message))
 
 
-def _message(token: str, purpose: Purpose) -> Message | None:
-    pk = message_id_of(token, purpose)
-    return Message.objects.select_related("contact", "address").filter(pk=pk).first() if pk is not None else None
+def _meant(rest: str, purpose: Purpose) -> tuple[Message | None, int | None]:
+    """The message that a link was in, and which of its links it is."""
+    link = mended(rest)
+    pk = message_id_of(link.token, purpose) if link is not None else None
+    if link is None or pk is None:
+        return None, None
+    return Message.objects.select_related("contact", "address").filter(pk=pk).first(), link.number
 
 
 @lru_cache(maxsize=64)

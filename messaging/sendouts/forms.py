@@ -87,6 +87,7 @@ class AudienceForm(forms.Form):
     """Everybody, those of whom all filled-in conditions hold, or a list. What is left empty is no condition."""
 
     kind = forms.ChoiceField(
+        label=gettext_lazy("Who is to get it"),
         choices=[
             ("all", gettext_lazy("Everybody")),
             ("segment", gettext_lazy("A segment")),
@@ -230,6 +231,10 @@ class AudienceForm(forms.Form):
     def has_new_list(self) -> bool:
         return self._is_given("pasted") or self._is_given("upload")
 
+    def place_of_list(self) -> str:
+        """The field by which the new list was given."""
+        return "upload" if self.cleaned_data.get("upload") else "pasted"
+
     def is_too_long_to_look(self) -> bool:
         return self.cleaned_data["kind"] == "list" and self.unsent == "upload"
 
@@ -309,6 +314,7 @@ class EmailContentForm(forms.Form):
     )  # fmt: skip
     text = forms.CharField(
         label=gettext_lazy("Plain text"), required=False, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 8}),
+        help_text=gettext_lazy("For mail programs that show no HTML. Left empty, it is made from the HTML."),
     )  # fmt: skip
 
     def clean_sender(self) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from contacts.lines import UnreadableListError
 from contacts.listing import Listing
 from contacts.models import Channel
 from contacts.sql import columns
@@ -95,6 +96,8 @@ def _read(source: Iterable[bytes], channel: str, found: AddressList, most: int) 
             if addresses:
                 yield sorted(addresses)
             addresses, read = set(), 0
+    if not found.lines:
+        raise UnreadableListError(_("This list is empty: nothing stands in it, or nothing but headings."))
     if addresses:
         yield sorted(addresses)
 

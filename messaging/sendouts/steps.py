@@ -253,7 +253,7 @@ def _chosen(form: AudienceForm, channel: str, actor_id: int) -> tuple[Audience |
     except lists.TooLongError:
         form.add_error(None, _("The list has more than %(n)s lines.") % {"n": intcomma(lists.MOST_LINES)})
     except UnreadableListError as error:
-        form.add_error("upload", str(error))
+        form.add_error(form.place_of_list(), str(error))
     else:
         return IsOnList(kept.pk), kept
     return None, None
@@ -273,7 +273,7 @@ def _looked_at(send_out: SendOut, form: AudienceForm) -> dict[str, Any]:
     except lists.TooLongError:
         return {"is_too_long": True}
     except UnreadableListError as error:
-        form.add_error("upload", str(error))
+        form.add_error(form.place_of_list(), str(error))
         return {}
     return _counted(send_out, Having(addresses), found)
 

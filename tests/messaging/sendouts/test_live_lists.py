@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from contacts.models import Channel
@@ -60,6 +60,7 @@ def upload(content: bytes) -> SimpleUploadedFile:
 def test_what_is_counted_before_is_what_is_kept_and_counted_after(
     spike: list[Person], blocked: set[int], lines: list[str], control: Decimal, batch: int
 ) -> None:
+    assume(any(line.strip() for line in lines))  # an empty list is refused
     with rolled_back(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists, "BATCH", batch)
         make_people(spike, blocked)
@@ -286,3 +287,23 @@ def test_who_was_told_goes_on_without_what_does_not_belong_to_the_choice(markete
     assert marketer.post(page, given | {"kind": "segment", "country": "SE", "without": "1"}).status_code == 302
     made.refresh_from_db()
     assert made.audience["conditions"][0]["values"] == ["SE"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "content", [b"Email;Namn\r\n", b"\r\n;;\r\n", "\ufeff\r\n".encode(), "Email\r\n".encode("utf-16")]
+)
+def test_a_list_without_a_line_is_refused_and_not_kept(marketer: Client, content: bytes) -> None:
+    made = make_send_out()
+    page = address("send_out_audience", made.pk)
+
+    for field, value in (
+        ("upload", upload(content)),
+        ("pasted", content.decode("utf-16" if content[:1] == b"\xff" else "utf-8-sig")),
+    ):
+        answer = marketer.post(page, {"kind": "list", field: value})
+        assert answer.status_code == 422
+        if field == "upload" or "mail" in str(value):
+            assert "This list is empty" in told(answer)
+    assert "This list is empty" in told(look(marketer, made, upload=upload(content)))
+    assert not AddressList.objects.exists()

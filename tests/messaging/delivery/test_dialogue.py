@@ -98,7 +98,7 @@ def test_an_envelope_is_one_write_and_goes_along_with_the_end_of_the_mail_before
     assert dialogue.unwritten.endswith(b"DATA\r\n")
 
 
-@pytest.mark.parametrize(("written", "is_in_doubt"), [(-1, False), (0, True)])
+@pytest.mark.parametrize(("written", "is_outcome_unknown"), [(-1, False), (0, True)])
 def test_a_mail_whose_end_did_not_go_out_is_not_in_doubt(written: int, is_outcome_unknown: bool) -> None:
     dialogue, server = SmtpDialogue(EXTENSIONS), Talk()
     dialogue.take(outgoing(1, "fine"))

@@ -15,9 +15,8 @@ from contacts.models import Channel
 from engage.local.bootstrap import BASE_DIR
 from messaging.inbox import claims, reports
 from messaging.inbox.reparse import contents_of
-from messaging.ledger.record import SourcedEvent
+from messaging.ledger.record import Recorded, SourcedEvent, record
 from messaging.models import Claim, Message, Report
-from messaging.suppression.follow import apply
 from tests.messaging.conftest import make_message
 from tests.messaging.inbox.test_reports import fact, kept
 
@@ -135,7 +134,7 @@ def test_a_database_that_fails_is_no_death(monkeypatch: pytest.MonkeyPatch) -> N
         raise OperationalError("the connection is gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr(reports, "apply", fail)
+        broken.setattr(reports, "record", fail)
         with pytest.raises(OperationalError):
             reports.apply_pending()
 
@@ -151,12 +150,12 @@ def test_a_fault_while_one_report_is_applied_stops_no_other(monkeypatch: pytest.
     for message in (bad, good):
         kept([fact(message, "delivered")])
 
-    def fault(said: list[SourcedEvent]) -> object:
+    def fault(said: list[SourcedEvent]) -> Recorded:
         if any(each.event.message_id == bad.pk for each in said):
             raise TypeError("a fault of ours")
-        return apply(said)
+        return record(said)
 
-    monkeypatch.setattr(reports, "apply", fault)
+    monkeypatch.setattr(reports, "record", fault)
     reports.apply_pending()
 
     assert sorted(Report.objects.values_list("state", "error")) == [

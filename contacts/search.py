@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet
 
 from contacts.folding import DASHES, SYMBOLS, UNSEEN, fold_word, in_two_letters, symbol_word
 from contacts.models import Contact
+from engage.domains import in_ascii, in_unicode
 
 LONGEST: Final = 200
 MAX_TERMS: Final = 8
@@ -29,6 +30,8 @@ AROUND: Final = re.compile(r"[<>\"“”„«»]")
 MAILTO: Final = re.compile(r"(?<!\S)mailto:(?://)?([^\s?]*)(\?\S*)?", re.IGNORECASE)
 # RFC 3966: parameters follow behind a semicolon.
 TEL: Final = re.compile(r"(?<!\S)(?:tel|sms|smsto|callto):(?://)?([^\s;?]*)([;?]\S*)?", re.IGNORECASE)
+# Chinese, Japanese and Korean names, which are written without a blank, the family's first.
+RUN_TOGETHER: Final = re.compile("[\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]{2,6}")
 BETWEEN: Final = re.compile(r"[\s,;]+")
 BESIDE: Final = "()[]{}!?:"
 
@@ -73,10 +76,30 @@ def tells(sign: str) -> bool:
 def word(text: str) -> Q:
     """Contacts with this word in any of its forms: Jürgen is also Jurgen and Juergen."""
     plain = fold_word(text)
-    forms = {plain, fold_word(in_two_letters(text))} - {""}
+    forms = {plain, fold_word(in_two_letters(text)), *map(fold_word, [*other_domain(text), *apart(text)])} - {""}
     symbols = {symbol_word(each) for each in SYMBOLS.findall(plain)}
     either = Q(*(form_of_word(form) for form in sorted(forms)), _connector=Q.OR)
     return Q(either, *(Q(search__contains=each) for each in sorted(symbols)))
+
+
+def apart(text: str) -> list[str]:
+    """A name that is written without a blank as the names of a contact may stand: 山田花子 is also 花子 山田."""
+    if not RUN_TOGETHER.fullmatch(text):
+        return []
+    halves = [(text[:place], text[place:]) for place in range(1, len(text))]
+    return [f"{first} {last}" for pair in halves for first, last in (pair, reversed(pair))]
+
+
+def other_domain(text: str) -> list[str]:
+    """A domain beyond ASCII as the DNS has it, and the other way round: people copy either."""
+    local, at, domain = text.lower().rpartition("@")
+    if "xn--" in domain:
+        found = in_unicode(domain)
+    elif at and not domain.isascii():
+        found = in_ascii(f"x@{domain}").removeprefix("x@")
+    else:
+        return []
+    return [f"{local}{at}{found}"] if found != domain else []
 
 
 def form_of_word(text: str) -> Q:

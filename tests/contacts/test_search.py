@@ -104,6 +104,9 @@ SPELLINGS = {
     ("Семён", "Королёв"): ["семен", "семён", "КОРОЛЕВ", "королёв"],
     ("Anna-Lena", "Ek"): ["anna lena", "anna-lena", "anna\u2010lena", "lena-anna"],
     ("أحمد", "مُحَمَّد"): ["احمد", "محمد"],
+    ("민수", "김"): ["김민수", "민수김", "김 민수", "민수"],
+    ("花子", "山田"): ["山田花子", "山田 花子", "花子"],
+    ("太郎", "佐々木"): ["佐々木太郎"],
     ("100 % 😀", "a_b"): ["%", "_", "😀", "100 %", "😀 100", "a_b", "a_"],
 }
 
@@ -131,6 +134,19 @@ def test_a_person_is_found_as_others_write_the_name(name: tuple[str, str], typed
 )  # fmt: skip
 def test_an_address_is_found_as_it_was_copied(anna: Contact, typed: str) -> None:
     assert list(search.find(typed)) == [anna]
+
+
+@pytest.mark.parametrize("stored", ["jo@bücher.example", "jo@xn--bcher-kva.example"])
+@pytest.mark.parametrize(
+    "typed",
+    ["jo@bücher.example", "jo@xn--bcher-kva.example", "JO@XN--BCHER-KVA.example", "mailto:jo@bu\u0308cher.example"],
+)
+@pytest.mark.django_db
+def test_a_domain_beyond_ascii_is_found_in_both_its_forms(stored: str, typed: str) -> None:
+    there = make_contact(email=stored)
+    make_contact(email="jo@bocher.example")
+
+    assert list(search.find(typed)) == [there]
 
 
 def test_two_letters_are_one_only_where_a_name_has_that_letter(anna: Contact) -> None:

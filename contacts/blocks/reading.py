@@ -35,7 +35,10 @@ MOST_ABOVE: Final = 10
 # What the columns are called in the block lists of providers and by people; without blanks, hyphens and underscores.
 HEADERS: Final[dict[str, frozenset[str]]] = {
     "channel": frozenset({"channel", "kanal"}),
-    "reason": frozenset({"reason", "type", "category", "bouncetype", "suppressionreason", "grund"}),
+    "reason": frozenset({
+        "reason", "type", "category", "bouncetype", "suppressionreason", "grund", "orsak", "anledning", "raison",
+        "motif", "motivo",
+    }),
     "code": frozenset({"code", "status", "statuscode", "errorcode", "bouncecode", "smtpcode", "replycode"}),
     "date": frozenset({
         "date", "created", "createdat", "blockedsince", "since", "time", "timestamp", "bouncedat", "addedat", "added",
@@ -89,7 +92,7 @@ class Layout:
 def read(chunks: Iterable[bytes], reason_of: ReasonOf, layout: Layout) -> Iterator[BlockLine | Bad]:
     """The addresses of a list, and the lines that are none. Fills in `layout` before the first of them.
 
-    Raises UnreadableListError where there is no column with addresses.
+    Raises UnreadableListError where there is no column with addresses, or nothing below the headings.
     """
     lines, skipped = _with_delimiter(iter(Lines(chunks)), layout)
     records = _records(lines, layout.delimiter, skipped)
@@ -97,11 +100,15 @@ def read(chunks: Iterable[bytes], reason_of: ReasonOf, layout: Layout) -> Iterat
     yield from above
     if not layout.has_header:
         yield from _read_record(*first, layout, reason_of)
+    is_empty = layout.has_header
     for number, found in records:
+        is_empty = False
         if isinstance(found, Bad):
             yield found
         else:
             yield from _read_record(number, found, layout, reason_of)
+    if is_empty:
+        raise UnreadableListError(_("The file is empty: nothing stands below its headings."))
 
 
 def _with_delimiter(lines: Iterator[str], layout: Layout) -> tuple[Iterator[str], int]:

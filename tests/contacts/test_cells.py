@@ -99,10 +99,11 @@ def test_a_file_that_is_no_text_is_refused_with_what_to_do(
         found_in(content)
 
 
-@pytest.mark.parametrize("head", ["Email\r\n", "\ufeffEmail;Namn;;;\r\n"])
-@both
-def test_headings_alone_are_an_empty_list(found_in: Callable[[bytes], list[str]], head: str) -> None:
-    assert found_in(head.encode()) == []
+@pytest.mark.parametrize("head", ["Email\r\n", "\ufeffEmail;Namn;;;\r\n", "Email;Namn\r\n;;\r\n\r\n"])
+def test_headings_alone_are_an_empty_list(head: str) -> None:
+    assert of_people(head.encode()) == []
+    with pytest.raises(UnreadableListError, match="empty"):
+        of_blocks(head.encode())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Reports as SendGrid posts them. Pure, and of its own making: nothing of messaging/providers/sendgrid.py is used.
+"""Reports as SendGrid posts them. Pure, and of its own making: nothing of messaging/providers/sendgrid/ is used.
 
 Fields: Twilio SendGrid documentation, "Event Webhook Reference"; signature: "Event Webhook Security Features".
 """

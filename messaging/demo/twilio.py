@@ -1,4 +1,4 @@
-"""Status callbacks as Twilio posts them. Pure, and of its own making: nothing of messaging/providers/twilio.py is used.
+"""Status callbacks as Twilio posts them. Pure, and of its own making: nothing of messaging/providers/twilio/ is used.
 
 Fields: Twilio documentation, "Track the Message Status of Outbound Messages"; signature: "Webhooks Security".
 """

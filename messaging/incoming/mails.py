@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from messaging.inbox.reports import Kept
-from messaging.providers.mail import ARRIVED, CONTENT_TYPE, PEER, RECIPIENTS, SENDER, SLUG, WHOLE_SIZE
+from messaging.providers.mail.reports import ARRIVED, CONTENT_TYPE, PEER, RECIPIENTS, SENDER, SLUG, WHOLE_SIZE
 
 # RFC 5321 4.5.3.1.3: 256 octets and some.
 LONGEST_PATH: Final = 320

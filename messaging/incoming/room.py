@@ -14,7 +14,7 @@ from django.db import Error, connection
 
 from messaging.inbox.reports import Kept
 from messaging.ledger import sql
-from messaging.providers.mail import PEER
+from messaging.providers.mail.reports import PEER
 
 log: Final = logging.getLogger(__name__)
 

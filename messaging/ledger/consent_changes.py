@@ -10,7 +10,7 @@ from contacts.consent import ConsentChange
 from contacts.models import Channel, Source
 from contacts.sql import array
 from messaging.ledger import sql
-from messaging.providers.tracking import ONE_CLICK, SLUG
+from messaging.providers.tracking.reports import ONE_CLICK, SLUG
 from messaging.status.order import CONSENTS, Event, Kind, key_of
 
 # Of our own pages: by what it was said, by kind and reason.

@@ -93,8 +93,8 @@ class ReadItem(NamedTuple):
 
 @cache
 def table_of(file: str, name: str) -> Mapping[str, EventMeaning]:
-    """The table `name` of the TOML file beside the provider's `file`: its words, each with a Row."""
-    table = tomllib.loads(Path(file).with_suffix(".toml").read_text(encoding="utf-8"))[name]
+    """The table `name` of the codes.toml beside a provider's `file`: its words, each with what it means."""
+    table = tomllib.loads(Path(file).with_name("codes.toml").read_text(encoding="utf-8"))[name]
     return {word: EventMeaning(Says(says), reason) for word, (says, reason) in table.items()}
 
 

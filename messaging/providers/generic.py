@@ -24,7 +24,7 @@ from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableEr
 from messaging.providers.reading import fields_of, json_of, message_of, object_of, since_1970, text_of, when, within
 from messaging.providers.replies import e164_of, reading_of_reply
 from messaging.providers.signatures import same
-from messaging.providers.tables import Table, of_a_part, reading_of, table_of, tables
+from messaging.providers.tables import Table, gsm_tables, of_a_part, reading_of, table_of
 from messaging.status.order import GIVES_UP_AFTER, Event, Kind, Submitted
 
 # It is the name of a variable in the environment, too, and of a column of 30 characters.
@@ -147,7 +147,7 @@ def _authentication(said: Mapping[str, Any]) -> tuple[str, str]:
 
 def codes_in(said: Mapping[str, Any]) -> Table:
     """The gateway's own rows, on top of those of a code space that it shares. Raises ValueError with what to write."""
-    spaces, like = tables("gsm"), _text(said, "codes_like", "")
+    spaces, like = gsm_tables(), _text(said, "codes_like", "")
     if like and like not in spaces:
         raise ValueError(f"codes_like must be one of: {', '.join(spaces)}.")
     return (spaces[like] if like else {}) | (table_of(_part(said, "codes")) if "codes" in said else {})

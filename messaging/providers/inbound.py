@@ -18,7 +18,7 @@ from django.http.multipartparser import MultiPartParserError
 
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers.base import Raw, Reading, UnreadableError
-from messaging.providers.mail import reading_of
+from messaging.providers.mail.reports import reading_of
 
 FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
 

@@ -1,4 +1,4 @@
-"""One file per provider; a file that holds a `provider` is found by itself (docs/contributors.md: how to add one).
+"""One folder per provider, which is found by itself (docs/contributors.md: how to add one).
 
 Gateways that are described by configuration come on top (generic.py).
 """
@@ -16,6 +16,7 @@ from messaging.providers import proof
 from messaging.providers.base import Provider
 from messaging.providers.generic import gateways
 
+HERE: Final = Path(__file__).parent
 # What is no provider: ourselves, and our own ways out (delivery/email_routes.py).
 OURS: Final = {"engage": "Engage", "relay": _("our mail relay"), "mx": _("the receiving mail server")}
 
@@ -23,10 +24,21 @@ OURS: Final = {"engage": "Engage", "relay": _("our mail relay"), "mx": _("the re
 @cache
 def providers() -> dict[str, Provider]:
     """Every provider by its slug, which is the last part of its webhook's address."""
-    modules = (import_module(f"{__package__}.{found.name}") for found in iter_modules([str(Path(__file__).parent)]))
-    built_in = {module.provider.slug: module.provider for module in modules if hasattr(module, "provider")}
+    built_in = {provider.slug: provider for provider in map(_provider_in, folders())}
     described = gateways(Path(settings.GATEWAYS_DIR), taken=built_in) if settings.GATEWAYS_DIR else {}
     return built_in | described
+
+
+def _provider_in(folder: str) -> Provider:
+    """What reads its reports is called after how they come."""
+    found = {each.name for each in iter_modules([str(HERE / folder)])}
+    module = import_module(f"{__package__}.{folder}.{'webhook' if 'webhook' in found else 'reports'}")
+    provider: Provider = module.provider
+    return provider
+
+
+def folders() -> list[str]:
+    return [found.name for found in iter_modules([str(HERE)]) if found.ispkg]
 
 
 def check_keys() -> None:

@@ -1,7 +1,7 @@
 """Code tables: from a provider's word or number to what became of the message, and why in our words.
 
-They stand as TOML beside the adapters. A code means something only together with its provider and code space, so a
-file has a table per code space, and gsm.toml holds the spaces that several providers share.
+They stand as TOML in the providers' folders. A code means something only together with its provider and code space, so
+a file has a table per code space, and gsm.toml holds the spaces that several providers share.
 """
 
 import re
@@ -27,6 +27,7 @@ class CodeMeaning(NamedTuple):
 
 Table = dict[str, CodeMeaning]
 
+HERE: Final = Path(__file__).parent
 # Neither a short code nor a name.
 LONG_NUMBER: Final = re.compile(r"\+?[0-9]{7,}", re.ASCII)
 # What a code that no table knows comes to: never to a hard bounce.
@@ -40,14 +41,26 @@ UNTROUBLED: Final = frozenset({Kind.ACCEPTED, Kind.DEFERRED, Kind.DELIVERED})
 
 @cache
 def tables(name: str) -> dict[str, Table]:
-    """The code spaces of messaging/providers/<name>.toml."""
-    spaces = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+    """The code spaces of messaging/providers/<name>/codes.toml."""
+    return _spaces_in(HERE / name / "codes.toml")
+
+
+@cache
+def gsm_tables() -> dict[str, Table]:
+    """The code spaces that several providers share."""
+    return _spaces_in(HERE / "gsm.toml")
+
+
+def _spaces_in(path: Path) -> dict[str, Table]:
+    spaces = tomllib.loads(path.read_text(encoding="utf-8"))
     return {space: table_of(rows) for space, rows in spaces.items()}
 
 
 def codes_for(name: str, sender: str) -> Table:
-    """The codes of messaging/providers/<name>.toml for what `sender` sent: from a short code or a name, some are about
-    the route and not about the number."""
+    """The codes of messaging/providers/<name>/codes.toml for what `sender` sent.
+
+    From a short code or a name, some are about the route and not about the number.
+    """
     known = tables(name)["codes"]
     return known if LONG_NUMBER.fullmatch(sender) else known | tables(name)["codes_of_short_senders"]
 

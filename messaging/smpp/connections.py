@@ -37,7 +37,7 @@ class Connection:
     """One SMSC.
 
     `ids` and `receipt_ids`: how it writes message ids in submit_sm_resp and in receipts. `receipts`: whether it marks
-    them in esm_class. `codes`: what its `err:` numbers mean (messaging/providers/smpp.py). `zone`: that of its dates.
+    them in esm_class. `codes`: what its `err:` numbers mean (messaging/providers/smpp/). `zone`: that of its dates.
     `window`: how many submit_sm may be on their way; `rate`: how many it takes in a second, 0 for as many as it can.
     `reference`: whether each says its user_message_reference.
     """

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from messaging.inbox import writer
 from messaging.inbox.reports import Kept
-from messaging.providers.smpp import CONNECTION, SLUG
+from messaging.providers.smpp.reports import CONNECTION, SLUG
 from messaging.smpp.pdus import CONTENT_TYPE
 
 

@@ -13,7 +13,7 @@ from django.db import connections as databases
 from messaging.delivery import absence
 from messaging.delivery.away import Away, AwayCause, cause_of
 from messaging.incoming.reconnect import EndedError, PeerRefusedError, stay
-from messaging.providers.smpp import SLUG
+from messaging.providers.smpp.reports import SLUG
 from messaging.smpp.connections import Connection
 from messaging.smpp.inbox import PduWriter
 from messaging.smpp.line import open_line

@@ -28,7 +28,7 @@ from messaging.card.headings import Headings
 from messaging.inbox import reports
 from messaging.inbox.reports import Kept
 from messaging.models import Content, Message
-from messaging.providers.tracking import SLUG
+from messaging.providers.tracking.reports import SLUG
 from messaging.sendouts.contents import Person, has_tag, target, values_of
 from messaging.tracking.bots import machine_of
 from messaging.tracking.mended import mended

@@ -77,7 +77,7 @@ def test_a_worker_process_holds_nothing_that_it_has_no_use_for() -> None:
 
     loaded = set(told_by(["-c", LOOK, *options]).stdout.split())
 
-    assert {"messaging.tasks", "messaging.providers.sendgrid", "celery.worker.consumer"} <= loaded
+    assert {"messaging.tasks", "messaging.providers.sendgrid.webhook", "celery.worker.consumer"} <= loaded
     assert sorted(loaded & NEEDLESS.keys()) == []
 
 

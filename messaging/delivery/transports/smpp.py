@@ -13,7 +13,7 @@ from contacts.models import Channel
 from messaging.bounces.reasons import OUTCOME_UNKNOWN
 from messaging.delivery.answers import SMS_SCHEDULE
 from messaging.delivery.transport import DeliveryOutcome, Ready
-from messaging.providers.smpp import SLUG
+from messaging.providers.smpp.reports import SLUG
 from messaging.providers.tables import UNKNOWN, tables
 from messaging.providers.tables import CodeMeaning as Verdict
 from messaging.smpp.connections import ON, Connection

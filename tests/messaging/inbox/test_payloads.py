@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from messaging.bounces.reasons import HARD, REASONS
-from messaging.providers import mail
 from messaging.providers.base import Raw, UnreadableError
+from messaging.providers.mail import reports as mail
 from messaging.providers.registry import providers
 from messaging.status.order import Event, Kind
 from messaging.tracking.tokens import token_of

@@ -19,7 +19,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from contacts.models import Block, Change, Channel
 from messaging.inbox import claims, reports
 from messaging.models import DeliveryEvent, Message, Report, Tally
-from messaging.providers.twilio import signature
+from messaging.providers.twilio.webhook import signature
 from messaging.status.order import Kind
 from messaging.tracking.tokens import token_of
 from tests.messaging.conftest import make_contact, make_message
@@ -250,7 +250,7 @@ def test_what_postgresql_cannot_hold_is_cleaned_and_stops_nobody_else() -> None:
 def test_a_fault_in_an_adapter_is_kept_with_its_report_and_stops_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     message = make_message()
     faulty, good = kept([], provider="twilio"), kept([fact(message, "delivered")])
-    monkeypatch.setattr("messaging.providers.twilio.parse_qsl", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("messaging.providers.twilio.webhook.parse_qsl", lambda *_, **__: 1 / 0)
     reports.apply_pending()
 
     message.refresh_from_db()

@@ -16,7 +16,7 @@ from messaging.inbox.writer import ReportWriter
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
 from messaging.models import DeliveryEvent, Message, Report
-from messaging.providers.mail import fingerprint, reading_of
+from messaging.providers.mail.reports import fingerprint, reading_of
 from messaging.status.order import Kind
 from messaging.status.timeline import Effect, timeline
 from messaging.tracking.tokens import Purpose, token_of

@@ -17,7 +17,7 @@ from messaging.incoming.addresses import return_path
 from messaging.ledger.record import SourcedEvent
 from messaging.models import DeliveryEvent, Message, Report
 from messaging.providers.base import Raw
-from messaging.providers.mail import MOST_GUESSED, provider
+from messaging.providers.mail.reports import MOST_GUESSED, provider
 from messaging.status.order import Event, Kind
 from messaging.suppression.follow import apply
 from messaging.tracking.tokens import Purpose, token_of

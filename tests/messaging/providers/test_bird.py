@@ -70,7 +70,7 @@ def test_only_what_one_of_our_keys_signed_lately_is_taken(request_: HttpRequest,
 def test_a_signature_is_as_in_the_standard_webhooks_documentation(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("messaging.providers.bird.OLDEST", timedelta(days=36_500))
+    monkeypatch.setattr("messaging.providers.bird.webhook.OLDEST", timedelta(days=36_500))
     settings.WEBHOOK_KEYS = {"bird": ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}
     headers = {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -15,8 +15,8 @@ from pytest_django.fixtures import Settings
 from messaging.inbox import reports
 from messaging.incoming.addresses import return_path
 from messaging.models import Report
-from messaging.providers import mail
 from messaging.providers.base import Raw, UnreadableError
+from messaging.providers.mail import reports as mail
 from messaging.providers.registry import providers
 from messaging.status.order import Kind
 from tests.messaging.conftest import make_message

@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from messaging.providers.plivo import signed_by_v3
+from messaging.providers.plivo.webhook import signed_by_v3
 from messaging.providers.registry import providers
 from tests.messaging.providers.asking import FORM, KEY, NEW_KEY, OTHER_KEY, OUR_ADDRESS, get, post, takes
 

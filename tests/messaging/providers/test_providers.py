@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from messaging.providers.base import ForgedError
 from messaging.providers.registry import providers
-from messaging.providers.twilio import signature
+from messaging.providers.twilio.webhook import signature
 
 BODY = b'[{"event": "delivered"}]'
 

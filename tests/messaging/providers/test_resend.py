@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
 from messaging.providers.registry import providers
-from messaging.providers.resend import signed_with
+from messaging.providers.resend.webhook import signed_with
 from tests.messaging.providers.asking import ago, post, takes
 
 BODY = '{"type": "email.sent", "data": {"subject": "något"}}'.encode()

@@ -15,9 +15,9 @@ from pytest_django import Settings
 from contacts.models import Block, Channel
 from messaging.ledger.record import SourcedEvent
 from messaging.models import Report
-from messaging.providers import smpp
 from messaging.providers.base import Raw, Reading, UnreadableError
 from messaging.providers.registry import providers
+from messaging.providers.smpp import reports as smpp
 from messaging.smpp.connections import Connection
 from messaging.status.order import Event, Status
 from messaging.suppression.follow import apply

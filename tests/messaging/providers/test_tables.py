@@ -7,12 +7,12 @@ import pytest
 
 from messaging.bounces.reasons import HARD, REASONS
 from messaging.providers import tables as module
-from messaging.providers.tables import CodeMeaning, decide, events_of, table_of, tables
+from messaging.providers.tables import CodeMeaning, decide, events_of, gsm_tables, table_of, tables
 from messaging.status.order import CONSENTS, Event, Kind
 from tests.messaging.inbox.test_payloads import RECEIVED_AT
 
 NAMES = [
-    "amazon_sms", "bird", "elks", "gsm", "infobip", "link_mobility", "messagebird", "plivo", "sinch", "smpp", "telnyx",
+    "amazon_sms", "bird", "elks", "infobip", "link_mobility", "messagebird", "plivo", "sinch", "smpp", "telnyx",
     "twilio", "vonage",
 ]  # fmt: skip
 NUMBER_IS_GONE = {"user_unknown", "address_moved", "domain_refuses_mail"}
@@ -20,8 +20,8 @@ NUMBER_IS_GONE = {"user_unknown", "address_moved", "domain_refuses_mail"}
 OUR_OWN_FAULT = {"sender_rejected", "policy", "rate_limited", "content_rejected", "spam_suspected", "suppressed"}
 ROWS = [
     (f"{name}-{space}-{code}", outcome)
-    for name in NAMES
-    for space, table in tables(name).items()
+    for name, spaces in (*((name, tables(name)) for name in NAMES), ("gsm", gsm_tables()))
+    for space, table in spaces.items()
     for code, outcome in table.items()
 ]
 
@@ -41,7 +41,7 @@ def test_hard_reasons_of_a_number_are_hard() -> None:
     assert NUMBER_IS_GONE < HARD
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*(f"{name}/codes" for name in NAMES), "gsm"])
 def test_every_table_names_its_source_and_its_page(name: str) -> None:
     text = Path(module.__file__).with_name(f"{name}.toml").read_text()
 
@@ -52,7 +52,7 @@ def test_every_table_names_its_source_and_its_page(name: str) -> None:
 
 def test_a_row_of_the_same_number_means_different_things_in_different_code_spaces() -> None:
     fives = {
-        tables("gsm")["map"]["5"], tables("gsm")["smpp_state"]["5"], tables("vonage")["sms_codes"]["5"],
+        gsm_tables()["map"]["5"], gsm_tables()["smpp_state"]["5"], tables("vonage")["sms_codes"]["5"],
         tables("infobip")["statuses"]["5"], tables("sinch")["codes"]["5"], tables("link_mobility")["codes"]["5"],
     }  # fmt: skip
 

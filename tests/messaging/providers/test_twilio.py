@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
 from messaging.providers.registry import providers
-from messaging.providers.twilio import signature
+from messaging.providers.twilio.webhook import signature
 from tests.messaging.providers.asking import FORM, KEY, NEW_KEY, OTHER_KEY, OUR_ADDRESS, post, takes
 
 FIELDS = [("MessageSid", "SM1"), ("MessageStatus", "delivered")]

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
 from messaging.providers.registry import providers
-from messaging.providers.vonage import signature
+from messaging.providers.vonage.webhook import signature
 from tests.messaging.providers.asking import FORM, KEY, NEW_KEY, OTHER_KEY, ago, get, post, takes
 
 BODY = b'{"message_uuid": "aaaaaaaa", "status": "delivered"}'

@@ -16,7 +16,7 @@ from messaging.providers import proof
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import fields_of, message_of, text_of, when
 from messaging.providers.signatures import claims_of, public_url
-from messaging.providers.tables import CodeMeaning, events_of, reading_of, tables
+from messaging.providers.tables import CodeMeaning, events_of, gsm_tables, reading_of, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "messagebird"
@@ -78,7 +78,7 @@ def _reading(state: CodeMeaning, reason: str, event: Event) -> Reading:
     if state.kind is Kind.EXPIRED and reason == NO_REPORT and known:
         return Reading(events_of(known, event))
     code = event.provider_code
-    found = tables(SLUG)["codes"].get(code) or tables("gsm")["map"].get(code)
+    found = tables(SLUG)["codes"].get(code) or gsm_tables()["map"].get(code)
     return reading_of(state, event, "gsm map", code, found or known)
 
 

@@ -18,7 +18,7 @@ from contacts.models import Channel
 from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
 from messaging.providers.generic import codes_in
 from messaging.providers.replies import e164_of, reading_of_reply
-from messaging.providers.tables import UNTROUBLED, CodeMeaning, Table, of_a_part, reading_of, tables
+from messaging.providers.tables import UNTROUBLED, CodeMeaning, Table, gsm_tables, of_a_part, reading_of, tables
 from messaging.smpp.connections import ON, UNMARKED, Connection
 from messaging.smpp.pdus import Delivery, delivery_of
 from messaging.smpp.receipts import (
@@ -110,7 +110,7 @@ def _submitted(raw: Raw, connection: Connection, delivery: Delivery, receipt: Re
 
 def _state(receipt: Receipt) -> tuple[str, CodeMeaning]:
     """What was said, and what it means: the TLV where we know its state, or else the text."""
-    states = tables("gsm")["smpp_state"] | tables(SLUG)["states"]
+    states = gsm_tables()["smpp_state"] | tables(SLUG)["states"]
     in_text = states.get(receipt.state_in_text)
     in_tlv = states.get(receipt.state_in_tlv)
     found = in_tlv or in_text
@@ -134,7 +134,7 @@ def _network(error: NetworkError) -> str:
 
 def _codes_of(network: str, connection: Connection) -> Table:
     if network in CODES_OF_NETWORK:
-        return tables("gsm")[CODES_OF_NETWORK[network]]
+        return gsm_tables()[CODES_OF_NETWORK[network]]
     return _codes(connection.codes) if network == OWN else {}
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof, sns
-from messaging.providers.amazon_ses import AMAZON
+from messaging.providers.amazon_ses.webhook import AMAZON
 from messaging.providers.base import Provider, Raw, Reading, UnreadableError
 from messaging.providers.reading import message_named, object_of, since_1970, text_of, within
 from messaging.providers.replies import reading_of_reply

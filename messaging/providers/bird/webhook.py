@@ -2,7 +2,7 @@
 
 Bird API: bird.com/docs, "Webhooks", and Bird's own SDK; signed by the Standard Webhooks scheme (webhook-signature).
 Channels API: docs.bird.com, "Message status and interactions"; signed as in "Verifying a webhook subscription". The
-older REST API of MessageBird is messagebird.py.
+older REST API of MessageBird is messaging/providers/messagebird/.
 """
 
 import hmac
@@ -19,7 +19,7 @@ from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableEr
 from messaging.providers.reading import message_named, message_of, object_of, text_of, when, within
 from messaging.providers.replies import reading_of_reply
 from messaging.providers.signatures import OLDEST, among, public_url, same
-from messaging.providers.tables import CodeMeaning, coded, reading_of, tables
+from messaging.providers.tables import CodeMeaning, coded, gsm_tables, reading_of, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "bird"
@@ -138,7 +138,7 @@ def _reply_of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
 
 
 def _failure(payload: dict[str, Any], code: str) -> CodeMeaning | None:
-    platform = tables("messagebird")["codes"] | tables("gsm")["map"]
+    platform = tables("messagebird")["codes"] | gsm_tables()["map"]
     by_code = platform.get(code) if within(payload, "failure", "source", "name") == SMS_PLATFORM else None
     details = text_of(payload.get("details")).lower().replace(" ", "_")
     return by_code or tables(SLUG)["channels_details"].get(details)

@@ -1,0 +1,1 @@
+"""Amazon SES: emails, its reports on them, and what its words mean."""

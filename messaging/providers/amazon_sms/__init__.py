@@ -1,0 +1,1 @@
+"""Amazon SMS: SMS, its reports on them, and what its codes mean."""

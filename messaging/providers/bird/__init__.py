@@ -1,0 +1,1 @@
+"""Bird: SMS, its reports on them, and what its codes mean."""

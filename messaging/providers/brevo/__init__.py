@@ -1,0 +1,1 @@
+"""Brevo: emails, its reports on them, and what its words mean."""

@@ -1,0 +1,1 @@
+"""46elks: SMS, its reports on them, and what its codes mean."""

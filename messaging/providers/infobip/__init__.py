@@ -1,0 +1,1 @@
+"""Infobip: SMS, its reports on them, and what its codes mean."""

@@ -1,0 +1,1 @@
+"""LINK Mobility: SMS, its reports on them, and what its codes mean."""

@@ -1,0 +1,1 @@
+"""Bounce mail: what it says became of our messages."""

@@ -1,0 +1,1 @@
+"""MailerSend: emails, its reports on them, and what its words mean."""

@@ -1,0 +1,1 @@
+"""Mailgun: emails, its reports on them, and what its words mean."""

@@ -1,0 +1,1 @@
+"""Mailjet: emails, its reports on them, and what its words mean."""

@@ -1,0 +1,1 @@
+"""Mailtrap: emails, its reports on them, and what its words mean."""

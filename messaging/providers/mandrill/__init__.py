@@ -1,0 +1,1 @@
+"""Mailchimp Transactional: emails, its reports on them, and what its words mean."""

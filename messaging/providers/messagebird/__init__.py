@@ -1,0 +1,1 @@
+"""MessageBird: SMS, its reports on them, and what its codes mean."""

@@ -1,0 +1,1 @@
+"""Plivo: SMS, its reports on them, and what its codes mean."""

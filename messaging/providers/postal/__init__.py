@@ -1,0 +1,1 @@
+"""Postal: emails, its reports on them, and what its words mean."""

@@ -1,0 +1,1 @@
+"""Postmark: emails, its reports on them, and what its words mean."""

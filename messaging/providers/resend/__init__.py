@@ -1,0 +1,1 @@
+"""Resend: emails, its reports on them, and what its words mean."""

@@ -1,0 +1,1 @@
+"""Scaleway: emails, its reports on them, and what its words mean."""

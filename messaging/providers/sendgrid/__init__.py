@@ -1,0 +1,1 @@
+"""SendGrid: emails, its reports on them, and what its words mean."""

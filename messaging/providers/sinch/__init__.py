@@ -1,0 +1,1 @@
+"""Sinch: SMS, its reports on them, and what its codes mean."""

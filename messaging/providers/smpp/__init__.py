@@ -1,0 +1,1 @@
+"""SMPP: receipts of SMS centres, and what their codes mean."""

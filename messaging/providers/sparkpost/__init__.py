@@ -1,0 +1,1 @@
+"""SparkPost: emails, its reports on them, and what its words mean."""

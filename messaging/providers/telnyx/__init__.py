@@ -1,0 +1,1 @@
+"""Telnyx: SMS, its reports on them, and what its codes mean."""

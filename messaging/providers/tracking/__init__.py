@@ -1,0 +1,1 @@
+"""Our own pages: opens, clicks, and who wants no more."""

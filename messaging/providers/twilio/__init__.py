@@ -1,0 +1,1 @@
+"""Twilio: SMS, its reports on them, and what its codes mean."""

@@ -1,0 +1,1 @@
+"""Unisender Go: emails, its reports on them, and what its words mean."""

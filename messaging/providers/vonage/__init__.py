@@ -1,0 +1,1 @@
+"""Vonage: SMS, its reports on them, and what its codes mean."""

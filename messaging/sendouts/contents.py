@@ -30,8 +30,8 @@ from messaging.sendouts.markup import TokenKind, pieces
 from messaging.sendouts.mime_template import Letter, html_value, letter_of, mailbox, one_line
 from messaging.sendouts.models import Content, SendOut
 from messaging.sendouts.plain import shows_way_out, text_of_html
-from messaging.sendouts.sms import Length, composed, length_of
 from messaging.sendouts.tags import TAG, Tag, TagError, Text, Values, compiled, name_in
+from messaging.smpp.alphabet import Length, composed, length_of
 from messaging.tracking.tokens import Purpose, token_of
 
 # The values that our own places are filled with: the message's tokens (messaging/tracking/tokens.py).

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from messaging.sendouts.sms import UCS_2, alphabet_of, in_septets, parts_of
+from messaging.smpp.alphabet import UCS_2, alphabet_of, in_septets, parts_of
 from messaging.smpp.connections import PAYLOAD, SAR, UDH
 from messaging.smpp.pdus import COMMANDS, HEADER, MESSAGE_PAYLOAD, TLV, UDHI, USER_MESSAGE_REFERENCE
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from messaging.delivery.sms_routes import Http
 from messaging.providers.tables import CodeMeaning, Table
-from messaging.sendouts.sms import parts_of
+from messaging.smpp.alphabet import parts_of
 from messaging.status.order import Kind
 
 FORM: Final = "application/x-www-form-urlencoded"

@@ -30,7 +30,7 @@ from messaging.delivery.transports.sigv4 import signed
 from messaging.providers.amazon_sms import webhook as amazon_sms
 from messaging.providers.bird import webhook as bird
 from messaging.providers.tables import CodeMeaning, tables
-from messaging.sendouts.sms import UCS_2, alphabet_of
+from messaging.smpp.alphabet import UCS_2, alphabet_of
 from messaging.status.order import Kind
 
 

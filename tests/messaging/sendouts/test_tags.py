@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from messaging.sendouts import contents
 from messaging.sendouts.models import Content
-from messaging.sendouts.sms import GSM_7, UCS_2, in_septets, length_of, parts_of
 from messaging.sendouts.tags import NAMES, Tag, TagError, compiled, html_quoted, plainly
+from messaging.smpp.alphabet import GSM_7, UCS_2, in_septets, length_of, parts_of
 
 
 def test_a_tag_is_filled_in_and_falls_back() -> None:

@@ -8,12 +8,14 @@ amazon_sms://key:secret@?region=eu-north-1&set=engage
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from messaging.providers.http_route import AT_ONCE, HttpRoute
 
 # Those that gateways.py describes.
 HTTP: Final = (
@@ -25,7 +27,6 @@ OWN_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "link_mobility": ("platform", "partner", "gate"),
     "amazon_sms": ("region", "set"),
 }
-AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +43,7 @@ class Smpp:
         return not self.names or name in self.names
 
 
-@dataclass(frozen=True, slots=True)
-class Http:
-    """Workers hand over by the gateway's HTTP API.
-
-    `base` in place of its own address; `rate`: how many it takes in a second, 0 for as many as it can; `at_once`: how
-    many requests are on their way; `options`: those of its own.
-    """
-
-    slug: str
-    user: str = ""
-    password: str = field(default="", repr=False)
-    base: str = ""
-    rate: float = 0
-    at_once: int = AT_ONCE
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-SmsRoute = Smpp | Http
+SmsRoute = Smpp | HttpRoute
 
 
 def sms_route_of(url: str, connections: Collection[str], folder: str = "") -> SmsRoute | None:
@@ -94,7 +78,7 @@ def _is_described(slug: str, folder: str) -> bool:
     return bool(folder and slug.isidentifier() and (Path(folder) / f"{slug}.toml").is_file())
 
 
-def _http(slug: str, rest: str) -> Http:
+def _http(slug: str, rest: str) -> HttpRoute:
     try:
         parts = urlsplit(f"x:{rest}")
         options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
@@ -106,7 +90,9 @@ def _http(slug: str, rest: str) -> Http:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if options or not password or parts.path.strip("/") or rate < 0 or not 1 <= at_once <= 100:
         raise _wrong(slug)
-    return Http(slug, user, password, f"https://{parts.hostname}{port}" if parts.hostname else "", rate, at_once, own)
+    return HttpRoute(
+        slug, user, password, f"https://{parts.hostname}{port}" if parts.hostname else "", rate, at_once, own
+    )
 
 
 def _wrong(slug: str) -> ImproperlyConfigured:

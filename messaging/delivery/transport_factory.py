@@ -7,9 +7,9 @@ from django.conf import settings
 
 from contacts.models import Channel
 from messaging.delivery.email_routes import Direct, Esp, Route
-from messaging.delivery.sms_routes import Http
 from messaging.delivery.throttle import Paced
 from messaging.delivery.transport import Transport
+from messaging.providers.http_route import HttpRoute
 
 
 def check() -> None:
@@ -26,7 +26,7 @@ def way_of(channel: str) -> Transport | None:
     route = settings.EMAIL_ROUTE
     if channel == Channel.EMAIL and route is not None:
         return Paced(_email_way(route), settings.EMAIL_LIMITS, is_direct=isinstance(route, Direct))
-    if channel == Channel.SMS and isinstance(settings.SMS_ROUTE, Http):
+    if channel == Channel.SMS and isinstance(settings.SMS_ROUTE, HttpRoute):
         from messaging.delivery.transports.http_sms import ByGateway  # noqa: PLC0415 -- see above
 
         return ByGateway(settings.SMS_ROUTE)

@@ -16,9 +16,9 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from messaging.delivery.sms_routes import Http
-from messaging.delivery.transports.gateway import FORM, JSON, Gateway, GatewayAnswer, GatewayRequest, Sms
+from messaging.providers.gateway import FORM, JSON, Gateway, GatewayAnswer, GatewayRequest, Sms
 from messaging.providers.generic import ABOUT, codes_in
+from messaging.providers.http_route import HttpRoute
 
 LINES: Final = frozenset({"address", "format", "id", "code", "text", "headers", "fields"})
 # What may stand in {} in a field or a header.
@@ -107,7 +107,7 @@ class RequestRecipe:
     headers: Mapping[str, str]
 
 
-def _ask(recipe: RequestRecipe, sms: Sms, route: Http) -> GatewayRequest:
+def _ask(recipe: RequestRecipe, sms: Sms, route: HttpRoute) -> GatewayRequest:
     secrets = {"user": route.user, "password": route.password}
 
     def value_of(place: str) -> object:

@@ -9,8 +9,10 @@ from json import dumps
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from messaging.delivery.sms_routes import Http
-from messaging.delivery.transports.gateway import (
+from messaging.providers.amazon_sms import webhook as amazon_sms
+from messaging.providers.amazon_sms.sigv4 import signed
+from messaging.providers.bird import webhook as bird
+from messaging.providers.gateway import (
     JSON,
     NOT_NOW,
     TOO_FAST,
@@ -26,16 +28,14 @@ from messaging.delivery.transports.gateway import (
     one_id,
     text_at,
 )
-from messaging.delivery.transports.sigv4 import signed
-from messaging.providers.amazon_sms import webhook as amazon_sms
-from messaging.providers.bird import webhook as bird
+from messaging.providers.http_route import HttpRoute
 from messaging.providers.tables import CodeMeaning, tables
 from messaging.smpp.alphabet import UCS_2, alphabet_of
 from messaging.status.order import Kind
 
 
 # Twilio: "Messages resource". ValidityPeriod is at most ten hours (error 90007): Twilio gives up after that.
-def _ask_twilio(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_twilio(sms: Sms, route: HttpRoute) -> GatewayRequest:
     is_service = sms.sender.startswith("MG")
     fields = {
         "To": sms.number, "MessagingServiceSid" if is_service else "From": sms.sender, "Body": sms.text,
@@ -45,7 +45,7 @@ def _ask_twilio(sms: Sms, route: Http) -> GatewayRequest:
 
 
 # Vonage: "SMS API", "Send an SMS"; ttl in milliseconds, from 20,000.
-def _ask_vonage(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_vonage(sms: Sms, route: HttpRoute) -> GatewayRequest:
     fields = {
         "from": sms.sender.lstrip("+"), "to": sms.digits, "text": sms.text, "client-ref": sms.token,
         "type": "unicode" if alphabet_of(sms.text) == UCS_2 else "text", "callback": sms.callback,
@@ -79,13 +79,13 @@ VONAGE_STATUSES: Final = {
 
 
 # 46elks: "Send SMS". It has no validity period.
-def _ask_elks(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_elks(sms: Sms, route: HttpRoute) -> GatewayRequest:
     fields = {"from": sms.sender, "to": sms.number, "message": sms.text, "whendelivered": sms.callback}
     return form("/a1/sms", fields, basic(route))
 
 
 # Infobip: "Send SMS messages", version 3; an API key is the password, the user is not used.
-def _ask_infobip(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_infobip(sms: Sms, route: HttpRoute) -> GatewayRequest:
     message = {
         "sender": sms.sender.lstrip("+"),
         "destinations": [{"to": sms.digits}],
@@ -109,7 +109,7 @@ def _read_infobip(answer: Any) -> GatewayAnswer:
 
 
 # Sinch: "SMS", "Batches", "Send"; the user is the service plan.
-def _ask_sinch(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_sinch(sms: Sms, route: HttpRoute) -> GatewayRequest:
     fields = {
         "from": sms.sender, "to": [sms.digits], "body": sms.text, "delivery_report": "per_recipient",
         "expire_at": sms.until, "callback_url": sms.callback, "client_reference": sms.token,
@@ -118,7 +118,7 @@ def _ask_sinch(sms: Sms, route: Http) -> GatewayRequest:
 
 
 # Telnyx: "Send a message"; a sender that is a name belongs to a messaging profile, which is the user.
-def _ask_telnyx(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_telnyx(sms: Sms, route: HttpRoute) -> GatewayRequest:
     fields = {
         "from": sms.sender, "to": sms.number, "text": sms.text, "webhook_url": sms.callback, "tags": [sms.token],
         "messaging_profile_id": route.user,
@@ -127,7 +127,7 @@ def _ask_telnyx(sms: Sms, route: Http) -> GatewayRequest:
 
 
 # Plivo: "Send a message". It has no validity period that goes as far.
-def _ask_plivo(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_plivo(sms: Sms, route: HttpRoute) -> GatewayRequest:
     fields = {
         "src": sms.sender.lstrip("+"), "dst": sms.digits, "text": sms.text, "url": sms.callback, "method": "POST"
     }  # fmt: skip
@@ -139,12 +139,12 @@ def _ask_plivo(sms: Sms, route: Http) -> GatewayRequest:
 _BIRDS_REGION: Final = re.compile(r"b[km]_([a-z]{2}[0-9]+)_")
 
 
-def _birds_base(route: Http) -> str:
+def _birds_base(route: HttpRoute) -> str:
     found = _BIRDS_REGION.match(route.password)
     return f"https://{found[1] if found else 'eu1'}.platform.bird.com"
 
 
-def _ask_bird(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_bird(sms: Sms, route: HttpRoute) -> GatewayRequest:
     fields = {
         "from": sms.sender, "to": sms.number, "text": sms.text, "metadata": {bird.OUR_METADATA: sms.token},
         "category": "marketing" if sms.is_promotional else "transactional",
@@ -153,7 +153,7 @@ def _ask_bird(sms: Sms, route: Http) -> GatewayRequest:
 
 
 # Bird's older REST API: developers.messagebird.com, "SMS API". It reports on what has a reference, and nothing else.
-def _ask_messagebird(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_messagebird(sms: Sms, route: HttpRoute) -> GatewayRequest:
     fields = {
         "originator": sms.sender.lstrip("+"), "recipients": [sms.digits], "body": sms.text, "datacoding": "auto",
         "reference": sms.token, "reportUrl": sms.callback, "validity": max(1, sms.seconds),
@@ -162,7 +162,7 @@ def _ask_messagebird(sms: Sms, route: Http) -> GatewayRequest:
 
 
 # LINK Mobility: "SMS REST API: MT and Delivery Reports", "Sending MT messages". Reports come to the gate.
-def _ask_link_mobility(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_link_mobility(sms: Sms, route: HttpRoute) -> GatewayRequest:
     kind = "MSISDN" if sms.sender.startswith("+") else "SHORTNUMBER" if sms.sender.isdigit() else "ALPHANUMERIC"
     fields = {
         "source": sms.sender, "sourceTON": kind, "destination": sms.number, "userData": sms.text,
@@ -191,7 +191,7 @@ def _links_error(answer: Any) -> tuple[str, str]:
 
 # Amazon: "AWS End User Messaging SMS", API reference v2, "SendTextMessage"; user and password are an access key, and
 # the configuration set says to which SNS topic events go. TimeToLive: 5 seconds to 72 hours.
-def _ask_amazon_sms(sms: Sms, route: Http) -> GatewayRequest:
+def _ask_amazon_sms(sms: Sms, route: HttpRoute) -> GatewayRequest:
     body = dumps({
         "DestinationPhoneNumber": sms.number, "OriginationIdentity": sms.sender, "MessageBody": sms.text,
         "MessageType": "PROMOTIONAL" if sms.is_promotional else "TRANSACTIONAL",

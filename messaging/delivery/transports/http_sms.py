@@ -18,12 +18,12 @@ from contacts.models import Channel
 from messaging.bounces.reasons import OUTCOME_UNKNOWN
 from messaging.delivery.answers import SMS_SCHEDULE
 from messaging.delivery.away import Away, AwayCause
-from messaging.delivery.sms_routes import Http
 from messaging.delivery.transport import DeliveryOutcome, Held, Ready
 from messaging.delivery.transports import configured_gateway
 from messaging.delivery.transports.esp_answers import unheard
-from messaging.delivery.transports.gateway import NOT_NOW, TOO_FAST, Gateway, GatewayAnswer, GatewayRequest, Sms
 from messaging.delivery.transports.gateways import GATEWAYS
+from messaging.providers.gateway import NOT_NOW, TOO_FAST, Gateway, GatewayAnswer, GatewayRequest, Sms
+from messaging.providers.http_route import HttpRoute
 from messaging.providers.reading import OUR_PARAMETER
 from messaging.providers.tables import UNKNOWN, consent_changes_of
 from messaging.providers.tables import CodeMeaning as Verdict
@@ -62,7 +62,7 @@ class ByGateway:
     channel: Final = Channel.SMS
     schedule: Final = SMS_SCHEDULE
 
-    def __init__(self, route: Http) -> None:
+    def __init__(self, route: HttpRoute) -> None:
         self._gateway = gateway_of(route.slug)
         self._route = replace(route, base=self._gateway.base_of(route))
         self.slug = route.slug
@@ -90,7 +90,7 @@ class ByGateway:
                 if is_over.is_set():
                     yield Held(each)
                     continue
-                request = self._gateway.ask(self._sms(each), self._route)
+                request = self._gateway.request(self._sms(each), self._route)
                 time.sleep(self._pace.wait(time.monotonic()))
                 self._pace.spend(1, time.monotonic())
                 asked[threads.submit(self._heard, request, is_over)] = each
@@ -160,20 +160,20 @@ def outcome_of(
     if cause and not (is_any_taken and cause == AwayCause.UNWILLING):
         return Held(message, away=Away(cause, _told(gateway, heard)))
     if heard.status in (TOO_MANY, *AWAY):
-        code, words = gateway.error(_json_of(heard.body))
+        code, words = gateway.parse_error(_json_of(heard.body))
         verdict = TOO_FAST if heard.status == TOO_MANY else NOT_NOW
         return DeliveryOutcome(_event(gateway, message, verdict, code or str(heard.status), words))
     if heard.status == 0 or heard.status >= 500:
         return DeliveryOutcome(_outcome_unknown(gateway, message, heard))
     answer = _json_of(heard.body)
     if heard.status < 300:
-        return _of_answer(gateway, message, heard, gateway.read(answer))
-    code, words = gateway.error(answer)
+        return _of_answer(gateway, message, heard, gateway.parse_answer(answer))
+    code, words = gateway.parse_error(answer)
     return _refused(gateway, message, GatewayAnswer(code=code, words=words, is_refused=True), code or str(heard.status))
 
 
 def _told(gateway: Gateway, heard: HttpAnswer) -> str:
-    code, words = gateway.error(_json_of(heard.body)) if heard.status else ("", heard.trouble)
+    code, words = gateway.parse_error(_json_of(heard.body)) if heard.status else ("", heard.trouble)
     said = f"HTTP {heard.status}" if heard.status else ""
     return f"{gateway.slug}: {' '.join(filter(None, [said, code, words]))}"
 

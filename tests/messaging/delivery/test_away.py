@@ -30,11 +30,11 @@ from contacts.models import Block, Channel
 from messaging.delivery import dispatcher
 from messaging.delivery.away import ADVICE, AwayCause, has_no_network
 from messaging.delivery.email_routes import Direct, Esp, Relay, Route, route_of
-from messaging.delivery.sms_routes import Http
 from messaging.delivery.transports import smtp, smtp_opening
 from messaging.delivery.transports.mx import NoServerError
 from messaging.models import Alarm, DeliveryEvent, Message, SendOut
 from messaging.monitoring import alarms
+from messaging.providers.http_route import HttpRoute
 from messaging.sendouts import lifecycle, single
 from messaging.tasks import watch_providers
 from tests.factories import log_in, make_user
@@ -582,7 +582,7 @@ def test_a_provider_that_refuses_us_or_is_out_of_order_is_away_and_goes_on_by_it
     ("base", "expected"), [("http://127.0.0.1:1", "unreachable"), ("https://api.exmaple.invalid", "unresolved")]
 )
 def test_a_gateway_that_cannot_be_found_or_reached_is_away(base: str, expected: str, settings: Settings) -> None:
-    settings.SMS_ROUTE = Http("twilio", "user1", "secret1", base)
+    settings.SMS_ROUTE = HttpRoute("twilio", "user1", "secret1", base)
     send_out = started(Channel.SMS)
     handed_over(send_out)
 
@@ -591,7 +591,7 @@ def test_a_gateway_that_cannot_be_found_or_reached_is_away(base: str, expected: 
 
 def test_a_gateway_with_a_certificate_that_nobody_vouches_for_is_away(settings: Settings, ca: str) -> None:
     with over_tls(ca) as port:
-        settings.SMS_ROUTE = Http("twilio", "user1", "secret1", f"https://127.0.0.1:{port}")
+        settings.SMS_ROUTE = HttpRoute("twilio", "user1", "secret1", f"https://127.0.0.1:{port}")
         send_out = started(Channel.SMS, 3)
         handed_over(send_out)
 
@@ -605,7 +605,7 @@ def test_a_gateway_with_a_certificate_that_nobody_vouches_for_is_away(settings: 
 def test_a_gateway_that_refuses_us_or_is_out_of_order_is_away(
     status: int, expected: str, state: str, settings: Settings, port: int
 ) -> None:
-    settings.SMS_ROUTE = Http("twilio", "user1", "secret1", f"http://127.0.0.1:{port}")
+    settings.SMS_ROUTE = HttpRoute("twilio", "user1", "secret1", f"http://127.0.0.1:{port}")
     send_out = started(Channel.SMS)
     head = f"HTTP/1.1 {status} No\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode()
     with saying(port, b"", head):

@@ -23,7 +23,7 @@ from pytest_django import Settings
 
 from contacts.models import Block, Channel
 from messaging.delivery import dispatcher, transport_factory
-from messaging.delivery.sms_routes import HTTP, Http, sms_route_of
+from messaging.delivery.sms_routes import HTTP, sms_route_of
 from messaging.delivery.transports import configured_gateway, http_sms
 from messaging.delivery.transports.gateways import GATEWAYS
 from messaging.inbox import reports
@@ -32,6 +32,7 @@ from messaging.ledger.record import SourcedEvent
 from messaging.models import Message, Part, SendOut
 from messaging.providers.base import Raw
 from messaging.providers.generic import gateways
+from messaging.providers.http_route import HttpRoute
 from messaging.providers.registry import providers
 from messaging.suppression.follow import apply
 from messaging.tracking.tokens import message_id_of, token_of
@@ -97,7 +98,7 @@ def use(api: Api, settings: Settings) -> Use:
         base = fields.pop("base", f"http://127.0.0.1:{api.port}")
         settings.PUBLIC_URL = "https://engage.example"
         settings.WEBHOOK_KEYS = {"elks": ["us:pw"], "infobip": ["us:pw"]}
-        settings.SMS_ROUTE = Http(slug, "user1", "secret1", base, options=OPTIONS.get(slug, {}), **fields)
+        settings.SMS_ROUTE = HttpRoute(slug, "user1", "secret1", base, options=OPTIONS.get(slug, {}), **fields)
 
     return use
 
@@ -464,22 +465,22 @@ def test_its_report_finds_the_message_by_our_token(api: Api, use: Use) -> None:
     ("url", "route"),
     [
         ("", None),
-        ("twilio://AC1:to%2Fken@", Http("twilio", "AC1", "to/ken")),
+        ("twilio://AC1:to%2Fken@", HttpRoute("twilio", "AC1", "to/ken")),
         (
             "sinch://plan:t@us.sms.api.sinch.com?rate=20&at_once=4",
-            Http("sinch", "plan", "t", "https://us.sms.api.sinch.com", 20, 4),
+            HttpRoute("sinch", "plan", "t", "https://us.sms.api.sinch.com", 20, 4),
         ),
         (
             "amazon_sms://AKIA1:a%2Fb+c@?region=eu-north-1&set=engage&rate=5",
-            Http("amazon_sms", "AKIA1", "a/b+c", rate=5, options=OPTIONS["amazon_sms"]),
+            HttpRoute("amazon_sms", "AKIA1", "a/b+c", rate=5, options=OPTIONS["amazon_sms"]),
         ),
         (
             "link_mobility://us:pw@c-eu.linkmobility.io?platform=COMMON_API&partner=17&gate=gate1",
-            Http("link_mobility", "us", "pw", "https://c-eu.linkmobility.io", options=OPTIONS["link_mobility"]),
+            HttpRoute("link_mobility", "us", "pw", "https://c-eu.linkmobility.io", options=OPTIONS["link_mobility"]),
         ),
     ],
 )
-def test_a_route_is_read_from_the_setting(url: str, route: Http | None) -> None:
+def test_a_route_is_read_from_the_setting(url: str, route: HttpRoute | None) -> None:
     assert sms_route_of(url, []) == route
 
 
@@ -515,7 +516,7 @@ def test_what_a_gateway_needs_besides_is_said_by_the_error() -> None:
 )
 def test_where_a_gateway_is_follows_from_the_route(url: str, base: str) -> None:
     route = sms_route_of(url, [])
-    assert isinstance(route, Http)
+    assert isinstance(route, HttpRoute)
 
     assert GATEWAYS[route.slug].base_of(route) == base
 

@@ -7,7 +7,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from messaging.delivery.transports.sigv4 import signed
+from messaging.providers.amazon_sms.sigv4 import signed
 
 HOST = "sms-voice.eu-north-1.amazonaws.com"
 KEY, PLACE = ("AKIA1", "se/cret+1"), ("eu-north-1", "sms-voice")

@@ -1,6 +1,6 @@
 """What the description of an SMS gateway is made of: what it is asked, and what it answers. Pure.
 
-The gateways that there are: gateways.py, and those that files describe: described.py.
+Each gateway's own is in its folder (send.py); delivery/transports/ sends by it, and by those that a file describes.
 """
 
 from base64 import b64encode
@@ -11,7 +11,7 @@ from json import dumps
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from messaging.delivery.sms_routes import Http
+from messaging.providers.http_route import HttpRoute
 from messaging.providers.tables import CodeMeaning, Table
 from messaging.smpp.alphabet import parts_of
 from messaging.status.order import Kind
@@ -73,40 +73,42 @@ class GatewayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """`base`: scheme and host, or what makes them of the route. `ask(sms, route)`, whose `base` is that which is used.
+    """`base`: scheme and host, or what makes them of the route. `request(sms, route)`: the route's `base` is the one used.
 
-    `read(answer)` of one that says "taken" (2xx), and `error(answer)` of any other: its code and words.
+    `parse_answer` of one that says "taken" (2xx), and `parse_error` of any other: its code and words.
 
     `codes`: what the codes of its refusals mean. `is_about_parts`: each part has an id and a report of its own.
+    `has_password_in_callback`: it calls back with the user and password that stand in the address.
     """
 
     slug: str
-    base: str | Callable[[Http], str]
-    ask: Callable[[Sms, Http], GatewayRequest]
-    read: Callable[[Any], GatewayAnswer]
-    error: Callable[[Any], tuple[str, str]]
+    base: str | Callable[[HttpRoute], str]
+    request: Callable[[Sms, HttpRoute], GatewayRequest]
+    parse_answer: Callable[[Any], GatewayAnswer]
+    parse_error: Callable[[Any], tuple[str, str]]
     codes: Table = field(default_factory=dict)
     is_about_parts: bool = False
+    has_password_in_callback: bool = False
 
-    def base_of(self, route: Http) -> str:
+    def base_of(self, route: HttpRoute) -> str:
         return route.base or (self.base if isinstance(self.base, str) else self.base(route))
 
     def count_of(self, text: str) -> int:
         return len(parts_of(text)) if self.is_about_parts else 1
 
 
-def basic(route: Http) -> dict[str, str]:
+def basic(route: HttpRoute) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(f'{route.user}:{route.password}'.encode()).decode()}"}
 
 
 def form(path: str, fields: Mapping[str, object], headers: Mapping[str, str]) -> GatewayRequest:
-    said = {name: value for name, value in fields.items() if value not in ("", None)}
-    return GatewayRequest(path, urlencode(said).encode(), {"Content-Type": FORM, **headers})
+    filled = {name: value for name, value in fields.items() if value not in ("", None)}
+    return GatewayRequest(path, urlencode(filled).encode(), {"Content-Type": FORM, **headers})
 
 
 def json_body(path: str, fields: Mapping[str, object], headers: Mapping[str, str]) -> GatewayRequest:
-    said = {name: value for name, value in fields.items() if value not in ("", None)}
-    return GatewayRequest(path, dumps(said).encode(), {"Content-Type": JSON, **headers})
+    filled = {name: value for name, value in fields.items() if value not in ("", None)}
+    return GatewayRequest(path, dumps(filled).encode(), {"Content-Type": JSON, **headers})
 
 
 def at(found: Any, *path: str | int) -> Any:
@@ -129,11 +131,11 @@ def text_at(found: Any, *path: str | int) -> str:
 def one_id(*path: str | int) -> Callable[[Any], GatewayAnswer]:
     """The id stands there."""
 
-    def read(answer: Any) -> GatewayAnswer:
+    def parse(answer: Any) -> GatewayAnswer:
         found = text_at(answer, *path)
         return GatewayAnswer((found,) if found else ())
 
-    return read
+    return parse
 
 
 def error_at(code: Sequence[str | int], words: Sequence[str | int]) -> Callable[[Any], tuple[str, str]]:

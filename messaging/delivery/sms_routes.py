@@ -7,26 +7,15 @@ sinch://plan:token@us.sms.api.sinch.com?rate=20&at_once=4
 amazon_sms://key:secret@?region=eu-north-1&set=engage
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from messaging.providers.http_route import AT_ONCE, HttpRoute
-
-# Those that gateways.py describes.
-HTTP: Final = (
-    "twilio", "vonage", "elks", "infobip", "sinch", "telnyx", "plivo", "bird", "messagebird", "link_mobility",
-    "amazon_sms",
-)  # fmt: skip
-# The options of its own that a gateway cannot do without.
-OWN_OPTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "link_mobility": ("platform", "partner", "gate"),
-    "amazon_sms": ("region", "set"),
-}
+from messaging.providers.sending import route_options, senders
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +45,12 @@ def sms_route_of(url: str, connections: Collection[str], folder: str = "") -> Sm
         return None
     if scheme == "smpp":
         return _smpp(rest, connections)
-    if rest.startswith("//") and (scheme in HTTP or _is_described(scheme, folder)):
+    if rest.startswith("//") and (scheme in senders("sms") or _is_described(scheme, folder)):
         return _http(scheme, rest)
     # Without what was given: there may be a password in it.
     raise ImproperlyConfigured(
-        f"SMS_ROUTE must look like smpp:, smpp:name or twilio://user:password@; gateways are: {', '.join(HTTP)}, "
-        "and those that a file in GATEWAYS_DIR describes (docs/operators.md)."
+        "SMS_ROUTE must look like smpp:, smpp:name or twilio://user:password@; gateways are: "
+        f"{', '.join(senders('sms'))}, and those that a file in GATEWAYS_DIR describes (docs/operators.md)."
     )
 
 
@@ -83,7 +72,7 @@ def _http(slug: str, rest: str) -> HttpRoute:
         parts = urlsplit(f"x:{rest}")
         options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         rate, at_once = float(options.pop("rate", 0)), int(options.pop("at_once", AT_ONCE))
-        own = {name: options.pop(name) for name in OWN_OPTIONS.get(slug, ())}
+        own = {name: options.pop(name) for name in route_options(slug)}
         port = f":{parts.port}" if parts.port else ""
     except (ValueError, KeyError):
         raise _wrong(slug) from None
@@ -96,7 +85,7 @@ def _http(slug: str, rest: str) -> HttpRoute:
 
 
 def _wrong(slug: str) -> ImproperlyConfigured:
-    own = "&".join(f"{name}=…" for name in OWN_OPTIONS.get(slug, ()))
+    own = "&".join(f"{name}=…" for name in route_options(slug))
     short, long = (f"?{own}", f"?{own}&") if own else ("", "?")
     return ImproperlyConfigured(
         f"SMS_ROUTE must look like {slug}://user:password@{short} or "

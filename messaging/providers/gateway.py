@@ -73,7 +73,7 @@ class GatewayAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """`base`: scheme and host, or what makes them of the route. `request(sms, route)`: the route's `base` is the one used.
+    """`base`: scheme and host, or what makes them of the route. `request(sms, route)`, whose `base` is the one used.
 
     `parse_answer` of one that says "taken" (2xx), and `parse_error` of any other: its code and words.
 

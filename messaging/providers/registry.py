@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from messaging.providers import proof
 from messaging.providers.base import Provider
 from messaging.providers.generic import gateways
+from messaging.providers.sending import folders
 
 HERE: Final = Path(__file__).parent
 # What is no provider: ourselves, and our own ways out (delivery/email_routes.py).
@@ -35,10 +36,6 @@ def _provider_in(folder: str) -> Provider:
     module = import_module(f"{__package__}.{folder}.{'webhook' if 'webhook' in found else 'reports'}")
     provider: Provider = module.provider
     return provider
-
-
-def folders() -> list[str]:
-    return [found.name for found in iter_modules([str(HERE)]) if found.ispkg]
 
 
 def check_keys() -> None:

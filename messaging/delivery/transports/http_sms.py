@@ -1,4 +1,4 @@
-"""SMS by the HTTP API of a gateway (gateways.py): several requests at once, over connections that are used again."""
+"""SMS by the HTTP API of a gateway (providers/): several requests at once, over connections that are used again."""
 
 import json
 import threading
@@ -21,10 +21,11 @@ from messaging.delivery.away import Away, AwayCause
 from messaging.delivery.transport import DeliveryOutcome, Held, Ready
 from messaging.delivery.transports import configured_gateway
 from messaging.delivery.transports.esp_answers import unheard
-from messaging.delivery.transports.gateways import GATEWAYS
 from messaging.providers.gateway import NOT_NOW, TOO_FAST, Gateway, GatewayAnswer, GatewayRequest, Sms
 from messaging.providers.http_route import HttpRoute
 from messaging.providers.reading import OUR_PARAMETER
+from messaging.providers.sending import gateway_of as built_in_gateway
+from messaging.providers.sending import senders
 from messaging.providers.tables import UNKNOWN, consent_changes_of
 from messaging.providers.tables import CodeMeaning as Verdict
 from messaging.smpp.window import TokenBucket
@@ -38,8 +39,6 @@ LONGEST_CODE, LONGEST_WORDS = 40, 2_000
 # A wrong password, an empty account, a gateway that is out of order: what waits goes out once that is mended.
 AWAY: Final = {401: AwayCause.LOGIN, 402: AwayCause.ACCOUNT, 403: AwayCause.LOGIN, 503: AwayCause.UNWILLING}
 TOO_MANY: Final = 429
-# The gateway's own basic auth for its callbacks: its webhook takes a user and a password (docs/providers/).
-KNOCKS_WITH_PASSWORD: Final = frozenset({"elks", "infobip"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class ByGateway:
     def _sms(self, message: Ready) -> Sms:
         return Sms(
             message.address, message.send_out.sender, message.sms, message.token,
-            callback_of(self.slug, message.token), message.time_left, timezone.now(),
+            callback_of(self._gateway, message.token), message.time_left, timezone.now(),
             is_promotional=not message.send_out.is_transactional,
         )  # fmt: skip
 
@@ -136,15 +135,16 @@ class ByGateway:
 
 def gateway_of(slug: str) -> Gateway:
     """Raises ImproperlyConfigured where a file describes it, and wrongly."""
-    return GATEWAYS.get(slug) or configured_gateway.gateway_of(slug)
+    return built_in_gateway(slug) if slug in senders(Channel.SMS) else configured_gateway.gateway_of(slug)
 
 
-def callback_of(slug: str, token: str) -> str:
+def callback_of(gateway: Gateway, token: str) -> str:
     """Where its reports go, with our token in it."""
     parts = urlsplit(str(settings.PUBLIC_URL))
-    keys = settings.WEBHOOK_KEYS.get(slug) or [""]
-    knock = f"{keys[0]}@" if slug in KNOCKS_WITH_PASSWORD and keys[0] else ""
-    return f"{parts.scheme}://{knock}{parts.netloc}{parts.path}/webhooks/{slug}/?{urlencode({OUR_PARAMETER: token})}"
+    keys = settings.WEBHOOK_KEYS.get(gateway.slug) or [""]
+    knock = f"{keys[0]}@" if gateway.has_password_in_callback and keys[0] else ""
+    webhook = f"{knock}{parts.netloc}{parts.path}/webhooks/{gateway.slug}/"
+    return f"{parts.scheme}://{webhook}?{urlencode({OUR_PARAMETER: token})}"
 
 
 def outcome_of(

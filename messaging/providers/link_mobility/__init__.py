@@ -1,1 +1,8 @@
 """LINK Mobility: SMS, its reports on them, and what its codes mean."""
+
+from typing import Final
+
+# By which channel we can send with it: what a route in the settings may name, before Django is up.
+SENDS: Final = "sms"
+# What SMS_ROUTE must say besides user and password.
+ROUTE_OPTIONS: Final = ("platform", "partner", "gate")

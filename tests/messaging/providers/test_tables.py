@@ -43,7 +43,7 @@ def test_hard_reasons_of_a_number_are_hard() -> None:
 
 @pytest.mark.parametrize("name", [*(f"{name}/codes" for name in NAMES), "gsm"])
 def test_every_table_names_its_source_and_its_page(name: str) -> None:
-    text = Path(module.__file__).with_name(f"{name}.toml").read_text()
+    text = (Path(module.__file__).parent / f"{name}.toml").read_text()
 
     for space in tomllib.loads(text):
         above = text.partition(f"[{space}]")[0].rpartition("\n\n")[2]

@@ -4,7 +4,7 @@ smtp://user:password@host:587   a relay, which reports by mail or webhook what b
                                 with ?ca=/path/to/ca.pem this authority is trusted, and no other
 mx:                             directly to the server of the receiving domain
 mx://127.0.0.1:2525             the same, but all domains' mail goes to this one server: to try things out
-anymail:sendgrid                by a provider's HTTP API (esps.py), whose reports say what became of them;
+anymail:sendgrid                by a provider's HTTP API (providers/), whose reports say what became of them;
                                 anymail:resend?without=Message-ID leaves a header out that the provider refuses
 """
 
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from messaging.delivery.transports.esps import settings_of
+from messaging.providers.sending import esp_of, senders
 
 PORTS: Final = {"smtp": 25, "smtps": 465}
 
@@ -111,7 +111,12 @@ def _esp(text: str, environment: Mapping[str, str]) -> Esp:
     without = frozenset(
         name.strip().lower() for name in ",".join(options.get("without", [])).split(",") if name.strip()
     )
-    return Esp(slug.strip().lower(), settings_of(slug.strip().lower(), environment), without)
+    slug = slug.strip().lower()
+    if slug not in senders("email"):
+        raise ImproperlyConfigured(
+            f"EMAIL_ROUTE names a provider that is not known, {slug!r}. There are: {', '.join(senders('email'))}."
+        )
+    return Esp(slug, esp_of(slug).settings_in(environment, slug), without)
 
 
 def _wrong() -> ImproperlyConfigured:

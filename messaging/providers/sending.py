@@ -9,6 +9,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
+from messaging.providers.esp import EspDescription
+
 if TYPE_CHECKING:
     from messaging.providers.gateway import Gateway
 
@@ -33,6 +35,12 @@ def route_options(slug: str) -> tuple[str, ...]:
 def gateway_of(slug: str) -> "Gateway":
     """One of `senders("sms")`."""
     found: Gateway = import_module(f"{__package__}.{slug}.send").gateway
+    return found
+
+
+def esp_of(slug: str) -> EspDescription:
+    """One of `senders("email")`."""
+    found: EspDescription = import_module(f"{__package__}.{slug}.send").esp
     return found
 
 

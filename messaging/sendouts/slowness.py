@@ -14,10 +14,11 @@ from contacts.models import Channel
 from engage.domains import in_unicode
 from messaging.delivery import transport_factory
 from messaging.delivery.away import ADVICE, AwayCause
-from messaging.delivery.transports.esps import ESPS
 from messaging.models import Alarm, SendOut, SlowDown
 from messaging.monitoring import alarms
+from messaging.providers.esp import variable
 from messaging.providers.registry import providers
+from messaging.providers.sending import esp_of, senders
 from messaging.sendouts import restored
 from messaging.sendouts.models import SendOutChange, State
 
@@ -95,8 +96,8 @@ def _setting(slug: str, channel: Channel) -> str:
         return "SMPP_URLS"
     if channel == Channel.SMS:
         return "SMS_ROUTE"
-    needed = ESPS[slug].needed if slug in ESPS else ()
-    return ", ".join(["EMAIL_ROUTE", *(f"{slug}_{name}".upper() for name in needed)])
+    needed = esp_of(slug).needed if slug in senders(Channel.EMAIL) else ()
+    return ", ".join(["EMAIL_ROUTE", *(variable(slug, name) for name in needed)])
 
 
 def _sentences(found: Iterable[SlowDown]) -> Iterable[str]:

@@ -24,16 +24,15 @@ from django.core.mail import EmailMultiAlternatives
 from messaging.delivery.answers import MailAnswer
 from messaging.delivery.email_routes import Esp
 from messaging.delivery.transports import esp_answers
-from messaging.delivery.transports.esps import ESPS
 from messaging.delivery.transports.smtp_pipeline import Outgoing
 from messaging.providers.anymail_bridge import OUR_METADATA, plain_id
+from messaging.providers.registry import label_of
+from messaging.providers.sending import esp_of
 from messaging.status.order import Kind
 from messaging.tracking.tokens import token_of
 
 # Requests at a time: each waits for most of its time.
 LINES: Final = 8
-CONNECT_SECONDS: Final = 10
-ANSWER_SECONDS: Final = 60
 # What has not begun by then goes on waiting, so that Pause takes effect.
 TURN_SECONDS: Final = 240.0
 # What the provider makes itself.
@@ -41,7 +40,6 @@ ITS_OWN: Final = frozenset({"from", "to", "subject", "date", "mime-version", "dk
 UNTRIED: Final = MailAnswer(0, "", is_untried=True)
 # With so many refused for a reason that we do not know, and none taken, it is not the recipients' fault.
 ENOUGH_REFUSED: Final = 3
-LABELS: Final = {"amazon_ses": "Amazon SES", "sendgrid": "SendGrid", "mailersend": "MailerSend"}
 
 
 class EspPost:
@@ -92,9 +90,10 @@ class EspPost:
         return MailAnswer(0, "", label_of(self.slug), kind=Kind.ACCEPTED, provider_message_id=its_id)
 
     def _its_id(self, status: Any) -> str:
-        """As its reports name the message. SendGrid's is in a header, which anymail does not read."""
+        """As its reports name the message."""
         headers = getattr(status.esp_response, "headers", None) or {}
-        return plain_id(headers.get("X-Message-Id") if self.slug == "sendgrid" else status.message_id)[:255]
+        header = esp_of(self.slug).id_header
+        return plain_id(headers.get(header) if header else status.message_id)[:255]
 
     def _backend(self) -> Any:
         """This thread's own, with its connection."""
@@ -114,17 +113,9 @@ def _judged(answers: Sequence[MailAnswer]) -> list[MailAnswer]:
     return [esp_answers.refusing_us(each.text, each.said_by) if each in refused else each for each in answers]
 
 
-def label_of(slug: str) -> str:
-    return LABELS.get(slug) or slug.replace("_", " ").title()
-
-
 def backend_of(route: Esp) -> Any:
     """anymail's own sender for this provider, with its connection open."""
-    settings: dict[str, Any] = dict(route.settings)
-    if route.slug == "amazon_ses":
-        settings = _for_boto3(settings)
-    else:
-        settings["timeout"] = (CONNECT_SECONDS, ANSWER_SECONDS)
+    settings = esp_of(route.slug).backend_settings(dict(route.settings))
     # Else anymail makes up an id that no report of theirs names otherwise.
     settings["generate_message_id"] = False
     with warnings.catch_warnings():
@@ -142,48 +133,31 @@ def _backend_class(slug: str) -> Any:
         raise ImproperlyConfigured(f"EMAIL_ROUTE anymail:{slug} needs a package more: {error}") from error
 
 
-def _for_boto3(settings: dict[str, Any]) -> dict[str, Any]:
-    client = {
-        # A request that boto3 repeats by itself could be taken twice.
-        "config": {
-            "connect_timeout": CONNECT_SECONDS,
-            "read_timeout": ANSWER_SECONDS,
-            "retries": {"total_max_attempts": 1},
-        },
-        "region_name": settings.get("region"),
-        "endpoint_url": settings.get("api_url"),
-    }  # fmt: skip
-    found: dict[str, Any] = {"client_params": {name: value for name, value in client.items() if value}}
-    if "configuration_set_name" in settings:
-        found["configuration_set_name"] = settings["configuration_set_name"]
-    return found
-
-
 def message_for(mail: Outgoing, route: Esp) -> Any:
     """The mail as anymail takes it: the same subject, bodies and headers, and our token."""
-    said, wanted = message_from_bytes(mail.mail, policy=default), ESPS[route.slug]
-    without = ITS_OWN | wanted.refused | route.without
+    written, esp = message_from_bytes(mail.mail, policy=default), esp_of(route.slug)
+    without = ITS_OWN | esp.refused | route.without
     headers = {
         name: str(value)
-        for name, value in said.items()
+        for name, value in written.items()
         if name.lower() not in without and not name.lower().startswith("content-")
     }
     message: Any = EmailMultiAlternatives(
-        str(said["Subject"]), _body(said, "plain"), _mailbox(said["From"]), [mail.recipient],
-        headers=headers | dict(wanted.added or {}),
+        str(written["Subject"]), _body(written, "plain"), _mailbox(written["From"]), [mail.recipient],
+        headers=headers | dict(esp.added),
     )  # fmt: skip
-    if said.get_body(("html",)) is not None:
-        message.attach_alternative(_body(said, "html"), "text/html")
+    if written.get_body(("html",)) is not None:
+        message.attach_alternative(_body(written, "html"), "text/html")
     token = token_of(mail.message_id)
-    if wanted.is_tagged:
+    if esp.is_tagged:
         message.tags = [token]
     else:
         message.metadata = {OUR_METADATA: token}
     return message
 
 
-def _body(said: EmailMessage, kind: str) -> str:
-    part = said.get_body((kind,))
+def _body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
     return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
 
 

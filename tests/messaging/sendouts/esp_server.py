@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from messaging.delivery.email_routes import Esp, route_of
-from messaging.delivery.transports.esps import ESPS, variable
+from messaging.providers.esp import variable
+from messaging.providers.sending import esp_of
 
 Answer = tuple[int, Mapping[str, str], Any]
 
@@ -44,7 +45,7 @@ class Provider:
     @property
     def route(self) -> Esp:
         url = f"http://127.0.0.1:{self.port}/"
-        environment = {variable(self.slug, name): f"{name}-given" for name in ESPS[self.slug].needed}
+        environment = {variable(self.slug, name): f"{name}-given" for name in esp_of(self.slug).needed}
         environment |= {variable(self.slug, "api_url"): url, "AMAZON_SES_REGION": "eu-north-1"}
         route = route_of(f"anymail:{self.slug}", environment)
         assert isinstance(route, Esp)

@@ -1,0 +1,5 @@
+"""Sending emails by Mailchimp Transactional."""
+
+from messaging.providers.esp import EspDescription
+
+esp = EspDescription(("api_key",))

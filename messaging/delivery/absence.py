@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Watched:
-    """A Way (ways.py) around another one: what one turn of one worker knows of whether it is there."""
+    """A Transport (transport.py) around another one: what one turn of one worker knows of whether it is there."""
 
     def __init__(self, way: Transport) -> None:
         """One query."""

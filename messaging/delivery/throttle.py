@@ -110,7 +110,7 @@ class ThrottleState(NamedTuple):
 
 
 class Paced:
-    """A Way (ways.py) around another one."""
+    """A Transport (transport.py) around another one."""
 
     def __init__(self, way: Transport, limits: Limits, *, is_direct: bool) -> None:
         """`is_direct`: it is the receiving domains that answer; else one relay or provider speaks for all."""

@@ -1,4 +1,4 @@
-"""What hand-over asks of a way out, and what a way out gets and gives. Which one a channel has: chosen.py."""
+"""What the dispatcher asks of a transport, and what one gets and gives. A channel has one by transport_factory.py."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Emails by the HTTP API of a provider (esp.py)."""
+"""Emails by the HTTP API of a provider (esp_client.py)."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -16,7 +16,7 @@ from messaging.status.order import Kind
 
 
 class ByEsp:
-    """A Way (ways.py)."""
+    """A Transport (transport.py)."""
 
     channel: Final = Channel.EMAIL
     slice: Final = 50

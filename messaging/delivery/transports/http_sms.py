@@ -56,7 +56,7 @@ UNTRIED: Final = HttpAnswer(0, is_tried=False)
 
 
 class ByGateway:
-    """A Way (ways.py)."""
+    """A Transport (transport.py)."""
 
     channel: Final = Channel.SMS
     schedule: Final = SMS_SCHEDULE

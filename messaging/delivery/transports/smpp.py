@@ -35,7 +35,7 @@ TOO_MANY: Final = Verdict(Kind.DEFERRED, "rate_limited")
 
 
 class BySmpp:
-    """A Way (ways.py)."""
+    """A Transport (transport.py)."""
 
     slug: Final = SLUG
     channel: Final = Channel.SMS

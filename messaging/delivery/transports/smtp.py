@@ -47,7 +47,7 @@ _REACHED_AT: Final[dict[str, float]] = {}
 
 
 class BySmtp:
-    """A Way (ways.py)."""
+    """A Transport (transport.py)."""
 
     channel: Final = Channel.EMAIL
     schedule: Final = SCHEDULE

@@ -202,7 +202,9 @@ class TestProbe:
         self, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings.PUBLIC_URL = live_server.url
-        monkeypatch.setattr("messaging.providers.twilio.webhook.public_url", lambda request: "https://elsewhere.example.org/")
+        monkeypatch.setattr(
+            "messaging.providers.twilio.webhook.public_url", lambda request: "https://elsewhere.example.org/"
+        )
 
         assert "its signature was refused" in sent("twilio")
 

@@ -48,7 +48,7 @@ def lean(request: HttpRequest) -> HttpResponse:
     provider = providers()["sendgrid"]
     provider.verify(request)
     raw = Raw(request.body, request.headers["Content-Type"], request.path, timezone.now(), {})
-    orm_loop.apply([event for event in provider.read(raw).events if event.kind in Kind])
+    orm_loop.apply([event for event in provider.parse(raw).events if event.kind in Kind])
     return HttpResponse(status=204)
 
 

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from messaging.inbox import claims
 from messaging.ledger.correlation import named
 from messaging.models import DeliveryEvent, Report
-from messaging.providers.base import Raw, Reading, UnreadableError
-from messaging.providers.reading import json_of
+from messaging.providers.base import ParsedReport, Raw, UnreadableError
+from messaging.providers.parsing import json_of
 from messaging.providers.registry import providers
 from messaging.status.order import Event, key_of, of_message
 
@@ -80,7 +80,7 @@ def contents_of(report: Report) -> Contents:
     beginning = body if len(body) <= LONGEST_READ else _beginning(body)
     if beginning is None:
         return Contents(is_whole=False)
-    reading = _read(report, beginning)
+    reading = _parse(report, beginning)
     by_key = {key_of(event): event for event in reading.events[:MOST]}
     recorded = _recorded(report, by_key)
     told = [
@@ -107,18 +107,18 @@ def _beginning(body: bytes) -> bytes | None:
     return json.dumps(facts[:MOST]).encode() if isinstance(facts, list) else None
 
 
-def _read(report: Report, body: bytes) -> Reading:
+def _parse(report: Report, body: bytes) -> ParsedReport:
     provider = providers().get(report.provider)
     if provider is None:
-        return Reading(problems=["No such provider."])
+        return ParsedReport(problems=["No such provider."])
     raw = Raw(body, report.content_type, report.path, report.received_at, report.headers)
     try:
-        return provider.read(raw)
+        return provider.parse(raw)
     except UnreadableError as error:
-        return Reading(problems=[str(error)])
+        return ParsedReport(problems=[str(error)])
     except Exception as error:  # noqa: BLE001 -- a fault of the adapter is what the page is to show
         log.warning("Report %s of %s cannot be read: %s", report.pk, report.provider, type(error).__name__)
-        return Reading(problems=[f"{type(error).__name__}: {error}"])
+        return ParsedReport(problems=[f"{type(error).__name__}: {error}"])
 
 
 def _recorded(report: Report, by_key: dict[UUID, Event]) -> dict[UUID, DeliveryEvent]:

@@ -249,9 +249,9 @@ def _events_of(result: ReadReport) -> list[Event]:
         return []
     try:
         with within_budget(len(report.body)):
-            reading = provider.read(_raw(report))
-            if len(reading.events) > settings.REPORT_MAX_EVENTS:
-                raise UnreadableError(f"{len(reading.events)} events are more than REPORT_MAX_EVENTS.")
+            parsed = provider.parse(_raw(report))
+            if len(parsed.events) > settings.REPORT_MAX_EVENTS:
+                raise UnreadableError(f"{len(parsed.events)} events are more than REPORT_MAX_EVENTS.")
     except UnreadableError as error:
         result.problems.append(str(error))
         return []
@@ -260,9 +260,9 @@ def _events_of(result: ReadReport) -> list[Event]:
         log.exception("Report %s of %s could not be read.", report.id, report.provider)
         result.problems.append(f"{type(error).__name__}: {error}")
         return []
-    result.problems.extend(reading.problems)
-    result.unmapped.extend(reading.unmapped)
-    return reading.events
+    result.problems.extend(parsed.problems)
+    result.unmapped.extend(parsed.unmapped)
+    return parsed.events
 
 
 def _raw(report: ClaimedReport) -> Raw:

@@ -11,7 +11,7 @@ from messaging.inbox import hourly_counts, reports
 from messaging.monitoring import test_report
 from messaging.providers.base import ForgedError, Provider, UncheckedError, UnreadableError
 from messaging.providers.inbound import is_form
-from messaging.providers.reading import check_values
+from messaging.providers.parsing import check_values
 from messaging.providers.registry import providers
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from anymail.signals import AnymailTrackingEvent
 from django.core.exceptions import ImproperlyConfigured
 
 from messaging.bounces.classify import Verdict, classify
-from messaging.providers.base import Raw, Reading, UnmappedCode, UnreadableError
-from messaging.providers.reading import json_of, seconds_in
+from messaging.providers.base import ParsedReport, Raw, UnmappedCode, UnreadableError
+from messaging.providers.parsing import json_of, seconds_in
 from messaging.status.order import READS, Event, Kind
 from messaging.tracking.tokens import message_id_of
 
@@ -84,8 +84,8 @@ class TranslatedEvent(NamedTuple):
     unmapped: UnmappedCode | None = None
 
 
-class ReadItem(NamedTuple):
-    """An item of a report, read."""
+class ParsedItem(NamedTuple):
+    """An item of a report, as one of our events."""
 
     event: Event
     unmapped: UnmappedCode | None = None
@@ -136,23 +136,23 @@ def object_in(body: bytes | str, *needed: str) -> dict[str, Any]:
     return said
 
 
-def read_each(items: Iterable[Any], read_one: Callable[[Any], ReadItem | None], first: int = 1) -> Reading:
+def parse_each(items: Iterable[Any], parse_item: Callable[[Any], ParsedItem | None], first: int = 1) -> ParsedReport:
     """What the items say; None is one that says nothing about a message, and a damaged one becomes a problem.
 
     `first`: the number of the first of them in its report.
     """
-    reading = Reading()
+    parsed = ParsedReport()
     for number, item in enumerate(items, first):
         try:
-            told = read_one(item)
+            told = parse_item(item)
         except DAMAGE as error:
-            reading.problems.append(f"Event {number}: {type(error).__name__}: {error}"[:300])
+            parsed.problems.append(f"Event {number}: {type(error).__name__}: {error}"[:300])
         else:
             if told is not None:
-                reading.events.append(told.event)
+                parsed.events.append(told.event)
                 if told.unmapped is not None:
-                    reading.unmapped.append(told.unmapped)
-    return reading
+                    parsed.unmapped.append(told.unmapped)
+    return parsed
 
 
 def plain(found: AnymailTrackingEvent, word: object) -> TranslatedEvent:
@@ -166,7 +166,7 @@ def meaning_of(kind: Kind) -> TranslatedEvent:
     return TranslatedEvent(kind, CONSENT_REASONS.get(kind, ""))
 
 
-def judged(
+def failure(
     row: EventMeaning,
     words: object,
     *,
@@ -209,7 +209,7 @@ def smtp_reply(code: object) -> str:
     return text if len(text) == 3 and text.isdecimal() and text[0] in "245" else ""
 
 
-def told_of(
+def parsed_item(
     slug: str,
     found: AnymailTrackingEvent,
     meaning: TranslatedEvent | None,
@@ -220,7 +220,7 @@ def told_of(
     provider_message_id: str | None = None,
     occurred_at: datetime | None = None,
     is_automatic: bool = False,
-) -> ReadItem | None:
+) -> ParsedItem | None:
     """Our event out of anymail's; None where there is no meaning for us in it. What is given here goes before."""
     if meaning is None:
         return None
@@ -245,7 +245,7 @@ def told_of(
         said_by=str(found.recipient or "").rpartition("@")[2],
         is_automatic=is_automatic,
     )
-    return ReadItem(event, meaning.unmapped)
+    return ParsedItem(event, meaning.unmapped)
 
 
 def _ip_of(found: AnymailTrackingEvent) -> object:

@@ -1,4 +1,4 @@
-"""What a provider's file offers: verify a request, and read a raw report into events. Both without a database."""
+"""What a provider's file offers: verify a request, and parse a raw report into events. Both without a database."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class UncheckedError(Exception):
 
 
 class UnreadableError(Exception):
-    """The report cannot be read at all; the message says what is wrong with it."""
+    """The report cannot be parsed at all; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class UnmappedCode(NamedTuple):
 
 
 @dataclass(slots=True)
-class Reading:
+class ParsedReport:
     """What a report says: its events, and what in it could not be read (the rest is applied all the same).
 
     `unmapped` are the codes that our tables lack, for support to see which.
@@ -57,7 +57,7 @@ class Reading:
     problems: list[str] = field(default_factory=list)
     unmapped: list[UnmappedCode] = field(default_factory=list)
 
-    def add(self, other: "Reading") -> None:
+    def add(self, other: "ParsedReport") -> None:
         self.events += other.events
         self.problems += other.problems
         self.unmapped += other.unmapped
@@ -81,7 +81,7 @@ class ReportRoute(NamedTuple):
 class Provider:
     """One provider.
 
-    `verify` raises ForgedError or UncheckedError; `read` raises UnreadableError, and nothing else that is its fault.
+    `verify` raises ForgedError or UncheckedError; `parse` raises UnreadableError, and nothing else that is its fault.
     """
 
     slug: str
@@ -89,8 +89,8 @@ class Provider:
     channel: Channel
     is_set_up: Callable[[], bool]
     verify: Callable[[HttpRequest], None]
-    read: Callable[[Raw], Reading]
-    # Lower-case names of headers that `read` needs; what is not named here is not kept.
+    parse: Callable[[Raw], ParsedReport]
+    # Lower-case names of headers that `parse` needs; what is not named here is not kept.
     headers: tuple[str, ...] = ()
     # How it may report; what comes by GET is kept as the form that its query is.
     methods: tuple[str, ...] = ("POST",)

@@ -20,11 +20,11 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import fields_of, json_of, message_of, object_of, since_1970, text_of, when, within
-from messaging.providers.replies import e164_of, reading_of_reply
+from messaging.providers.base import ParsedReport, Probe, Provider, Raw, UnreadableError
+from messaging.providers.parsing import fields_of, json_of, message_of, object_of, since_1970, text_of, when, within
+from messaging.providers.replies import e164_of, parse_reply
 from messaging.providers.signatures import same
-from messaging.providers.tables import Table, gsm_tables, of_a_part, reading_of, table_of
+from messaging.providers.tables import Table, gsm_tables, of_a_part, report_of, table_of
 from messaging.status.order import GIVES_UP_AFTER, Event, Kind, Submitted
 
 # It is the name of a variable in the environment, too, and of a column of 30 characters.
@@ -94,7 +94,7 @@ def _described(slug: str, said: Mapping[str, Any]) -> Provider:
         Channel.SMS,
         partial(proof.has_passwords if gateway.place == "basic" else proof.has_keys, slug),
         partial(verify, gateway),
-        partial(read, gateway),
+        partial(parse, gateway),
         methods=tuple(methods),
         answer=answer,
         key=proof.password_in if gateway.place == "basic" else str,
@@ -200,18 +200,18 @@ def sign(gateway: ConfiguredGateway, url: str) -> Probe:
     return Probe(f"{url}?{urlencode({gateway.name: key})}")
 
 
-def read(gateway: ConfiguredGateway, raw: Raw) -> Reading:
+def parse(gateway: ConfiguredGateway, raw: Raw) -> ParsedReport:
     """The events of one request. Raises UnreadableError where nothing in it can be read."""
     reports = _reports(gateway, raw)
-    reading = Reading()
+    parsed = ParsedReport()
     for number, report in enumerate(reports, 1):
         try:
-            reading.add(_events(gateway, raw, report))
+            parsed.add(_events(gateway, raw, report))
         except UnreadableError as error:
-            reading.problems.append(f"Report {number}: {error}")
-    if not reading.events and reading.problems:
-        raise UnreadableError("\n".join(reading.problems))
-    return reading
+            parsed.problems.append(f"Report {number}: {error}")
+    if not parsed.events and parsed.problems:
+        raise UnreadableError("\n".join(parsed.problems))
+    return parsed
 
 
 def _reports(gateway: ConfiguredGateway, raw: Raw) -> list[Any]:
@@ -226,10 +226,10 @@ def _reports(gateway: ConfiguredGateway, raw: Raw) -> list[Any]:
     return listed
 
 
-def _events(gateway: ConfiguredGateway, raw: Raw, report: Any) -> Reading:
+def _events(gateway: ConfiguredGateway, raw: Raw, report: Any) -> ParsedReport:
     reply = {name: _value(report, path) for name, path in gateway.replies.items()}
     if reply.get("from") and reply.get("text") and not _value(report, gateway.fields["status"]):
-        return reading_of_reply(gateway.slug, reply["from"], reply["text"], raw.received_at)
+        return parse_reply(gateway.slug, reply["from"], reply["text"], raw.received_at)
     said = {name: _value(report, path) for name, path in gateway.fields.items()}
     status, code, message = said["status"], said.get("code", ""), said.get("message_id", "")
     state = gateway.statuses.get(status) or gateway.statuses.get(status.upper()) or gateway.statuses.get(status.lower())
@@ -251,8 +251,8 @@ def _events(gateway: ConfiguredGateway, raw: Raw, report: Any) -> Reading:
         submitted=partial(_submitted, raw, said.get("recipient", "")) if gateway.is_anonymous else None,
     )
     found = gateway.codes.get(code) or gateway.codes.get(code.lstrip("0"))
-    reading = reading_of(state, event, "codes", code, found)
-    return of_a_part(reading) if gateway.is_about_parts else reading
+    parsed = report_of(state, event, "codes", code, found)
+    return of_a_part(parsed) if gateway.is_about_parts else parsed
 
 
 def _submitted(raw: Raw, recipient: str) -> Submitted | None:

@@ -17,8 +17,8 @@ from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers.base import Raw, Reading, UnreadableError
-from messaging.providers.mail.reports import reading_of
+from messaging.providers.base import ParsedReport, Raw, UnreadableError
+from messaging.providers.mail.reports import parse_mail
 
 FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
 
@@ -31,21 +31,21 @@ class Mail(NamedTuple):
     arrived_at: datetime | None = None
 
 
-def read_mails(items: Iterable[Any], mail_of: Callable[[Any], Mail], raw: Raw, first: int = 1) -> Reading:
+def parse_mails(items: Iterable[Any], mail_of: Callable[[Any], Mail], raw: Raw, first: int = 1) -> ParsedReport:
     """The events of the mails in a report; a damaged one becomes a problem.
 
     `first`: the number of the first of them in its report.
     """
-    reading = Reading()
+    parsed = ParsedReport()
     for number, item in enumerate(items, first):
         try:
             mail = mail_of(item)
         except bridge.DAMAGE as error:
-            reading.problems.append(f"Mail {number}: {type(error).__name__}: {error}"[:300])
+            parsed.problems.append(f"Mail {number}: {type(error).__name__}: {error}"[:300])
         else:
             recipients = [each for each in mail.recipients if isinstance(each, str)]
-            reading.add(reading_of(mail.body, recipients, mail.arrived_at or raw.received_at))
-    return reading
+            parsed.add(parse_mail(mail.body, recipients, mail.arrived_at or raw.received_at))
+    return parsed
 
 
 def whole(mail: object, *, is_base64: bool = False) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 
 from contacts.addresses import known_mobile
-from messaging.providers.base import Reading
+from messaging.providers.base import ParsedReport
 from messaging.status.order import Event, Kind
 
 # STOP with the name of whom it is meant for has at most so many words.
@@ -33,18 +33,18 @@ END: Final = re.compile(r"[.!?;:…\n\r]|[^\w\s'’`´,\-/()\"“”„«»*_]")
 REASONS: Final = {Kind.UNSUBSCRIBED: "unsubscribe", Kind.SUBSCRIBED: "resubscribe"}
 
 
-def reading_of_reply(provider: str, number: str, text: str, at: datetime) -> Reading:
+def parse_reply(provider: str, number: str, text: str, at: datetime) -> ParsedReport:
     """The wish of whoever has that number, or nothing. It is about the newest SMS to the number (recipients.py)."""
     kind = consent_change_in(text)
     e164 = e164_of(number)
     if kind is None or not e164:
-        return Reading()
+        return ParsedReport()
     # Each time it counts anew: somebody may change their mind, and again.
     event = Event(
         provider, kind, at, f"{e164} {kind} {at.isoformat()}",
         reason=REASONS[kind], diagnostic=text[:LONGEST], said_by=e164, recipient=e164,
     )  # fmt: skip
-    return Reading([event])
+    return ParsedReport([event])
 
 
 def consent_change_in(text: str) -> Kind | None:

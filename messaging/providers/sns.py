@@ -23,7 +23,7 @@ from django.http import HttpRequest
 
 from messaging.providers import proof
 from messaging.providers.base import ForgedError, UncheckedError, UnreadableError
-from messaging.providers.reading import json_of
+from messaging.providers.parsing import json_of
 
 # What only checking takes is loaded there: a worker reads.
 if TYPE_CHECKING:

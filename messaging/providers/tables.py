@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from messaging.bounces.reasons import HARD, REASONS
-from messaging.providers.base import Reading, UnmappedCode
+from messaging.providers.base import ParsedReport, UnmappedCode
 from messaging.status.order import MEANING, Event, Kind
 
 
@@ -86,9 +86,9 @@ def _outcome(code: str, row: Sequence[str]) -> CodeMeaning:
     return CodeMeaning(Kind(row[0]), reason, Kind(row[2]) if len(row) == 3 else None)
 
 
-def decide(state: CodeMeaning, coded: CodeMeaning | None) -> CodeMeaning:
+def decide(state: CodeMeaning, report_with_code: CodeMeaning | None) -> CodeMeaning:
     """A state with a code says more than the state alone; but a code does not make a delivery a failure."""
-    return coded if coded and state.kind in VAGUE else state
+    return report_with_code if report_with_code and state.kind in VAGUE else state
 
 
 def events_of(outcome: CodeMeaning, event: Event) -> list[Event]:
@@ -108,20 +108,24 @@ def consent_changes_of(outcome: CodeMeaning, event: Event) -> list[Event]:
     )
 
 
-def of_a_part(reading: Reading) -> Reading:
-    """The same, said of one part of an SMS by a gateway that reports each of them."""
-    events = [replace(each, kind=Kind.PART_ARRIVED) if each.kind == Kind.DELIVERED else each for each in reading.events]
-    return replace(reading, events=events)
+def of_a_part(parsed: ParsedReport) -> ParsedReport:
+    """A report on one part of an SMS, by a gateway that reports each of them: the whole may not have arrived."""
+    events = [replace(each, kind=Kind.PART_ARRIVED) if each.kind == Kind.DELIVERED else each for each in parsed.events]
+    return replace(parsed, events=events)
 
 
-def coded(state: CodeMeaning, event: Event, space: str, codes: Table, code: str | None = None) -> Reading:
+def report_with_code(
+    state: CodeMeaning, event: Event, space: str, codes: Table, code: str | None = None
+) -> ParsedReport:
     """What a state comes to with a code (`provider_code`, unless told): one that `codes` lacks changes nothing."""
     code = event.provider_code if code is None else code
-    return reading_of(state, event, space, code, codes.get(code))
+    return report_of(state, event, space, code, codes.get(code))
 
 
-def reading_of(state: CodeMeaning, event: Event, space: str, code: str, found: CodeMeaning | None) -> Reading:
-    """The same, where the code has been looked up already. A code that was asked and is not listed is noted."""
+def report_of(state: CodeMeaning, event: Event, space: str, code: str, found: CodeMeaning | None) -> ParsedReport:
+    """What a state comes to with what was found for its code. A code that matters and is not listed is noted."""
     # Noughts say that there is no error.
     is_missed = bool(code.strip("0")) and found is None and state.kind in VAGUE
-    return Reading(events_of(decide(state, found), event), unmapped=[UnmappedCode(space, code)] if is_missed else [])
+    return ParsedReport(
+        events_of(decide(state, found), event), unmapped=[UnmappedCode(space, code)] if is_missed else []
+    )

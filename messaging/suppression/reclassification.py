@@ -147,7 +147,7 @@ def _events_of(report: Report) -> list[Event]:
         return []
     raw = Raw(bytes(report.body), report.content_type, report.path, report.received_at, report.headers)
     try:
-        return [event for event in provider.read(raw).events if event.kind in JUDGED]
+        return [event for event in provider.parse(raw).events if event.kind in JUDGED]
     except Exception as error:  # noqa: BLE001 -- then the words that were kept decide
         log.warning("Report %s of %s cannot be read: %s", report.pk, report.provider, type(error).__name__)
         return []

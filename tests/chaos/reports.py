@@ -85,7 +85,7 @@ class Fact(NamedTuple):
 def _read_out_of(posted: dict[str, Any]) -> str:
     """What an open is known by: SendGrid may give each copy of one an id of its own."""
     body = json.dumps([posted]).encode()
-    (event,) = providers()["sendgrid"].read(Raw(body, "application/json", "", datetime.now(UTC))).events
+    (event,) = providers()["sendgrid"].parse(Raw(body, "application/json", "", datetime.now(UTC))).events
     return event.idempotency_key
 
 

@@ -21,17 +21,17 @@ def main() -> None:
 
 def arm() -> None:
     """From now on, a report of SendGrid's with WORDS in it kills this process."""
-    from messaging.providers.base import Raw, Reading  # noqa: PLC0415
+    from messaging.providers.base import ParsedReport, Raw  # noqa: PLC0415
     from messaging.providers.registry import providers  # noqa: PLC0415 -- as above
 
-    read = providers()["sendgrid"].read
+    parse = providers()["sendgrid"].parse
 
-    def kill(raw: Raw) -> Reading:
+    def kill(raw: Raw) -> ParsedReport:
         if WORDS in raw.body:
             os.kill(os.getpid(), signal.SIGKILL)
-        return read(raw)
+        return parse(raw)
 
-    providers()["sendgrid"] = replace(providers()["sendgrid"], read=kill)
+    providers()["sendgrid"] = replace(providers()["sendgrid"], parse=kill)
 
 
 if __name__ == "__main__":

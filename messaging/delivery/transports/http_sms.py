@@ -23,7 +23,7 @@ from messaging.delivery.transports import configured_gateway
 from messaging.delivery.transports.esp_answers import unheard
 from messaging.providers.gateway import NOT_NOW, TOO_FAST, Gateway, GatewayAnswer, GatewayRequest, Sms
 from messaging.providers.http_route import HttpRoute
-from messaging.providers.reading import OUR_PARAMETER
+from messaging.providers.parsing import OUR_PARAMETER
 from messaging.providers.sending import gateway_of as built_in_gateway
 from messaging.providers.sending import senders
 from messaging.providers.tables import UNKNOWN, consent_changes_of

@@ -15,8 +15,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof, sns
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
 
@@ -51,28 +51,28 @@ def verify(request: HttpRequest) -> None:
 
 
 @cache
-def _reader() -> Any:
+def _view() -> Any:
     # Not before it is needed: it brings boto3 along, 7 MB. anymail's own start wants that, for nothing that we use.
     from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView  # noqa: PLC0415
 
     return object.__new__(AmazonSESTrackingWebhookView)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event in one SNS message; none where it is about the subscription. Raises UnreadableError."""
     envelope = bridge.object_in(raw.body, "Type")
     if envelope["Type"] != sns.NOTIFICATION or str(envelope.get("Message")).startswith(GREETING):
-        return Reading()
+        return ParsedReport()
     said = bridge.object_in(envelope.get("Message") or "")
     if said.get("notificationType") == GREETING_TYPE:
-        return Reading()
+        return ParsedReport()
     if "mail" not in said:
         raise UnreadableError("No mail: not a report of this provider.")
     if said.get("notificationType") == "Received":
         if "content" not in said:
             raise UnreadableError("The mail itself is not in it: it needs the receipt rule's action SNS, not S3.")
-        return inbound.read_mails([said], _mail, raw)
-    return bridge.read_each([said], lambda item: _told(item, envelope, raw))
+        return inbound.parse_mails([said], _mail, raw)
+    return bridge.parse_each([said], lambda item: _parse_item(item, envelope, raw))
 
 
 def _mail(said: dict[str, Any]) -> Mail:
@@ -82,11 +82,11 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(said["content"], is_base64=is_base64), tuple(receipt.get("recipients") or ()), arrived_at)
 
 
-def _told(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> ParsedItem | None:
     word = item.get("eventType") or item["notificationType"]
     mail, part = item["mail"], item.get(PARTS.get(word, str(word).lower())) or {}
-    found = _about_our_recipient(_reader().esp_to_anymail_events(item, envelope), mail)
-    return bridge.told_of(
+    found = _about_our_recipient(_view().esp_to_anymail_events(item, envelope), mail)
+    return bridge.parsed_item(
         SLUG,
         found,
         _meaning(word, part, found),
@@ -112,7 +112,7 @@ def _message_ids(mail: dict[str, Any]) -> list[object]:
 def _meaning(word: str, part: dict[str, Any], found: AnymailTrackingEvent) -> TranslatedEvent | None:
     if word in UNTRIED:
         note = part.get("reason") or part.get("errorMessage")
-        return bridge.judged(UNTRIED[word], "", note=note, provider_code=word)
+        return bridge.failure(UNTRIED[word], "", note=note, provider_code=word)
     if word == "Bounce":
         return _bounce(part, str(found.recipient))
     return MEANINGS[word](part) if word in MEANINGS else bridge.plain(found, word)
@@ -123,19 +123,19 @@ def _bounce(part: dict[str, Any], recipient: str) -> TranslatedEvent | None:
     by_type = bridge.table_of(__file__, "bounces").get(str(part.get("bounceType")), EventMeaning(Says.FAILED))
     row = bridge.row_of(__file__, "bounces", code, by_type)
     told = next(each for each in part["bouncedRecipients"] if each.get("emailAddress") == recipient)
-    return bridge.judged(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=code)
+    return bridge.failure(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=code)
 
 
 def _delay(part: dict[str, Any]) -> TranslatedEvent | None:
     delay_type = str(part.get("delayType") or "")
     row = bridge.row_of(__file__, "delays", delay_type, EventMeaning(Says.DEFERRED))
     told = (part.get("delayedRecipients") or [{}])[0]
-    return bridge.judged(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=delay_type)
+    return bridge.failure(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=delay_type)
 
 
 def _complaint(part: dict[str, Any]) -> TranslatedEvent | None:
     if part.get("complaintSubType") == ON_A_LIST:
-        return bridge.judged(EventMeaning(Says.UNTRIED, "suppressed"), "", provider_code=f"Complaint/{ON_A_LIST}")
+        return bridge.failure(EventMeaning(Says.UNTRIED, "suppressed"), "", provider_code=f"Complaint/{ON_A_LIST}")
     return None if part.get("complaintFeedbackType") in NO_COMPLAINTS else bridge.meaning_of(Kind.COMPLAINED)
 
 
@@ -150,5 +150,5 @@ def _subscription(part: dict[str, Any]) -> TranslatedEvent | None:
 
 MEANINGS: Final = {"DeliveryDelay": _delay, "Complaint": _complaint, "Subscription": _subscription}
 provider = Provider(
-    SLUG, "Amazon SES", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, key=proof.topic_in
+    SLUG, "Amazon SES", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, parse, answer=200, key=proof.topic_in
 )

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import proof, sns
 from messaging.providers.amazon_ses.webhook import AMAZON
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_named, object_of, since_1970, text_of, within
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
+from messaging.providers.parsing import message_named, object_of, since_1970, text_of, within
+from messaging.providers.replies import parse_reply
 from messaging.providers.tables import CodeMeaning, events_of, tables
 from messaging.status.order import Event, Kind
 
@@ -32,21 +32,21 @@ def verify(request: HttpRequest) -> None:
     sns.verify(request, SLUG, AMAZON)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event in one SNS message; none where it is about the subscription. Raises UnreadableError."""
     envelope = object_of(raw.body)
     if not isinstance(envelope.get("Type"), str):
         raise UnreadableError("No Type: not a message of SNS.")
     if envelope["Type"] != sns.NOTIFICATION:
-        return Reading()
+        return ParsedReport()
     said = object_of(text_of(envelope.get("Message")).encode())
     if said.get("inboundMessageId"):
         # "Example of a two-way SMS message payload": an SMS that somebody sent us.
         sender, text = text_of(said.get("originationNumber")), text_of(said.get("messageBody"))
-        return reading_of_reply(SLUG, sender, text, raw.received_at)
+        return parse_reply(SLUG, sender, text, raw.received_at)
     kind, message = text_of(said.get("eventType")), text_of(said.get("messageId"))
     if kind.startswith(NOT_TEXTS):
-        return Reading()
+        return ParsedReport()
     outcome = tables(SLUG)["events"].get(kind)
     if outcome is None or not message:
         raise UnreadableError(f"No messageId, or unknown eventType {kind!r}.")
@@ -64,9 +64,9 @@ def read(raw: Raw) -> Reading:
     )
     if kind == HANDED_ON and is_final:
         outcome = CodeMeaning(Kind.UNTRACEABLE)
-    return Reading(events_of(outcome, event))
+    return ParsedReport(events_of(outcome, event))
 
 
 provider = Provider(
-    SLUG, "Amazon SMS", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200, key=proof.topic_in
+    SLUG, "Amazon SMS", Channel.SMS, partial(proof.has_keys, SLUG), verify, parse, answer=200, key=proof.topic_in
 )

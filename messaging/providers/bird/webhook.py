@@ -15,11 +15,11 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_named, message_of, object_of, text_of, when, within
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.base import ParsedReport, Probe, Provider, Raw, UnreadableError
+from messaging.providers.parsing import message_named, message_of, object_of, text_of, when, within
+from messaging.providers.replies import parse_reply
 from messaging.providers.signatures import OLDEST, among, public_url, same
-from messaging.providers.tables import CodeMeaning, coded, gsm_tables, reading_of, tables
+from messaging.providers.tables import CodeMeaning, gsm_tables, report_of, report_with_code, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "bird"
@@ -77,7 +77,7 @@ def _key_in(key: str) -> str:
     return key
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one webhook; none where it is not about an SMS of ours. Raises UnreadableError."""
     said = object_of(raw.body)
     if isinstance(said.get("data"), dict) and said.get("type"):
@@ -85,17 +85,17 @@ def read(raw: Raw) -> Reading:
     if isinstance(said.get("payload"), dict) and said.get("event"):
         if said["event"] == INBOUND:
             return _reply_of_channels_api(raw, said["payload"])
-        return _of_channels_api(raw, said["payload"]) if said["event"] == OUTBOUND else Reading()
+        return _of_channels_api(raw, said["payload"]) if said["event"] == OUTBOUND else ParsedReport()
     raise UnreadableError("Neither type and data nor event and payload: not a webhook of Bird.")
 
 
-def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> Reading:
+def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> ParsedReport:
     kind, message = text_of(said["type"]), text_of(data.get("sms_id"))
     if kind == RECEIVED:
-        return reading_of_reply(SLUG, text_of(data.get("from")), text_of(data.get("text")), raw.received_at)
+        return parse_reply(SLUG, text_of(data.get("from")), text_of(data.get("text")), raw.received_at)
     state, error = tables(SLUG)["events"].get(kind), data.get("error")
     if state is None:
-        return Reading()
+        return ParsedReport()
     if not message:
         raise UnreadableError("No sms_id.")
     code, detail = text_of(within(error, "code")), text_of(within(error, "carrier_error_code"))
@@ -110,10 +110,10 @@ def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> Readin
         diagnostic=text_of(within(error, "description")),
         said_by=text_of(data.get("carrier")) or text_of(data.get("to")),
     )
-    return coded(state, event, "errors", tables(SLUG)["errors"], code)
+    return report_with_code(state, event, "errors", tables(SLUG)["errors"], code)
 
 
-def _of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
+def _of_channels_api(raw: Raw, payload: dict[str, Any]) -> ParsedReport:
     message, status = text_of(payload.get("id")), text_of(payload.get("status"))
     state = tables(SLUG)["channels_states"].get(status)
     if state is None or not message:
@@ -129,12 +129,12 @@ def _of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
         provider_code=code,
         diagnostic=text_of(payload.get("reason")),
     )
-    return reading_of(state, event, "channels", code, _failure(payload, code))
+    return report_of(state, event, "channels", code, _failure(payload, code))
 
 
-def _reply_of_channels_api(raw: Raw, payload: dict[str, Any]) -> Reading:
+def _reply_of_channels_api(raw: Raw, payload: dict[str, Any]) -> ParsedReport:
     sender = text_of(within(payload, "sender", "contact", "identifierValue"))
-    return reading_of_reply(SLUG, sender, text_of(within(payload, "body", "text", "text")), raw.received_at)
+    return parse_reply(SLUG, sender, text_of(within(payload, "body", "text", "text")), raw.received_at)
 
 
 def _failure(payload: dict[str, Any], code: str) -> CodeMeaning | None:
@@ -145,5 +145,5 @@ def _failure(payload: dict[str, Any], code: str) -> CodeMeaning | None:
 
 
 provider = Provider(
-    SLUG, "Bird", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200, sign=sign, key=_key_in
+    SLUG, "Bird", Channel.SMS, partial(proof.has_keys, SLUG), verify, parse, answer=200, sign=sign, key=_key_in
 )

@@ -14,10 +14,10 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw
 from messaging.providers.inbound import Mail
-from messaging.providers.reading import json_of, moment_since_1970
+from messaging.providers.parsing import json_of, moment_since_1970
 from messaging.status.order import Kind
 
 SLUG: Final = "brevo"
@@ -49,17 +49,17 @@ def verify(request: HttpRequest) -> None:
 
 
 @cache
-def _reader() -> Any:
+def _view() -> Any:
     return bridge.view_of(BrevoTrackingWebhookView)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """One event, or a batch of them where the webhook was made with `batched`. Raises UnreadableError."""
     said = json_of(raw.body)
     if isinstance(said, dict) and isinstance(said.get("items"), list):
-        return inbound.read_mails(said["items"], _mail, raw)
+        return inbound.parse_mails(said["items"], _mail, raw)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
-    return bridge.read_each(items, lambda item: _told(item, raw))
+    return bridge.parse_each(items, lambda item: _parse_item(item, raw))
 
 
 def _mail(item: dict[str, Any]) -> Mail:
@@ -69,14 +69,14 @@ def _mail(item: dict[str, Any]) -> Mail:
     return Mail(inbound.put_together(message), tuple(item.get("Recipients") or ()))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     if item["event"] in NO_MESSAGE_EVENTS:
         return None
     custom, at = item.get(CUSTOM), moment_since_1970(item.get(EPOCH))
     # What anymail would stumble over: a header that is no JSON. And it reads milliseconds alone.
     ours = {CUSTOM, EPOCH} if at else {CUSTOM}
-    found: AnymailTrackingEvent = _reader().esp_to_anymail_event({k: v for k, v in item.items() if k not in ours})
-    return bridge.told_of(
+    found: AnymailTrackingEvent = _view().esp_to_anymail_event({k: v for k, v in item.items() if k not in ours})
+    return bridge.parsed_item(
         SLUG,
         found,
         _meaning(found, item),
@@ -91,7 +91,7 @@ def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word = item["event"]
     if word in FAILURES:
-        return bridge.judged(FAILURES[word], found.mta_response, provider_code=word)
+        return bridge.failure(FAILURES[word], found.mta_response, provider_code=word)
     # The page calls it so; anymail knows it as "unsubscribe".
     return bridge.meaning_of(Kind.UNSUBSCRIBED) if word == "unsubscribed" else bridge.plain(found, word)
 
@@ -102,7 +102,7 @@ provider = Provider(
     Channel.EMAIL,
     partial(proof.has_passwords, SLUG),
     verify,
-    read,
+    parse,
     key=proof.password_in,
     answer=200,
     sign=partial(proof.sign_with_password, SLUG),

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import fields_of, message_of, when
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
+from messaging.providers.parsing import fields_of, message_of, when
+from messaging.providers.replies import parse_reply
 from messaging.providers.tables import events_of, tables
 from messaging.status.order import Event, Kind
 
@@ -26,11 +26,11 @@ def verify(request: HttpRequest) -> None:
     proof.check_password(request, SLUG)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one report, or the wish in an SMS that somebody sent us ("Receive SMS"). Raises UnreadableError."""
     fields = fields_of(raw.body, raw.path)
     if "message" in fields and fields.get("direction", "") == "incoming":
-        return reading_of_reply(SLUG, fields.get("from", ""), fields["message"], raw.received_at)
+        return parse_reply(SLUG, fields.get("from", ""), fields["message"], raw.received_at)
     message, status = fields.get("id", ""), fields.get("status", "").lower()
     state = tables(SLUG)["statuses"].get(status)
     if state is None or not message:
@@ -44,7 +44,7 @@ def read(raw: Raw) -> Reading:
         message_id=message_of(raw),
         provider_message_id=message,
     )
-    return Reading(events_of(state, event))
+    return ParsedReport(events_of(state, event))
 
 
 provider = Provider(
@@ -53,7 +53,7 @@ provider = Provider(
     Channel.SMS,
     partial(proof.has_passwords, SLUG),
     verify,
-    read,
+    parse,
     key=proof.password_in,
     sign=partial(proof.sign_with_password, SLUG),
 )

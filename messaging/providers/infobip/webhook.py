@@ -11,10 +11,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, UnmappedCode, UnreadableError
-from messaging.providers.reading import message_of, object_of, text_of, when, within
-from messaging.providers.replies import reading_of_reply
-from messaging.providers.tables import CodeMeaning, coded, tables
+from messaging.providers.base import ParsedReport, Provider, Raw, UnmappedCode, UnreadableError
+from messaging.providers.parsing import message_of, object_of, text_of, when, within
+from messaging.providers.replies import parse_reply
+from messaging.providers.tables import CodeMeaning, report_with_code, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "infobip"
@@ -26,26 +26,26 @@ def verify(request: HttpRequest) -> None:
     proof.check_password(request, SLUG)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one batch of reports. Raises UnreadableError where it is none."""
     results = object_of(raw.body).get("results")
     if not isinstance(results, list):
         raise UnreadableError("No results: not a batch of delivery reports.")
-    reading = Reading()
+    parsed = ParsedReport()
     for number, result in enumerate(results, 1):
         if within(result, "text") is not None and within(result, "status") is None:
             # "Receive SMS": an SMS that somebody sent us.
             sender, text = text_of(within(result, "from")), text_of(within(result, "text"))
-            reading.add(reading_of_reply(SLUG, sender, text, raw.received_at))
+            parsed.add(parse_reply(SLUG, sender, text, raw.received_at))
             continue
         try:
-            reading.add(_events(raw, result))
+            parsed.add(_events(raw, result))
         except UnreadableError as error:
-            reading.problems.append(f"Report {number}: {error}")
-    return reading
+            parsed.problems.append(f"Report {number}: {error}")
+    return parsed
 
 
-def _events(raw: Raw, result: Any) -> Reading:
+def _events(raw: Raw, result: Any) -> ParsedReport:
     status, error = text_of(within(result, "status", "id")), text_of(within(result, "error", "id"))
     message = text_of(within(result, "messageId"))
     if not message:
@@ -62,10 +62,10 @@ def _events(raw: Raw, result: Any) -> Reading:
         diagnostic=text_of(within(result, "error" if error not in ("", OK) else "status", "description")),
         said_by=text_of(within(result, "to")),
     )
-    reading = coded(_state(result, status), event, "errors", tables(SLUG)["errors"], error)
+    parsed = report_with_code(_state(result, status), event, "errors", tables(SLUG)["errors"], error)
     if status not in tables(SLUG)["statuses"]:
-        reading.unmapped.append(UnmappedCode("statuses", status))
-    return reading
+        parsed.unmapped.append(UnmappedCode("statuses", status))
+    return parsed
 
 
 def _state(result: Any, status: str) -> CodeMeaning:
@@ -83,7 +83,7 @@ provider = Provider(
     Channel.SMS,
     partial(proof.has_passwords, SLUG),
     verify,
-    read,
+    parse,
     key=proof.password_in,
     answer=200,
     sign=partial(proof.sign_with_password, SLUG),

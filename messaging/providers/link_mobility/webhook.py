@@ -12,11 +12,11 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import fields_of, message_of, object_of, text_of, when, within
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.base import ParsedReport, Probe, Provider, Raw, UnreadableError
+from messaging.providers.parsing import fields_of, message_of, object_of, text_of, when, within
+from messaging.providers.replies import parse_reply
 from messaging.providers.signatures import same
-from messaging.providers.tables import UNKNOWN, coded, tables
+from messaging.providers.tables import UNKNOWN, report_with_code, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "link_mobility"
@@ -43,11 +43,11 @@ def sign(url: str) -> Probe:
     return Probe(f"{url}?{urlencode({KEY: proof.keys_of(SLUG)[0]})}")
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one report, or the wish in an SMS that somebody sent us ("MO messages"). Raises UnreadableError."""
     if raw.body.lstrip()[:1] == b"{" and (content := object_of(raw.body).get("content")) is not None:
         sender = text_of(object_of(raw.body).get("source"))
-        return reading_of_reply(SLUG, sender, text_of(within(content, "userData")), raw.received_at)
+        return parse_reply(SLUG, sender, text_of(within(content, "userData")), raw.received_at)
     fields = fields_of(raw.body, raw.path)
     message, code = fields.get("id", ""), fields.get("resultCode", "")
     if not message or not code:
@@ -63,7 +63,7 @@ def read(raw: Raw) -> Reading:
         diagnostic=fields.get("operatorResultCode", ""),
         said_by=fields.get("operator", ""),
     )
-    return coded(UNKNOWN, event, "codes", tables(SLUG)["codes"])
+    return report_with_code(UNKNOWN, event, "codes", tables(SLUG)["codes"])
 
 
 provider = Provider(
@@ -72,7 +72,7 @@ provider = Provider(
     Channel.SMS,
     partial(proof.has_keys, SLUG),
     verify,
-    read,
+    parse,
     methods=("GET", "POST"),
     answer=200,
     key=_key_in,

@@ -21,8 +21,8 @@ from contacts.addresses import normalise_email
 from contacts.models import Channel
 from messaging.incoming import addresses
 from messaging.ledger import recipients
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, ReportRoute, UnreadableError
-from messaging.providers.reading import when
+from messaging.providers.base import ForgedError, ParsedReport, Provider, Raw, ReportRoute, UnreadableError
+from messaging.providers.parsing import when
 from messaging.status.order import Caveat, Event, Kind
 from messaging.tracking.tokens import Purpose, message_id_of, message_ids_in
 
@@ -76,17 +76,17 @@ def verify(_request: HttpRequest) -> None:
     raise ForgedError("Bounce mail has no webhook of its own.")
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one mail; none where it is no bounce. Raises UnreadableError where it is no mail."""
     if raw.content_type.partition(";")[0].strip().lower() != CONTENT_TYPE or not raw.body.strip():
         raise UnreadableError("Not a mail.")
     to = raw.headers.get(RECIPIENTS, "").split()
     # Only a mail server sends with the null sender (RFC 5321 4.5.5); whoever has a mailbox there cannot.
     peer = raw.headers.get(PEER, "") if raw.headers.get(SENDER) == "" else ""
-    return reading_of(raw.body, to, when(raw.headers.get(ARRIVED), raw), peer)
+    return parse_mail(raw.body, to, when(raw.headers.get(ARRIVED), raw), peer)
 
 
-def reading_of(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer: str = "") -> Reading:
+def parse_mail(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer: str = "") -> ParsedReport:
     """What a mail says of our messages; empty where it is no bounce. That it names too many recipients is a problem.
 
     `envelope`: the addresses to which it came, where they are known. `arrived_at`: when it did, aware UTC. `peer`: the
@@ -106,7 +106,7 @@ def reading_of(mail: bytes, envelope: Iterable[str], arrived_at: datetime, peer:
     ]
     if len(findings) > MOST_GUESSED:
         events = [recipients.to(event, "") if event.message_id is None else event for event in events]
-    return Reading(events, problems)
+    return ParsedReport(events, problems)
 
 
 class About(NamedTuple):
@@ -207,11 +207,11 @@ def ways() -> list[ReportRoute]:
         ReportRoute(_("For complaints and all else"), f"{addresses.LOCAL_PART}@{domain}"),
     ]
     served = [ReportRoute(_("The bounce server listens at"), str(each)) for each in settings.BOUNCE_LISTENERS]
-    read = [
+    mailboxes = [
         ReportRoute(_("Mailbox that is read"), f"{each.folder}, {each.name}")
         for each in settings.IMAP_MAILBOXES.values()
     ]
-    return [*(to if domain else []), *served, *read]
+    return [*(to if domain else []), *served, *mailboxes]
 
 
 provider = Provider(
@@ -220,7 +220,7 @@ provider = Provider(
     Channel.EMAIL,
     lambda: bool(settings.BOUNCE_DOMAIN or settings.IMAP_MAILBOXES),
     verify,
-    read,
+    parse,
     headers=(RECIPIENTS, SENDER, ARRIVED, WHOLE_SIZE, PEER),
     methods=(),
     ways=ways,

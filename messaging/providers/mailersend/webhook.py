@@ -15,8 +15,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Probe, Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Probe, Provider, Raw
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
 
@@ -51,13 +51,13 @@ def sign(url: str) -> Probe:
     return Probe(url, {"Signature": hmac.new(proof.keys_of(SLUG)[0].encode(), b"", "sha256").hexdigest()})
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one webhook call; none where it is about an account and not a message. Raises UnreadableError."""
     item = bridge.object_in(raw.body, "type")
     if item["type"] == "inbound.message":
-        return inbound.read_mails([item.get("data")], _mail, raw)
+        return inbound.parse_mails([item.get("data")], _mail, raw)
     is_about_a_message = str(item["type"]).startswith("activity.")
-    return bridge.read_each([item] if is_about_a_message else [], lambda each: _told(each, raw))
+    return bridge.parse_each([item] if is_about_a_message else [], lambda each: _parse_item(each, raw))
 
 
 def _mail(said: dict[str, Any]) -> Mail:
@@ -65,19 +65,19 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(said["raw"]), recipients, bridge.moment_of(said.get("created_at")))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
-    return bridge.told_of(SLUG, found, _meaning(found, item), raw)
+    return bridge.parsed_item(SLUG, found, _meaning(found, item), raw)
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word = item["data"]["type"]
     if word in FAILURES:
         morph = item["data"].get("morph") or {}
-        return bridge.judged(FAILURES[word], morph.get("reason") or found.description, provider_code=word)
+        return bridge.failure(FAILURES[word], morph.get("reason") or found.description, provider_code=word)
     return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
 
 
 provider = Provider(
-    SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, sign=sign
+    SLUG, "MailerSend", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, parse, answer=200, sign=sign
 )

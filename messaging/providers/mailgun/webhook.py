@@ -16,10 +16,10 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import ForgedError, Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ForgedError, ParsedReport, Provider, Raw
 from messaging.providers.inbound import Mail
-from messaging.providers.reading import moment_since_1970
+from messaging.providers.parsing import moment_since_1970
 
 SLUG: Final = "mailgun"
 # Mailgun tries 7 times more, over 8 hours and 5 minutes ("How do webhooks work?").
@@ -59,11 +59,11 @@ def _view(key: str) -> Any:
     return bridge.view_of(MailgunTrackingWebhookView, webhook_signing_key=key)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one webhook call, or those of a mail. Raises UnreadableError."""
     if inbound.is_form(raw.content_type):
-        return inbound.read_mails([inbound.form_of(raw)], _mail, raw)
-    return bridge.read_each([bridge.object_in(raw.body, "event-data")], lambda item: _told(item, raw))
+        return inbound.parse_mails([inbound.form_of(raw)], _mail, raw)
+    return bridge.parse_each([bridge.object_in(raw.body, "event-data")], lambda item: _parse_item(item, raw))
 
 
 def _mail(request: HttpRequest) -> Mail:
@@ -75,13 +75,13 @@ def _mail(request: HttpRequest) -> Mail:
     return Mail(body, (form.get("recipient"),), moment_since_1970(form["timestamp"]))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     told = item["event-data"]
     if told["event"] in NO_MESSAGE_EVENTS:
         return None
     timed = {**item, "event-data": bridge.in_seconds(told, "timestamp")}
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(timed)
-    return bridge.told_of(
+    return bridge.parsed_item(
         SLUG,
         found,
         _meaning(found, told),
@@ -96,7 +96,7 @@ def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
 def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEvent | None:
     word = told["event"]
     if word == "rejected":
-        return bridge.judged(EventMeaning(Says.UNTRIED, "policy"), "", note=found.description, provider_code=word)
+        return bridge.failure(EventMeaning(Says.UNTRIED, "policy"), "", note=found.description, provider_code=word)
     return _failure(found, told) if word == "failed" else bridge.plain(found, word)
 
 
@@ -109,7 +109,7 @@ def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEve
         row = row._replace(says=Says.DEFERRED)
     elif row.says is Says.FAILED and status.get("bounce-type") == "hard" and code not in own_codes:
         row = PERMANENT
-    return bridge.judged(
+    return bridge.failure(
         row,
         found.mta_response or found.description,
         reply_code="" if code in own_codes else code,
@@ -118,4 +118,4 @@ def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEve
     )
 
 
-provider = Provider(SLUG, "Mailgun", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(SLUG, "Mailgun", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, parse, answer=200)

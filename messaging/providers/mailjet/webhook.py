@@ -14,10 +14,10 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw
 from messaging.providers.inbound import Mail
-from messaging.providers.reading import json_of
+from messaging.providers.parsing import json_of
 
 SLUG: Final = "mailjet"
 # A bounce with hard_bounce, "True if the error was permanent", and without an error that would say otherwise.
@@ -32,17 +32,17 @@ def verify(request: HttpRequest) -> None:
 
 
 @cache
-def _reader() -> Any:
+def _view() -> Any:
     return bridge.view_of(MailjetTrackingWebhookView)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """One event, or a list of them where the events are grouped. Raises UnreadableError."""
     said = json_of(raw.body)
     if isinstance(said, dict) and "event" not in said and "Headers" in said:
-        return inbound.read_mails([said], _mail, raw)
+        return inbound.parse_mails([said], _mail, raw)
     items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
-    return bridge.read_each(items, lambda item: _told(item, raw))
+    return bridge.parse_each(items, lambda item: _parse_item(item, raw))
 
 
 def _mail(said: dict[str, Any]) -> Mail:
@@ -50,11 +50,11 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.put_together(message), (said.get("Recipient"),))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     if item["event"] in NO_MESSAGE_EVENTS:
         return None
-    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(bridge.in_seconds(item, "time"))
-    return bridge.told_of(
+    found: AnymailTrackingEvent = _view().esp_to_anymail_event(bridge.in_seconds(item, "time"))
+    return bridge.parsed_item(
         SLUG,
         found,
         _meaning(found, item),
@@ -73,7 +73,7 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
     else:
         # "sent" is what the receiving server accepted, so anymail has it as delivered.
         return bridge.plain(found, word)
-    return bridge.judged(row, item.get("comment"), note=error, provider_code=error)
+    return bridge.failure(row, item.get("comment"), note=error, provider_code=error)
 
 
 def _bounce(error: str, *, is_hard: bool) -> EventMeaning:
@@ -94,7 +94,7 @@ provider = Provider(
     Channel.EMAIL,
     partial(proof.has_passwords, SLUG),
     verify,
-    read,
+    parse,
     key=proof.password_in,
     answer=200,
     sign=partial(proof.sign_with_password, SLUG),

@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
 
 SLUG: Final = "mailtrap"
 
@@ -37,19 +37,19 @@ def _view(key: str) -> Any:
     return bridge.view_of(MailtrapTrackingWebhookView, tracking_secret=key)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one batch. Raises UnreadableError."""
     items = bridge.object_in(raw.body, "events")["events"]
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
-    return bridge.read_each(items, lambda item: _told(item, raw))
+    return bridge.parse_each(items, lambda item: _parse_item(item, raw))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     if item["event"].startswith("activity_log."):
         return None
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(bridge.in_seconds(item, "timestamp"))
-    return bridge.told_of(SLUG, found, _meaning(found, item), raw)
+    return bridge.parsed_item(SLUG, found, _meaning(found, item), raw)
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
@@ -59,7 +59,7 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
         row = bridge.row_of(__file__, "bounces", category, EventMeaning(Says.FAILED))
     if row is None:
         return bridge.plain(found, word)
-    return bridge.judged(
+    return bridge.failure(
         row,
         found.mta_response,
         note=item.get("reason"),
@@ -68,4 +68,4 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
     )
 
 
-provider = Provider(SLUG, "Mailtrap", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200)
+provider = Provider(SLUG, "Mailtrap", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, parse, answer=200)

@@ -19,10 +19,10 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ForgedError, ParsedReport, Probe, Provider, Raw, UnreadableError
 from messaging.providers.inbound import Mail
-from messaging.providers.reading import json_of, moment_since_1970
+from messaging.providers.parsing import json_of, moment_since_1970
 from messaging.status.order import Kind
 
 SLUG: Final = "mandrill"
@@ -57,7 +57,7 @@ def sign(url: str) -> Probe:
     return Probe(url, {"X-Mandrill-Signature": b64encode(made).decode(), "Content-Type": FORM})
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one posted batch. Raises UnreadableError."""
     try:
         form = parse_qs(raw.body.decode("utf-8", "replace"), max_num_fields=100)
@@ -66,13 +66,13 @@ def read(raw: Raw) -> Reading:
     items = json_of(form.get("mandrill_events", [""])[0])
     if not isinstance(items, list):
         raise UnreadableError("Not a list of events.")
-    reading = Reading()
+    parsed = ParsedReport()
     for number, item in enumerate(items, 1):
         if _is_mail(item):
-            reading.add(inbound.read_mails([item], _mail, raw, number))
+            parsed.add(inbound.parse_mails([item], _mail, raw, number))
         else:
-            reading.add(bridge.read_each([item], lambda item: _told(item, raw), number))
-    return reading
+            parsed.add(bridge.parse_each([item], lambda item: _parse_item(item, raw), number))
+    return parsed
 
 
 def _is_mail(item: Any) -> bool:
@@ -84,13 +84,13 @@ def _mail(item: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(item["msg"]["raw_msg"]), (item["msg"].get("email"),), at)
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     word = item.get("event") or item["type"]
     if word in NO_MESSAGE_EVENTS:
         return None
     found: AnymailTrackingEvent = _view("", "").mandrill_tracking_to_anymail_event(bridge.in_seconds(item, "ts"))
     client = item.get("user_agent_parsed") or {}
-    return bridge.told_of(
+    return bridge.parsed_item(
         SLUG,
         found,
         _meaning(found, item, word),
@@ -108,7 +108,7 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any], word: str) -> Tr
         return bridge.plain(found, word)
     tries = item["msg"].get("smtp_events") or [{}]
     code = str(item["msg"].get("bounce_description") or word)
-    return bridge.judged(row, found.mta_response or tries[-1].get("diag"), provider_code=code)
+    return bridge.failure(row, found.mta_response or tries[-1].get("diag"), provider_code=code)
 
 
 def _row(word: str, description: str) -> EventMeaning | None:
@@ -126,7 +126,7 @@ provider = Provider(
     Channel.EMAIL,
     partial(proof.has_keys, SLUG),
     verify,
-    read,
+    parse,
     probe="HEAD",
     answer=200,
     sign=sign,

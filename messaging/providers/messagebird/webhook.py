@@ -13,10 +13,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import fields_of, message_of, text_of, when
+from messaging.providers.base import ForgedError, ParsedReport, Provider, Raw, UnreadableError
+from messaging.providers.parsing import fields_of, message_of, text_of, when
 from messaging.providers.signatures import claims_of, public_url
-from messaging.providers.tables import CodeMeaning, events_of, gsm_tables, reading_of, tables
+from messaging.providers.tables import CodeMeaning, events_of, gsm_tables, report_of, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "messagebird"
@@ -51,7 +51,7 @@ def _time_of(claims: dict[str, Any], name: str) -> datetime:
         raise ForgedError(f"The signature has no {name}.") from error
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one status report. Raises UnreadableError."""
     fields = fields_of(raw.body, raw.path)
     message, status = fields.get("id", ""), fields.get("status", "").lower()
@@ -70,18 +70,18 @@ def read(raw: Raw) -> Reading:
         diagnostic=reason,
         said_by=text_of(fields.get("recipient")),
     )
-    return _reading(state, reason.lower().replace(" ", "_"), event)
+    return _parse_receipt(state, reason.lower().replace(" ", "_"), event)
 
 
-def _reading(state: CodeMeaning, reason: str, event: Event) -> Reading:
+def _parse_receipt(state: CodeMeaning, reason: str, event: Event) -> ParsedReport:
     known = tables(SLUG)["reasons"].get(reason)
     if state.kind is Kind.EXPIRED and reason == NO_REPORT and known:
-        return Reading(events_of(known, event))
+        return ParsedReport(events_of(known, event))
     code = event.provider_code
     found = tables(SLUG)["codes"].get(code) or gsm_tables()["map"].get(code)
-    return reading_of(state, event, "gsm map", code, found or known)
+    return report_of(state, event, "gsm map", code, found or known)
 
 
 provider = Provider(
-    SLUG, "MessageBird", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, methods=("GET", "POST"), answer=200
+    SLUG, "MessageBird", Channel.SMS, partial(proof.has_keys, SLUG), verify, parse, methods=("GET", "POST"), answer=200
 )

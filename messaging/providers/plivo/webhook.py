@@ -15,11 +15,11 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import fields_of, message_of, pairs_of, query_of
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.base import ForgedError, ParsedReport, Probe, Provider, Raw, UnreadableError
+from messaging.providers.parsing import fields_of, message_of, pairs_of, query_of
+from messaging.providers.replies import parse_reply
 from messaging.providers.signatures import among, public_url
-from messaging.providers.tables import coded, tables
+from messaging.providers.tables import report_with_code, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "plivo"
@@ -87,13 +87,13 @@ def _grouped(form: str) -> list[tuple[str, str]]:
     return [(name, value) for name in sorted(found) for value in sorted(found[name])]
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one callback, or the wish in an SMS that somebody sent us ("Receive a message"). Raises
     UnreadableError.
     """
     fields = fields_of(raw.body, raw.path)
     if "Text" in fields and "Status" not in fields:
-        return reading_of_reply(SLUG, fields.get("From", ""), fields["Text"], raw.received_at)
+        return parse_reply(SLUG, fields.get("From", ""), fields["Text"], raw.received_at)
     message, status = fields.get("MessageUUID", ""), fields.get("Status", "").lower()
     state = tables(SLUG)["statuses"].get(status)
     if state is None or not message:
@@ -110,7 +110,7 @@ def read(raw: Raw) -> Reading:
         provider_code=code,
         said_by=fields.get("To", ""),
     )
-    return coded(state, event, "codes", tables(SLUG)["codes"])
+    return report_with_code(state, event, "codes", tables(SLUG)["codes"])
 
 
 provider = Provider(
@@ -119,7 +119,7 @@ provider = Provider(
     Channel.SMS,
     partial(proof.has_keys, SLUG),
     verify,
-    read,
+    parse,
     methods=("GET", "POST"),
     answer=200,
     sign=sign,

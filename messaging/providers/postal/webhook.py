@@ -19,10 +19,10 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw
 from messaging.providers.inbound import Mail
-from messaging.providers.reading import moment_since_1970
+from messaging.providers.parsing import moment_since_1970
 from messaging.status.order import Kind
 
 SLUG: Final = "postal"
@@ -76,14 +76,14 @@ def _view(key: str) -> Any:
     return bridge.view_of(PostalTrackingWebhookView, webhook_key=key)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one webhook call; none where it is about a domain, a limit or incoming mail. UnreadableError."""
     said = bridge.object_in(raw.body)
     if "rcpt_to" in said:
-        return inbound.read_mails([said], _mail, raw)
+        return inbound.parse_mails([said], _mail, raw)
     item = bridge.object_in(raw.body, "event", "payload")
     items = [] if item["event"] in NO_MESSAGE_EVENTS else [item]
-    return bridge.read_each(items, lambda each: _told(each, raw))
+    return bridge.parse_each(items, lambda each: _parse_item(each, raw))
 
 
 def _mail(said: dict[str, Any]) -> Mail:
@@ -91,7 +91,7 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(said["message"], is_base64=said.get("base64") is True), (said["rcpt_to"],))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     body = json.dumps(bridge.in_seconds(item, "timestamp")).encode()
     events: list[AnymailTrackingEvent] = _view("").parse_events(SimpleNamespace(body=body))
     if not events:
@@ -99,7 +99,7 @@ def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
     payload = item["payload"]
     message = payload.get("message") or payload["original_message"]
     at = payload.get("timestamp") or (payload.get("bounce") or {}).get("timestamp")
-    return bridge.told_of(
+    return bridge.parsed_item(
         SLUG,
         events[0],
         _meaning(item["event"], payload),
@@ -115,12 +115,14 @@ def _meaning(word: str, payload: dict[str, Any]) -> TranslatedEvent | None:
     details = payload.get("details")
     if word == "MessageHeld":
         if SUPPRESSED in str(details):
-            return bridge.judged(EventMeaning(Says.UNTRIED, "suppressed"), "", note=details, provider_code=word)
+            return bridge.failure(EventMeaning(Says.UNTRIED, "suppressed"), "", note=details, provider_code=word)
         return bridge.meaning_of(Kind.ACCEPTED)
     if word not in FAILURES:
         raise ValueError(f"unknown kind of event {word!r}")
     note = details or (payload.get("bounce") or {}).get("subject")
-    return bridge.judged(FAILURES[word], payload.get("output"), note=note, provider_code=word)
+    return bridge.failure(FAILURES[word], payload.get("output"), note=note, provider_code=word)
 
 
-provider = Provider(SLUG, "Postal", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, key=_key_in)
+provider = Provider(
+    SLUG, "Postal", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, parse, answer=200, key=_key_in
+)

@@ -15,8 +15,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
 
@@ -30,17 +30,17 @@ def verify(request: HttpRequest) -> None:
 
 
 @cache
-def _reader() -> Any:
+def _view() -> Any:
     return bridge.view_of(PostmarkTrackingWebhookView)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one webhook call. Raises UnreadableError."""
     said = bridge.object_in(raw.body)
     # Only mail that Postmark takes for us has no RecordType.
     if "RecordType" not in said and "OriginalRecipient" in said:
-        return inbound.read_mails([said], _mail, raw)
-    return bridge.read_each([bridge.object_in(raw.body, "RecordType")], lambda item: _told(item, raw))
+        return inbound.parse_mails([said], _mail, raw)
+    return bridge.parse_each([bridge.object_in(raw.body, "RecordType")], lambda item: _parse_item(item, raw))
 
 
 def _mail(said: dict[str, Any]) -> Mail:
@@ -52,9 +52,9 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(body, (said["OriginalRecipient"],))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
-    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item)
-    return bridge.told_of(SLUG, found, _meaning(found, item), raw)
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
+    found: AnymailTrackingEvent = _view().esp_to_anymail_event(item)
+    return bridge.parsed_item(SLUG, found, _meaning(found, item), raw)
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
@@ -66,7 +66,7 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
     if bounce_type == "SpamComplaint":
         return bridge.meaning_of(Kind.COMPLAINED)
     row = bridge.row_of(__file__, "bounces", str(bounce_type or ""), EventMeaning(Says.FAILED))
-    return bridge.judged(row, found.mta_response, note=found.description, provider_code=str(bounce_type or ""))
+    return bridge.failure(row, found.mta_response, note=found.description, provider_code=str(bounce_type or ""))
 
 
 def _subscription_change(item: dict[str, Any]) -> TranslatedEvent | None:
@@ -85,7 +85,7 @@ provider = Provider(
     Channel.EMAIL,
     partial(proof.has_passwords, SLUG),
     verify,
-    read,
+    parse,
     key=proof.password_in,
     answer=200,
     sign=partial(proof.sign_with_password, SLUG),

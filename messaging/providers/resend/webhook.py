@@ -18,8 +18,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Probe, Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Probe, Provider, Raw
 from messaging.status.order import Kind
 
 SLUG: Final = "resend"
@@ -65,23 +65,23 @@ def _secret(key: str) -> bytes:
 
 
 @cache
-def _reader() -> Any:
+def _view() -> Any:
     return bridge.view_of(ResendTrackingWebhookView, signing_secret=None)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one webhook call; none where it is about incoming mail, a contact or a domain. UnreadableError."""
     item = bridge.object_in(raw.body, "type")
     is_about_a_message = str(item["type"]).startswith("email.") and item["type"] != "email.received"
-    return bridge.read_each([item] if is_about_a_message else [], lambda each: _told(each, raw))
+    return bridge.parse_each([item] if is_about_a_message else [], lambda each: _parse_item(each, raw))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     # The event's id comes as a header only.
-    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(item, SimpleNamespace(headers=raw.headers))
+    found: AnymailTrackingEvent = _view().esp_to_anymail_event(item, SimpleNamespace(headers=raw.headers))
     tags = item["data"].get("tags")
     token = tags.get(bridge.OUR_METADATA) if isinstance(tags, dict) else None
-    return bridge.told_of(SLUG, found, _meaning(found, item), raw, tokens=[token])
+    return bridge.parsed_item(SLUG, found, _meaning(found, item), raw, tokens=[token])
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
@@ -90,11 +90,11 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
         return _bounce(told["bounce"])
     if word == "email.failed":
         reason = str((told.get("failed") or {}).get("reason") or "")
-        return bridge.judged(
+        return bridge.failure(
             EventMeaning(Says.UNTRIED, REFUSALS.get(reason, "unknown")), "", note=reason, provider_code=reason
         )
     if word in FAILURES:
-        return bridge.judged(FAILURES[word], "", note=(told.get("suppressed") or {}).get("message"))
+        return bridge.failure(FAILURES[word], "", note=(told.get("suppressed") or {}).get("message"))
     return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
 
 
@@ -103,7 +103,7 @@ def _bounce(bounce: dict[str, Any]) -> TranslatedEvent | None:
     by_type = bridge.table_of(__file__, "bounces").get(str(bounce.get("type")), EventMeaning(Says.FAILED))
     row = bridge.row_of(__file__, "bounces", code, by_type)
     words = bounce.get("diagnosticCode") or []
-    return bridge.judged(
+    return bridge.failure(
         row,
         " ".join(str(each) for each in words) if isinstance(words, list) else words,
         note=bounce.get("message"),
@@ -117,7 +117,7 @@ provider = Provider(
     Channel.EMAIL,
     partial(proof.has_keys, SLUG),
     verify,
-    read,
+    parse,
     headers=(ID,),
     key=_secret,
     answer=200,

@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof, sns
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw
 from messaging.status.order import Kind
 
 SLUG: Final = "scaleway"
@@ -54,17 +54,17 @@ def verify(request: HttpRequest) -> None:
     sns.verify(request, SLUG, HOUSE)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event in one message of the topic; none where it is about no message of ours. Raises UnreadableError."""
     envelope = bridge.object_in(raw.body, "Type")
     if envelope["Type"] != sns.NOTIFICATION:
-        return Reading()
+        return ParsedReport()
     item = bridge.object_in(envelope.get("Message") or "", "type")
     items = [] if item["type"] in NO_MESSAGE_EVENTS else [item]
-    return bridge.read_each(items, lambda each: _told(each, raw))
+    return bridge.parse_each(items, lambda each: _parse_item(each, raw))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     headers = {str(each.get("key")).lower(): each.get("value") for each in item.get("email_headers") or []}
     found = AnymailTrackingEvent(
         event_type=item["type"],
@@ -75,7 +75,7 @@ def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
         metadata=bridge.object_of(headers.get("x-metadata")),
         esp_event=item,
     )
-    return bridge.told_of(SLUG, found, _meaning(item), raw, tokens=[headers.get("message-id")])
+    return bridge.parsed_item(SLUG, found, _meaning(item), raw, tokens=[headers.get("message-id")])
 
 
 def _meaning(item: dict[str, Any]) -> TranslatedEvent | None:
@@ -84,7 +84,7 @@ def _meaning(item: dict[str, Any]) -> TranslatedEvent | None:
         return bridge.meaning_of(KINDS[word])
     if word not in FAILURES:
         raise ValueError(f"unknown kind of event {word!r}")
-    return bridge.judged(
+    return bridge.failure(
         FAILURES[word],
         item.get("email_response_message") or item.get("email_error"),
         note=item.get("blocklist_reason"),
@@ -94,5 +94,5 @@ def _meaning(item: dict[str, Any]) -> TranslatedEvent | None:
 
 
 provider = Provider(
-    SLUG, "Scaleway", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, answer=200, key=proof.topic_in
+    SLUG, "Scaleway", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, parse, answer=200, key=proof.topic_in
 )

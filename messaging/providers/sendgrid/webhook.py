@@ -19,8 +19,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw
 from messaging.providers.inbound import Mail
 
 SLUG: Final = "sendgrid"
@@ -45,11 +45,11 @@ def _view(key: str) -> Any:
     return bridge.view_of(SendGridTrackingWebhookView, tracking_webhook_verification_key=key)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one posted batch. Raises UnreadableError where the whole is no batch of events."""
     if inbound.is_form(raw.content_type):
-        return inbound.read_mails([inbound.form_of(raw)], _mail, raw)
-    return bridge.read_each(bridge.list_in(raw), lambda item: _told(item, raw))
+        return inbound.parse_mails([inbound.form_of(raw)], _mail, raw)
+    return bridge.parse_each(bridge.list_in(raw), lambda item: _parse_item(item, raw))
 
 
 def _mail(request: HttpRequest) -> Mail:
@@ -61,11 +61,11 @@ def _mail(request: HttpRequest) -> Mail:
     return Mail(body, tuple(bridge.object_of(form.get("envelope")).get("to") or ()))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     if item.get("event") in NO_MESSAGE_EVENTS:
         return None
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(bridge.in_seconds(item, "timestamp"))
-    return bridge.told_of(
+    return bridge.parsed_item(
         SLUG,
         found,
         _meaning(found, item),
@@ -78,9 +78,9 @@ def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     if found.event_type == "rejected":
-        return bridge.judged(_drop(item), "", note=item.get("reason"))
+        return bridge.failure(_drop(item), "", note=item.get("reason"))
     if found.event_type == "deferred":
-        return bridge.judged(EventMeaning(Says.DEFERRED), found.mta_response, status_code=item.get("status"))
+        return bridge.failure(EventMeaning(Says.DEFERRED), found.mta_response, status_code=item.get("status"))
     if found.event_type == "bounced":
         # "blocked" is SendGrid's word for a refusal that says nothing about the address.
         row = bridge.row_of(
@@ -88,7 +88,7 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
         )
         if item.get("type") == "blocked":
             row = row._replace(says=Says.SOFT, reason="unknown" if row.says is Says.DEAD else row.reason)
-        return bridge.judged(row, found.mta_response, status_code=item.get("status"))
+        return bridge.failure(row, found.mta_response, status_code=item.get("status"))
     return bridge.plain(found, item.get("event"))
 
 
@@ -103,4 +103,4 @@ def _key_in(key: str) -> ec.EllipticCurvePublicKey:
     return public_key
 
 
-provider = Provider(SLUG, "SendGrid", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, key=_key_in)
+provider = Provider(SLUG, "SendGrid", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, parse, key=_key_in)

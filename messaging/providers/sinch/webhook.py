@@ -13,11 +13,11 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_named, object_of, text_of, when
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.base import ParsedReport, Probe, Provider, Raw, UnreadableError
+from messaging.providers.parsing import message_named, object_of, text_of, when
+from messaging.providers.replies import parse_reply
 from messaging.providers.signatures import OLDEST, same
-from messaging.providers.tables import coded, tables
+from messaging.providers.tables import report_with_code, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "sinch"
@@ -49,19 +49,19 @@ INBOUND: Final = "mo_text"
 NO_REPORTS: Final = frozenset({"mo_binary", "mo_media", "delivery_report_mms", "recipient_delivery_report_mms"})
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one report, or the wish in an SMS that somebody sent us ("Inbound Messages"). Raises
     UnreadableError.
     """
     report = object_of(raw.body)
     if report.get("type") == INBOUND:
-        return reading_of_reply(SLUG, text_of(report.get("from")), text_of(report.get("body")), raw.received_at)
+        return parse_reply(SLUG, text_of(report.get("from")), text_of(report.get("body")), raw.received_at)
     if report.get("type") == PER_RECIPIENT:
         return _events(raw, report, report)
     if report.get("type") == PER_BATCH:
         return _events(raw, report, _only_status(report))
     if report.get("type") in NO_REPORTS:
-        return Reading()
+        return ParsedReport()
     raise UnreadableError(f"Unknown type {text_of(report.get('type'))!r}: not an SMS delivery report.")
 
 
@@ -74,7 +74,7 @@ def _only_status(report: dict[str, Any]) -> dict[str, Any]:
     return statuses[0]
 
 
-def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> Reading:
+def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> ParsedReport:
     batch, status, code = (text_of(each) for each in (report.get("batch_id"), said.get("status"), said.get("code")))
     state = tables(SLUG)["statuses"].get(status.lower())
     if state is None or not batch:
@@ -90,7 +90,7 @@ def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> Reading:
         provider_code=code,
         said_by=text_of(report.get("recipient")),
     )
-    return coded(state, event, "codes", tables(SLUG)["codes"])
+    return report_with_code(state, event, "codes", tables(SLUG)["codes"])
 
 
-provider = Provider(SLUG, "Sinch", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, sign=sign)
+provider = Provider(SLUG, "Sinch", Channel.SMS, partial(proof.has_keys, SLUG), verify, parse, sign=sign)

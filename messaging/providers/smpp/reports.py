@@ -15,10 +15,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, ParsedReport, Provider, Raw, UnreadableError
 from messaging.providers.generic import codes_in
-from messaging.providers.replies import e164_of, reading_of_reply
-from messaging.providers.tables import UNTROUBLED, CodeMeaning, Table, gsm_tables, of_a_part, reading_of, tables
+from messaging.providers.replies import e164_of, parse_reply
+from messaging.providers.tables import UNTROUBLED, CodeMeaning, Table, gsm_tables, of_a_part, report_of, tables
 from messaging.smpp.connections import ON, UNMARKED, Connection
 from messaging.smpp.pdus import Delivery, delivery_of
 from messaging.smpp.receipts import (
@@ -49,7 +49,7 @@ def verify(_request: HttpRequest) -> None:
     raise ForgedError("SMPP has no webhook.")
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one receipt, or the wish in an SMS that somebody sent us. Raises UnreadableError."""
     try:
         delivery = delivery_of(raw.body)
@@ -57,13 +57,13 @@ def read(raw: Raw) -> Reading:
         raise UnreadableError(f"Not a PDU that delivers something: {error}.") from error
     connection = _connection(raw)
     if is_receipt(delivery, even_unmarked=connection.receipts == UNMARKED):
-        return _reading(raw, connection, delivery, receipt_of(delivery))
+        return _parse_receipt(raw, connection, delivery, receipt_of(delivery))
     if looks_like_one(delivery):
         raise UnreadableError(
             "It reads like a receipt, but esm_class says that it is an SMS, which anybody can write. If this SMSC does "
             f"not mark its receipts, set receipts={UNMARKED} for it in SMPP_URLS and replay this."
         )
-    return reading_of_reply(SLUG, delivery.source, delivery.words, raw.received_at)
+    return parse_reply(SLUG, delivery.source, delivery.words, raw.received_at)
 
 
 def _connection(raw: Raw) -> Connection:
@@ -73,7 +73,7 @@ def _connection(raw: Raw) -> Connection:
     return found if isinstance(found, Connection) else Connection(name)
 
 
-def _reading(raw: Raw, connection: Connection, delivery: Delivery, receipt: Receipt) -> Reading:
+def _parse_receipt(raw: Raw, connection: Connection, delivery: Delivery, receipt: Receipt) -> ParsedReport:
     message = connection.receipted_id(receipt.id_in_text, receipt.id_in_tlv)
     if not message:
         raise UnreadableError("No id: neither in the text nor as receipted_message_id.")
@@ -94,7 +94,7 @@ def _reading(raw: Raw, connection: Connection, delivery: Delivery, receipt: Rece
     space = connection.name if network == OWN else network
     found = codes.get(number) or codes.get(number.lstrip("0"))
     # Each submit_sm is one part of a long message, and has its own receipt.
-    return of_a_part(reading_of(outcome, event, space, number, found))
+    return of_a_part(report_of(outcome, event, space, number, found))
 
 
 def _submitted(raw: Raw, connection: Connection, delivery: Delivery, receipt: Receipt) -> Submitted | None:
@@ -159,6 +159,7 @@ def check_codes() -> None:
 
 check_codes()
 provider = Provider(
-    SLUG, "SMPP", Channel.SMS, lambda: bool(settings.SMPP_CONNECTIONS), verify, read, headers=(CONNECTION,), methods=(),
+    SLUG, "SMPP", Channel.SMS, lambda: bool(settings.SMPP_CONNECTIONS), verify, parse,
+    headers=(CONNECTION,), methods=(),
     comes=_("Its reports come over a line that Engage opens itself, so there is no webhook and nothing to paste."),
 )  # fmt: skip

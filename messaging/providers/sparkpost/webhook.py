@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw
 from messaging.providers.inbound import Mail
 
 SLUG: Final = "sparkpost"
@@ -43,21 +43,21 @@ def verify(request: HttpRequest) -> None:
 
 
 @cache
-def _reader() -> Any:
+def _view() -> Any:
     # The pixel at the top of a message is an open like that at its end.
     return bridge.view_of(SparkPostTrackingWebhookView, track_initial_open_as_opened=True)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one batch; none where it is the empty one that tries the webhook. Raises UnreadableError."""
     items = bridge.list_in(raw)
-    reading = Reading()
+    parsed = ParsedReport()
     for number, item in enumerate(items, 1):
         if mail := _relayed(item):
-            reading.add(inbound.read_mails([mail], _mail, raw, number))
+            parsed.add(inbound.parse_mails([mail], _mail, raw, number))
         else:
-            reading.add(bridge.read_each([item], lambda item: _told(item, raw), number))
-    return reading
+            parsed.add(bridge.parse_each([item], lambda item: _parse_item(item, raw), number))
+    return parsed
 
 
 def _relayed(item: Any) -> Any:
@@ -72,15 +72,13 @@ def _mail(said: dict[str, Any]) -> Mail:
     return Mail(inbound.whole(content["email_rfc822"], is_base64=is_base64), (said.get("rcpt_to"),))
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
-    event_class, told, whole = _reader().unwrap_event(item)
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
+    event_class, told, whole = _view().unwrap_event(item)
     if told is None or told.get("type") in NO_MESSAGE_EVENTS:
         return None
-    found: AnymailTrackingEvent = _reader().esp_to_anymail_event(
-        event_class, bridge.in_seconds(told, "timestamp"), whole
-    )
+    found: AnymailTrackingEvent = _view().esp_to_anymail_event(event_class, bridge.in_seconds(told, "timestamp"), whole)
     client = told.get("user_agent_parsed") or {}
-    return bridge.told_of(
+    return bridge.parsed_item(
         SLUG,
         found,
         _meaning(found, told),
@@ -101,7 +99,7 @@ def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEve
         return bridge.plain(found, word)
     reply_code = "" if row.says is Says.UNTRIED else told.get("error_code")
     words = told.get("raw_reason") or told.get("reason")
-    return bridge.judged(row, words, reply_code=reply_code, provider_code=bounce_class)
+    return bridge.failure(row, words, reply_code=reply_code, provider_code=bounce_class)
 
 
 provider = Provider(
@@ -110,7 +108,7 @@ provider = Provider(
     Channel.EMAIL,
     partial(proof.has_passwords, SLUG),
     verify,
-    read,
+    parse,
     key=proof.password_in,
     answer=200,
     sign=partial(proof.sign_with_password, SLUG),

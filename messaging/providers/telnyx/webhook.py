@@ -13,11 +13,11 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_named, object_of, text_of, when, within
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
+from messaging.providers.parsing import message_named, object_of, text_of, when, within
+from messaging.providers.replies import parse_reply
 from messaging.providers.signatures import OLDEST
-from messaging.providers.tables import coded, codes_for, tables
+from messaging.providers.tables import codes_for, report_with_code, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "telnyx"
@@ -44,18 +44,18 @@ def _key_in(key: str) -> Ed25519PublicKey:
 RECEIVED: Final = "message.received"
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one webhook, or the wish in an SMS that somebody sent us. Raises UnreadableError."""
     data = object_of(raw.body).get("data")
     if not isinstance(data, dict) or not data.get("event_type"):
         raise UnreadableError("No data with an event_type: not a webhook of Telnyx.")
     if data["event_type"] == RECEIVED:
         sender, text = within(data, "payload", "from", "phone_number"), within(data, "payload", "text")
-        return reading_of_reply(SLUG, text_of(sender), text_of(text), raw.received_at)
-    return _events(raw, data, data.get("payload")) if data["event_type"] in OURS else Reading()
+        return parse_reply(SLUG, text_of(sender), text_of(text), raw.received_at)
+    return _events(raw, data, data.get("payload")) if data["event_type"] in OURS else ParsedReport()
 
 
-def _events(raw: Raw, data: dict[str, Any], payload: Any) -> Reading:
+def _events(raw: Raw, data: dict[str, Any], payload: Any) -> ParsedReport:
     to, error = _first(within(payload, "to")), _first(within(payload, "errors"))
     status, message = text_of(to.get("status")), text_of(within(payload, "id"))
     state = tables(SLUG)["statuses"].get(status)
@@ -73,7 +73,7 @@ def _events(raw: Raw, data: dict[str, Any], payload: Any) -> Reading:
         diagnostic=text_of(error.get("detail")) or text_of(error.get("title")),
         said_by=text_of(to.get("phone_number")),
     )
-    return coded(state, event, "codes", codes_for(SLUG, text_of(within(payload, "from", "phone_number"))))
+    return report_with_code(state, event, "codes", codes_for(SLUG, text_of(within(payload, "from", "phone_number"))))
 
 
 def _first(found: object) -> dict[str, Any]:
@@ -81,4 +81,4 @@ def _first(found: object) -> dict[str, Any]:
     return found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
 
 
-provider = Provider(SLUG, "Telnyx", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, answer=200, key=_key_in)
+provider = Provider(SLUG, "Telnyx", Channel.SMS, partial(proof.has_keys, SLUG), verify, parse, answer=200, key=_key_in)

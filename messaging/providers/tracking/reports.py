@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
-from messaging.providers.base import ForgedError, Provider, Raw, Reading, UnreadableError
+from messaging.providers.base import ForgedError, ParsedReport, Provider, Raw, UnreadableError
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "tracking"
@@ -33,7 +33,7 @@ def verify(_request: HttpRequest) -> None:
     raise ForgedError("Our own notes have no webhook.")
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The one event. Raises UnreadableError."""
     try:
         said = json.loads(raw.body)
@@ -46,7 +46,7 @@ def read(raw: Raw) -> Reading:
         message_id=message, reason=reason, provider_code=f"link {link}" if kind == Kind.CLICKED and link else "",
         diagnostic=machine, is_automatic=bool(machine),
     )  # fmt: skip
-    return Reading([event])
+    return ParsedReport([event])
 
 
 def _within(moment: datetime, kind: Kind) -> str:
@@ -56,6 +56,6 @@ def _within(moment: datetime, kind: Kind) -> str:
 
 # Only what we send ourselves leads to our pages.
 provider = Provider(
-    SLUG, "Engage", Channel.EMAIL, lambda: bool(settings.EMAIL_ROUTE or settings.SMS_ROUTE), verify, read, methods=(),
+    SLUG, "Engage", Channel.EMAIL, lambda: bool(settings.EMAIL_ROUTE or settings.SMS_ROUTE), verify, parse, methods=(),
     comes=_("Opens, clicks and unsubscribing, as our own pages see them: there is no webhook and nothing to paste."),
 )  # fmt: skip

@@ -14,11 +14,11 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import message_of
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.base import ForgedError, ParsedReport, Probe, Provider, Raw, UnreadableError
+from messaging.providers.parsing import message_of
+from messaging.providers.replies import parse_reply
 from messaging.providers.signatures import public_url
-from messaging.providers.tables import coded, codes_for, tables
+from messaging.providers.tables import codes_for, report_with_code, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "twilio"
@@ -51,18 +51,18 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
         return []
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The event of one callback; two where Twilio says that the person opted out. Of an SMS that somebody sent us the
     wish, such as STOP ("Twilio's Request to your Incoming Message Webhook URL"). Raises UnreadableError.
     """
     form = dict(_fields(raw.body))
     if "Body" in form and "MessageStatus" not in form:
-        return reading_of_reply(SLUG, form.get("From", ""), form.get("OptOutType") or form["Body"], raw.received_at)
+        return parse_reply(SLUG, form.get("From", ""), form.get("OptOutType") or form["Body"], raw.received_at)
     sid, status = form.get("MessageSid") or form.get("SmsSid"), form.get("MessageStatus", "").lower()
     if not status or not sid:
         raise UnreadableError("No MessageStatus or no MessageSid: not a status callback.")
     if status in NO_STATUSES:
-        return Reading()
+        return ParsedReport()
     state, code = tables("twilio")["statuses"].get(status), form.get("ErrorCode", "")
     if state is None:
         raise UnreadableError(f"Unknown MessageStatus {status!r}.")
@@ -80,7 +80,7 @@ def read(raw: Raw) -> Reading:
         diagnostic=form.get("ErrorMessage", ""),
         said_by=form.get("To", ""),
     )
-    return coded(state, event, "codes", codes_for(SLUG, form.get("From", "")))
+    return report_with_code(state, event, "codes", codes_for(SLUG, form.get("From", "")))
 
 
-provider = Provider("twilio", "Twilio", Channel.SMS, partial(proof.has_keys, SLUG), verify, read, sign=sign)
+provider = Provider("twilio", "Twilio", Channel.SMS, partial(proof.has_keys, SLUG), verify, parse, sign=sign)

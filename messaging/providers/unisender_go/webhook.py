@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
 from messaging.providers import proof
-from messaging.providers.anymail_bridge import EventMeaning, ReadItem, Says, TranslatedEvent
-from messaging.providers.base import Provider, Raw, Reading, UnreadableError
+from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
 
 SLUG: Final = "unisender_go"
 ABOUT_A_MESSAGE: Final = "transactional_email_status"
@@ -31,9 +31,9 @@ def _view(key: str) -> Any:
     return bridge.view_of(UnisenderGoTrackingWebhookView, api_key=key)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one call, in either of the two formats. Raises UnreadableError."""
-    return bridge.read_each(_items(bridge.object_in(raw.body, "auth")), lambda item: _told(item, raw))
+    return bridge.parse_each(_items(bridge.object_in(raw.body, "auth")), lambda item: _parse_item(item, raw))
 
 
 def _items(said: dict[str, Any]) -> list[Any]:
@@ -46,9 +46,9 @@ def _items(said: dict[str, Any]) -> list[Any]:
         raise UnreadableError(f"Not a list of events by user: {type(error).__name__}: {error}") from error
 
 
-def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
+def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(item)
-    return bridge.told_of(
+    return bridge.parsed_item(
         SLUG, found, _meaning(found, item), raw, idempotency_key=bridge.fingerprint({**item, "auth": ""})
     )
 
@@ -56,13 +56,13 @@ def _told(item: dict[str, Any], raw: Raw) -> ReadItem | None:
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word, code = item["status"], str((item.get("delivery_info") or {}).get("delivery_status") or "")
     if word == "soft_bounced":
-        return bridge.judged(EventMeaning(Says.DEFERRED), found.mta_response, provider_code=code)
+        return bridge.failure(EventMeaning(Says.DEFERRED), found.mta_response, provider_code=code)
     if word != "hard_bounced":
         return bridge.plain(found, word)
     row = bridge.row_of(__file__, "failures", code, EventMeaning(Says.FAILED))
-    return bridge.judged(row, found.mta_response, provider_code=code)
+    return bridge.failure(row, found.mta_response, provider_code=code)
 
 
 provider = Provider(
-    SLUG, "Unisender Go", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, read, probe="GET", answer=200
+    SLUG, "Unisender Go", Channel.EMAIL, partial(proof.has_keys, SLUG), verify, parse, probe="GET", answer=200
 )

@@ -14,8 +14,8 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import proof
-from messaging.providers.base import ForgedError, Probe, Provider, Raw, Reading, UnreadableError
-from messaging.providers.reading import (
+from messaging.providers.base import ForgedError, ParsedReport, Probe, Provider, Raw, UnreadableError
+from messaging.providers.parsing import (
     OUR_PARAMETER,
     fields_of,
     message_named,
@@ -25,9 +25,9 @@ from messaging.providers.reading import (
     when,
     within,
 )
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.replies import parse_reply
 from messaging.providers.signatures import OLDEST, claims_of, same
-from messaging.providers.tables import coded, of_a_part, tables
+from messaging.providers.tables import of_a_part, report_with_code, tables
 from messaging.status.order import Event, Kind
 
 SLUG: Final = "vonage"
@@ -83,14 +83,14 @@ def _verify_jwt(token: str, body: bytes) -> None:
     proof.check_age(text_of(claims.get("iat")), OLDEST)
 
 
-def read(raw: Raw) -> Reading:
+def parse(raw: Raw) -> ParsedReport:
     """The events of one receipt or status, or the wish in an SMS that somebody sent us ("Inbound SMS"; "Inbound
     message"). Raises UnreadableError.
     """
     # A JWT is of the body alone.
     fields = fields_of(raw.body, "" if raw.body else raw.path)
     if "text" in fields and "status" not in fields:
-        return reading_of_reply(SLUG, fields.get("msisdn") or fields.get("from", ""), fields["text"], raw.received_at)
+        return parse_reply(SLUG, fields.get("msisdn") or fields.get("from", ""), fields["text"], raw.received_at)
     if fields.get("message_uuid"):
         return _of_messages_api(raw, object_of(raw.body))
     if fields.get("messageId"):
@@ -98,7 +98,7 @@ def read(raw: Raw) -> Reading:
     raise UnreadableError("No messageId and no message_uuid: not a delivery receipt.")
 
 
-def _of_sms_api(raw: Raw, fields: dict[str, str]) -> Reading:
+def _of_sms_api(raw: Raw, fields: dict[str, str]) -> ParsedReport:
     status, code = fields.get("status", "").lower(), fields.get("err-code", "")
     state = tables(SLUG)["sms_states"].get(status)
     if state is None:
@@ -115,10 +115,10 @@ def _of_sms_api(raw: Raw, fields: dict[str, str]) -> Reading:
         said_by=fields.get("msisdn", ""),
     )
     # A receipt is about one part of a long message.
-    return of_a_part(coded(state, event, "sms_codes", tables(SLUG)["sms_codes"]))
+    return of_a_part(report_with_code(state, event, "sms_codes", tables(SLUG)["sms_codes"]))
 
 
-def _of_messages_api(raw: Raw, status: dict[str, Any]) -> Reading:
+def _of_messages_api(raw: Raw, status: dict[str, Any]) -> ParsedReport:
     said, code = text_of(status.get("status")).lower(), text_of(within(status, "error", "title"))
     state = tables(SLUG)["messages_states"].get(said)
     if state is None:
@@ -135,7 +135,7 @@ def _of_messages_api(raw: Raw, status: dict[str, Any]) -> Reading:
         diagnostic=text_of(within(status, "error", "detail")),
         said_by=text_of(status.get("to")),
     )
-    return coded(state, event, "messages_codes", tables(SLUG)["messages_codes"])
+    return report_with_code(state, event, "messages_codes", tables(SLUG)["messages_codes"])
 
 
 provider = Provider(
@@ -144,7 +144,7 @@ provider = Provider(
     Channel.SMS,
     partial(proof.has_keys, SLUG),
     verify,
-    read,
+    parse,
     methods=("GET", "POST"),
     answer=200,
     sign=sign,

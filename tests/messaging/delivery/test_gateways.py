@@ -454,7 +454,7 @@ def test_its_report_finds_the_message_by_our_token(api: Api, use: Use) -> None:
     path = http_sms.callback_of(gateway_of("twilio"), token_of(message.pk)).removeprefix("https://engage.example")
     body = b"MessageSid=SM9&MessageStatus=delivered&To=%2B46701234560"
     raw = Raw(body, "application/x-www-form-urlencoded", path, timezone.now())
-    assert providers()["twilio"].read(raw).events[0].message_id == message.pk
+    assert providers()["twilio"].parse(raw).events[0].message_id == message.pk
 
     reports.keep_all([Kept("twilio", body, raw.content_type, path, {})])
     reports.apply_pending()
@@ -596,7 +596,7 @@ def test_one_in_doubt_is_settled_by_number_and_time_where_it_cannot_bring_our_to
     gateway = gateways(ours.parent, [])["ours"]
     raw = Raw(b"id=o7&state=ok&to=46701234560", "", "/webhooks/ours/", timezone.now())
     with transaction.atomic():
-        assert len(apply([SourcedEvent(event) for event in gateway.read(raw).events])) == unmatched
+        assert len(apply([SourcedEvent(event) for event in gateway.parse(raw).events])) == unmatched
 
     message.refresh_from_db()
     assert message.status == ("delivered" if is_anonymous else "unknown")

@@ -164,11 +164,11 @@ def read(plot: Plot) -> list[Event]:
     told = [PlotLine(NOW + line.after, message, number, line) for number, line in enumerate(plot.lines)]
     if plot.channel == Channel.EMAIL:
         raws = [Raw(sendgrid.body_of([event_of(each) for each in told]), "application/json", sendgrid.PATH, NOW)]
-        readings = [providers()["sendgrid"].read(raw) for raw in raws]
+        readings = [providers()["sendgrid"].parse(raw) for raw in raws]
     else:
         path = twilio.path_of(token_of(1))
         readings = [
-            providers()["twilio"].read(Raw(twilio.body_of(callback_of(each)), "", path, each.at)) for each in told
+            providers()["twilio"].parse(Raw(twilio.body_of(callback_of(each)), "", path, each.at)) for each in told
         ]
     assert not any(reading.problems for reading in readings)
     return [event for reading in readings for event in reading.events]

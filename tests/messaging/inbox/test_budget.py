@@ -10,7 +10,7 @@ from pytest_django import Settings
 from messaging.inbox import reports
 from messaging.inbox.budget import within_budget
 from messaging.models import Report
-from messaging.providers import reading
+from messaging.providers import parsing
 from messaging.providers.base import UnreadableError
 from tests.messaging.conftest import make_message
 from tests.messaging.inbox.test_reports import fact, kept
@@ -89,11 +89,11 @@ def test_sixteen_megabytes_of_next_to_nothing_are_refused_before_they_are_read(s
 @pytest.mark.parametrize("nested", [b"[", b'{"a":'])
 def test_json_nested_without_end_is_no_report(nested: bytes) -> None:
     with pytest.raises(UnreadableError, match="Not JSON"):
-        reading.json_of(nested * 300_000)
+        parsing.json_of(nested * 300_000)
 
 
 def test_the_largest_report_of_a_provider_has_fewer_values_than_are_read() -> None:
     event = {"email": "a" * 30, "event": "bounce", "timestamp": 1, "smtp-id": "x" * 60, "sg_event_id": "y" * 40}
     event |= {"sg_message_id": "z" * 60, "reason": "550 5.1.1 No such user, sorry", "status": "5.1.1", "type": "b"}
 
-    assert len(reading.json_of(json.dumps([event] * 40_000))) == 40_000
+    assert len(parsing.json_of(json.dumps([event] * 40_000))) == 40_000

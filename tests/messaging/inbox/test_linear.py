@@ -162,7 +162,7 @@ def test_reports(kind: str) -> None:
 
         def read_it() -> None:
             with suppress(UnreadableError):
-                providers()[slug].read(raw)
+                providers()[slug].parse(raw)
 
         return read_it
 

@@ -46,7 +46,7 @@ def shown(event: Event, fields: dict[str, Any]) -> dict[str, Any]:
 def test_a_payload_reads_as_expected(path: Path) -> None:
     expected = json.loads(path.with_suffix(".expected.json").read_text())
 
-    reading = providers()[path.parent.name].read(raw_of(path))
+    reading = providers()[path.parent.name].parse(raw_of(path))
 
     assert len(reading.events) == len(expected["events"])
     for event, fields in zip(reading.events, expected["events"], strict=True):
@@ -57,7 +57,7 @@ def test_a_payload_reads_as_expected(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_what_is_read_is_in_our_words(path: Path) -> None:
-    for event in providers()[path.parent.name].read(raw_of(path)).events:
+    for event in providers()[path.parent.name].parse(raw_of(path)).events:
         assert event.provider in (path.parent.name, mail.SLUG)
         assert event.reason in REASONS or event.reason in NOT_REASONS
         assert event.kind != Kind.HARD_BOUNCE or event.reason in HARD
@@ -68,11 +68,11 @@ def test_a_truncated_payload_is_unreadable_or_read_in_part_but_never_a_fault(pat
     raw = raw_of(path)
     for end in range(0, len(raw.body), max(1, len(raw.body) // 40)):
         with suppress(UnreadableError):
-            providers()[path.parent.name].read(replace(raw, body=raw.body[:end]))
+            providers()[path.parent.name].parse(replace(raw, body=raw.body[:end]))
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"{}", b"[" * 100_000, b"null", b"\x00", "ä".encode("utf-16")])
 def test_nonsense_is_unreadable(body: bytes) -> None:
     for provider in providers().values():
         with pytest.raises(UnreadableError, match=r"."):
-            provider.read(Raw(body, "application/json", "/", RECEIVED_AT))
+            provider.parse(Raw(body, "application/json", "/", RECEIVED_AT))

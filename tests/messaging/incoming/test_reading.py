@@ -16,7 +16,7 @@ from messaging.inbox.writer import ReportWriter
 from messaging.incoming import mails
 from messaging.incoming.addresses import return_path
 from messaging.models import DeliveryEvent, Message, Report
-from messaging.providers.mail.reports import fingerprint, reading_of
+from messaging.providers.mail.reports import fingerprint, parse_mail
 from messaging.status.order import Kind
 from messaging.status.timeline import Effect, timeline
 from messaging.tracking.tokens import Purpose, token_of
@@ -307,7 +307,7 @@ def test_what_a_stranger_writes_into_the_envelope_can_be_kept() -> None:
     ],
 )
 def test_a_foreign_clock_counts_where_the_mail_has_waited(message: Message, arrived: datetime, occurred: str) -> None:
-    (event,) = reading_of(bounce_of(message), [return_path(message.pk)], arrived).events
+    (event,) = parse_mail(bounce_of(message), [return_path(message.pk)], arrived).events
 
     assert (event.kind, event.occurred_at.isoformat()) == (Kind.HARD_BOUNCE, occurred)
 
@@ -327,5 +327,5 @@ def test_any_bytes_and_any_envelope_are_read_without_a_fault(body: bytes, to: li
     whole = letter("postfix_user_unknown", to=return_path(4711))
     arrived_at = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
-    reading_of(body, to, arrived_at)
-    assert [event.message_id for event in reading_of(whole + body, to, arrived_at).events] == [4711]
+    parse_mail(body, to, arrived_at)
+    assert [event.message_id for event in parse_mail(whole + body, to, arrived_at).events] == [4711]

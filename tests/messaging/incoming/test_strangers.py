@@ -97,7 +97,7 @@ def arriving(messages: list[Message], said: Stranger) -> Kept:
 def applied(kept: list[Kept]) -> None:
     """Read and applied as the inbox does it, within the transaction of the example."""
     read = [Raw(each.body, each.content_type, each.path, timezone.now(), each.headers) for each in kept]
-    apply([SourcedEvent(event) for raw in read for event in provider.read(raw).events])
+    apply([SourcedEvent(event) for raw in read for event in provider.parse(raw).events])
 
 
 @given(st.lists(mail_of_a_stranger, min_size=1, max_size=8))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.providers.base import Raw
-from messaging.providers.reading import moment_since_1970, since_1970, when
+from messaging.providers.parsing import moment_since_1970, since_1970, when
 from messaging.providers.registry import providers
 
 AT = datetime(2026, 11, 2, 12, 30, 15, tzinfo=UTC)
@@ -52,7 +52,7 @@ def asked(slug: str, at: object) -> bytes:
     ["brevo", "sendgrid", "mailgun", "mailjet", "mandrill", "sparkpost", "mailtrap", "postal", "amazon_sms", "vonage"],
 )
 def test_a_providers_number_is_the_same_time_in_any_unit(slug: str, at: object) -> None:
-    (event,) = providers()[slug].read(raw(slug, asked(slug, at))).events
+    (event,) = providers()[slug].parse(raw(slug, asked(slug, at))).events
 
     assert event.occurred_at == AT
 

@@ -52,7 +52,7 @@ def raw(body: str, *, query: str = "", content_type: str = JSON) -> Raw:
 def test_the_documented_example_reads_the_documented_report(tmp_path: Path) -> None:
     found = gateway(tmp_path, EXAMPLE)
 
-    (event,) = found.read(raw(EXAMPLE_REPORT.replace("4711-…", token_of(4711)))).events
+    (event,) = found.parse(raw(EXAMPLE_REPORT.replace("4711-…", token_of(4711)))).events
 
     assert (found.label, found.methods, found.answer) == ("My gateway", ("POST",), 200)
     assert (event.kind, event.reason, event.provider_code) == (Kind.HARD_BOUNCE, "user_unknown", "900")
@@ -77,14 +77,14 @@ def test_the_documented_example_reads_the_documented_report(tmp_path: Path) -> N
 def test_a_state_with_a_code_says_more_than_the_state(tmp_path: Path, state: str, code: str, kinds: list[Kind]) -> None:
     report = {"results": [{"id": "g-1", "dlr": {"state": state, "err": code}}]}
 
-    assert [event.kind for event in gateway(tmp_path, EXAMPLE).read(raw(json.dumps(report))).events] == kinds
+    assert [event.kind for event in gateway(tmp_path, EXAMPLE).parse(raw(json.dumps(report))).events] == kinds
 
 
 def test_the_good_reports_of_a_batch_are_read_and_the_bad_ones_said(tmp_path: Path) -> None:
     good, new = ({"id": "g", "dlr": {"state": state}} for state in ("delivered", "MOON"))
     nobodys = {"dlr": {"state": "FAILED"}}
 
-    reading = gateway(tmp_path, EXAMPLE).read(raw(json.dumps({"results": [good, new, nobodys, 7]})))
+    reading = gateway(tmp_path, EXAMPLE).parse(raw(json.dumps({"results": [good, new, nobodys, 7]})))
 
     assert [event.kind for event in reading.events] == [Kind.DELIVERED]
     assert [problem[:9] for problem in reading.problems] == ["Report 2:", "Report 3:", "Report 4:"]
@@ -99,7 +99,7 @@ def test_the_good_reports_of_a_batch_are_read_and_the_bad_ones_said(tmp_path: Pa
     ],
 )
 def test_json_a_form_and_a_query_read_the_same(tmp_path: Path, found: Raw) -> None:
-    (event,) = gateway(tmp_path, SMALL).read(found).events
+    (event,) = gateway(tmp_path, SMALL).parse(found).events
 
     assert (event.kind, event.provider_message_id, event.occurred_at) == (Kind.DELIVERED, "1", RECEIVED_AT)
 
@@ -117,7 +117,7 @@ def test_json_a_form_and_a_query_read_the_same(tmp_path: Path, found: Raw) -> No
     ],
 )
 def test_a_time_without_a_zone_is_not_used(tmp_path: Path, said: str, meant: datetime) -> None:
-    (event,) = gateway(tmp_path, SMALL).read(raw(json.dumps({"id": "1", "status": "ok", "time": said}))).events
+    (event,) = gateway(tmp_path, SMALL).parse(raw(json.dumps({"id": "1", "status": "ok", "time": said}))).events
 
     assert event.occurred_at == meant
 
@@ -128,7 +128,7 @@ def test_a_time_without_a_zone_is_not_used(tmp_path: Path, said: str, meant: dat
 @pytest.mark.parametrize("text", [EXAMPLE, SMALL])
 def test_nonsense_is_unreadable(tmp_path: Path, text: str, body: str) -> None:
     with pytest.raises(UnreadableError):
-        gateway(tmp_path, text).read(raw(body))
+        gateway(tmp_path, text).parse(raw(body))
 
 
 def placed(where: str, name: str = "") -> str:

@@ -181,7 +181,7 @@ def raw_of(case: str, to: str) -> Raw:
 
 @pytest.mark.parametrize("case", MADE)
 def test_a_bounce_finds_its_message(case: str) -> None:
-    reading = providers()[case.partition(" ")[0]].read(raw_of(case, return_path(4711)))
+    reading = providers()[case.partition(" ")[0]].parse(raw_of(case, return_path(4711)))
 
     assert reading.problems == []
     (event,) = reading.events
@@ -195,7 +195,7 @@ def test_a_truncated_one_is_unreadable_or_a_problem_but_never_a_fault(case: str)
     for end in range(0, len(raw.body), max(1, len(raw.body) // 40)):
         cut = Raw(raw.body[:end], raw.content_type, raw.path, raw.received_at)
         try:
-            providers()[case.partition(" ")[0]].read(cut)
+            providers()[case.partition(" ")[0]].parse(cut)
         except UnreadableError:
             continue
 
@@ -203,7 +203,7 @@ def test_a_truncated_one_is_unreadable_or_a_problem_but_never_a_fault(case: str)
 def test_amazon_may_send_the_mail_as_text() -> None:
     raw = Raw(amazon_ses(return_path(4711), "UTF8"), JSON, "/webhooks/", RECEIVED_AT)
 
-    assert [event.message_id for event in providers()["amazon_ses"].read(raw).events] == [4711]
+    assert [event.message_id for event in providers()["amazon_ses"].parse(raw).events] == [4711]
 
 
 def test_a_mail_that_amazon_put_elsewhere_is_unreadable_and_says_what_to_set() -> None:
@@ -211,11 +211,11 @@ def test_a_mail_that_amazon_put_elsewhere_is_unreadable_and_says_what_to_set() -
     body = json.dumps({"Type": "Notification", "Message": json.dumps(said)}).encode()
 
     with pytest.raises(UnreadableError, match="action SNS, not S3"):
-        providers()["amazon_ses"].read(Raw(body, JSON, "/webhooks/", RECEIVED_AT))
+        providers()["amazon_ses"].parse(Raw(body, JSON, "/webhooks/", RECEIVED_AT))
 
 
 def test_the_same_mail_by_two_ways_is_one_fact() -> None:
-    ways = [providers()[slug].read(raw_of(slug, return_path(4711))).events[0] for slug in ("mailgun", "postal")]
+    ways = [providers()[slug].parse(raw_of(slug, return_path(4711))).events[0] for slug in ("mailgun", "postal")]
 
     assert ways[0].idempotency_key == ways[1].idempotency_key
 

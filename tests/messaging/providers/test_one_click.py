@@ -16,7 +16,7 @@ CLICK = {
 
 def keys(slug: str, *items: Any) -> set[str]:
     raw = Raw(json.dumps(items).encode(), "application/json", f"/webhooks/{slug}/", datetime(2027, 1, 1, tzinfo=UTC))
-    reading = providers()[slug].read(raw)
+    reading = providers()[slug].parse(raw)
     assert len(reading.events) == len(items)
     return {str(key_of(event)) for event in reading.events}
 

@@ -16,7 +16,7 @@ from messaging.ledger.record import SourcedEvent
 from messaging.providers import generic, replies
 from messaging.providers.base import Raw
 from messaging.providers.registry import providers
-from messaging.providers.replies import consent_change_in, e164_of, reading_of_reply
+from messaging.providers.replies import consent_change_in, e164_of, parse_reply
 from messaging.status.order import Kind
 from messaging.suppression.follow import apply
 from messaging.tracking.tokens import Purpose, token_of
@@ -310,9 +310,9 @@ text = "body"
 )  # fmt: skip
 def test_stop_is_taken_by_the_gateways_webhook(slug: str, content_type: str, body: bytes) -> None:
     raw = Raw(body, content_type, f"/webhooks/{slug}/", SENT_AT)
-    read = partial(generic.read, generic._gateway("generic", tomllib.loads(GENERIC))) if slug == "generic" else None
+    read = partial(generic.parse, generic._gateway("generic", tomllib.loads(GENERIC))) if slug == "generic" else None
 
-    (event,) = (read or providers()[slug].read)(raw).events
+    (event,) = (read or providers()[slug].parse)(raw).events
 
     assert (event.kind, event.recipient, event.provider) == ("unsubscribed", "+46701234567", slug)
 
@@ -323,7 +323,7 @@ def test_stop_opts_everybody_with_the_number_out_of_sms_and_the_history_says_so(
     message = make_message(Channel.SMS, anna)
     make_message(Channel.SMS, anna, sent_at=SENT_AT - timedelta(days=10))
 
-    (event,) = reading_of_reply("smpp", "46701234567", "STOP", SENT_AT + timedelta(hours=1)).events
+    (event,) = parse_reply("smpp", "46701234567", "STOP", SENT_AT + timedelta(hours=1)).events
     assert apply([SourcedEvent(event)]) == []
 
     assert [each.accepts_sms for each in Contact.objects.all()] == [False, False]
@@ -336,7 +336,7 @@ def test_stop_opts_everybody_with_the_number_out_of_sms_and_the_history_says_so(
 
 @pytest.mark.django_db(transaction=True)
 def test_stop_of_somebody_we_never_wrote_to_waits_and_is_not_lost() -> None:
-    (event,) = reading_of_reply("smpp", "46709999999", "STOP", SENT_AT).events
+    (event,) = parse_reply("smpp", "46709999999", "STOP", SENT_AT).events
 
     assert [each.event for each in apply([SourcedEvent(event)])] == [event]
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from contacts.models import Block, Channel
 from messaging.ledger.record import SourcedEvent
 from messaging.models import Report
-from messaging.providers.base import Raw, Reading, UnreadableError
+from messaging.providers.base import ParsedReport, Raw, UnreadableError
 from messaging.providers.registry import providers
 from messaging.providers.smpp import reports as smpp
 from messaging.smpp.connections import Connection
@@ -26,8 +26,8 @@ from tests.messaging.inbox.test_payloads import RECEIVED_AT
 from tests.messaging.smpp import pdus
 
 
-def reading(pdu: bytes, name: str = "telia") -> Reading:
-    return providers()["smpp"].read(Raw(pdu, "application/x-smpp-pdu", "/telia", RECEIVED_AT, {"connection": name}))
+def reading(pdu: bytes, name: str = "telia") -> ParsedReport:
+    return providers()["smpp"].parse(Raw(pdu, "application/x-smpp-pdu", "/telia", RECEIVED_AT, {"connection": name}))
 
 
 def event(pdu: bytes) -> Event:
@@ -84,7 +84,7 @@ def test_of_two_receipts_of_one_minute_the_later_to_come_counts_and_the_number_i
             pdus.deliver_sm(text), "application/x-smpp-pdu", "/telia",
             since + timedelta(seconds=after + number), {"connection": "telia"},
         )  # fmt: skip
-        told += providers()["smpp"].read(raw).events
+        told += providers()["smpp"].parse(raw).events
 
     for each in reversed(told) if is_swapped else told:
         with transaction.atomic():
@@ -159,7 +159,7 @@ def test_the_same_receipt_twice_is_one_fact_and_a_later_state_another() -> None:
 
 
 def test_an_sms_that_somebody_sent_says_nothing_of_our_messages() -> None:
-    assert reading(pdus.deliver_sm("When do you open?", esm_class=0)) == Reading()
+    assert reading(pdus.deliver_sm("When do you open?", esm_class=0)) == ParsedReport()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from messaging.delivery.dispatcher import Loaded
 from messaging.inbox import reports
 from messaging.ledger.record import SourcedEvent
 from messaging.models import LeftOut, Message, SendOut
-from messaging.providers.replies import reading_of_reply
+from messaging.providers.replies import parse_reply
 from messaging.sendouts import making
 from messaging.sendouts.lifecycle import start
 from messaging.status.order import Event, Kind
@@ -83,7 +83,7 @@ def by_complaint(message: Message) -> None:
 
 
 def by_stop(message: Message) -> None:
-    (event,) = reading_of_reply("smpp", message.address.value, "STOP", timezone.now()).events
+    (event,) = parse_reply("smpp", message.address.value, "STOP", timezone.now()).events
     apply([SourcedEvent(event)])
 
 
@@ -165,7 +165,7 @@ def test_a_no_to_a_message_at_the_old_address_counts_at_both_and_the_history_say
 
 @pytest.mark.django_db(transaction=True)
 def test_the_number_that_answers_stop_is_unsubscribed_for_whoever_gets_it_later_without_any_message() -> None:
-    (event,) = reading_of_reply("smpp", "+46701740699", "STOP", timezone.now()).events
+    (event,) = parse_reply("smpp", "+46701740699", "STOP", timezone.now()).events
     apply([SourcedEvent(event)])
     apply([SourcedEvent(event)])
 
@@ -179,7 +179,7 @@ def test_start_ends_a_stop_and_any_other_no_of_the_number() -> None:
     message = Message.objects.get(send_out=sent(Channel.SMS))
     tell(message, Kind.COMPLAINED)
     by_stop(message)
-    (event,) = reading_of_reply("smpp", OLD[Channel.SMS], "START", timezone.now()).events
+    (event,) = parse_reply("smpp", OLD[Channel.SMS], "START", timezone.now()).events
     apply([SourcedEvent(event)])
 
     anna.refresh_from_db()
@@ -193,7 +193,7 @@ def test_start_at_an_old_number_says_nothing_of_the_new_one() -> None:
     sent(Channel.SMS)
     moved(anna, Channel.SMS, NEW[Channel.SMS])
     by_stop(Message.objects.get(send_out=sent(Channel.SMS)))
-    (event,) = reading_of_reply("smpp", OLD[Channel.SMS], "START", timezone.now()).events
+    (event,) = parse_reply("smpp", OLD[Channel.SMS], "START", timezone.now()).events
     apply([SourcedEvent(event)])
 
     anna.refresh_from_db()

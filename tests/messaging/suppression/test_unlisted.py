@@ -17,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 def read(provider: str, said: object) -> tuple[list[tuple[str, str]], list[Kind]]:
     body, content_type = (urlencode(said), FORM) if provider == "twilio" else (json.dumps(said), "application/json")  # type: ignore[arg-type]
     raw = Raw(body.encode(), content_type, f"/webhooks/{provider}/", datetime(2026, 11, 24, 12, tzinfo=UTC))
-    reading = providers()[provider].read(raw)
+    reading = providers()[provider].parse(raw)
     return [(each.space, each.code) for each in reading.unmapped], [event.kind for event in reading.events]
 
 
@@ -54,7 +54,7 @@ def test_an_email_providers_class(bounce_type: str, missing: list[tuple[str, str
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_code_that_is_not_listed_never_blocks(path: object) -> None:
-    reading = providers()[path.parent.name].read(raw_of(path))  # type: ignore[attr-defined, arg-type]
+    reading = providers()[path.parent.name].parse(raw_of(path))  # type: ignore[attr-defined, arg-type]
 
     listed = [event for event in reading.events if event.kind == Kind.HARD_BOUNCE]
     codes = {each.code for each in reading.unmapped}

@@ -1,4 +1,4 @@
-"""Reading what SMS providers send: JSON or a form, times, and our token. Pure; raises UnreadableError alone."""
+"""Parsing what SMS providers send: JSON or a form, times, and our token. Pure; raises UnreadableError alone."""
 
 import json
 import re

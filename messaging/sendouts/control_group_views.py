@@ -39,8 +39,13 @@ def master(request: HtmxRequest) -> HttpResponse:
     """Set whom all send-outs leave out."""
     row = MasterControl.objects.select_related("label", "changed_by").first() or MasterControl()
     form = MasterForm(request.POST or None, initial={"percentage": row.percentage, "label": row.label})
+    seen = row.changed_at.isoformat() if row.changed_at else ""
+    if form.is_valid() and request.POST.get("seen", seen) != seen:
+        if (row.percentage, row.label) == (form.cleaned_data["percentage"], form.cleaned_data["label"]):
+            return _saved(request)  # the button was pressed twice: nobody is drawn anew
+        form.add_error(None, _("Somebody has changed this meanwhile. Yours stands here; saving it replaces theirs."))
     if not form.is_valid():
-        context = {"form": form, "row": row}
+        context = {"form": form, "row": row, "seen": seen}
         return render(request, "messaging/master_control.html", context, status=422 if form.is_bound else 200)
     row.percentage, row.label, row.changed_by = (
         form.cleaned_data["percentage"],
@@ -50,6 +55,10 @@ def master(request: HtmxRequest) -> HttpResponse:
     if form.cleaned_data["draws_anew"]:
         row.seed = new_seed()
     row.save()
+    return _saved(request)
+
+
+def _saved(request: HtmxRequest) -> HttpResponse:
     messages.success(request, _("Saved. It holds for send-outs that start from now on."))
     return redirect("messaging:master_control")
 

@@ -12,7 +12,7 @@ from contacts.keyset import LARGEST, number_in
 from contacts.models import Contact
 from messaging.delivery import dispatcher
 from messaging.delivery.email_routes import Direct
-from messaging.models import Content, Message, SendOut
+from messaging.models import Content, MasterControl, Message, SendOut
 from messaging.sendouts import contents, drafts, lifecycle, lists, making
 from messaging.sendouts.contents import noticed, target
 from messaging.sendouts.mjml_source import is_mjml, problems_in
@@ -139,6 +139,22 @@ def test_who_edits_another_part_stops_nobody() -> None:
     marketer.post(address("send_out_audience", made.pk), PARTS["send_out_audience"][0])
 
     assert marketer.post(page, {"control_percentage": "20", "seen": seen}).status_code == 302
+
+
+def test_the_master_control_group_of_a_colleague_is_not_replaced_unseen_nor_drawn_anew_twice() -> None:
+    page, me, colleague = address("master_control"), log_in("Marketers"), log_in("Marketers")
+    mine, theirs = seen_on(me, page), {"percentage": "5", "draws_anew": "on", "seen": seen_on(colleague, page)}
+    assert colleague.post(page, theirs).status_code == 302
+    drawn = MasterControl.objects.get().seed
+    assert colleague.post(page, theirs).status_code == 302  # pressed twice
+    assert MasterControl.objects.get().seed == drawn
+
+    answer = me.post(page, {"percentage": "1", "seen": mine})
+
+    assert answer.status_code == 422
+    assert "Somebody has changed this meanwhile" in answer.content.decode()
+    assert MasterControl.objects.get().percentage == 5
+    assert me.post(page, {"percentage": "1", "seen": answer.context["seen"]}).status_code == 302
 
 
 # What cannot be written must not be lost.

@@ -13,7 +13,8 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contacts.addresses import normalise_email, normalise_mobile
+from contacts.addresses import normalise_email
+from contacts.cells import clean, emails_in, is_like_number, mobiles_in
 from contacts.models import Block, Cause, Channel
 
 # What an imported list may say of people who opted out. These are no faults of an address, so they end one by one, on
@@ -122,13 +123,15 @@ class FilterForm(forms.Form):
     ids = forms.CharField(required=False, max_length=4_000)
 
     def clean_address(self) -> str:
-        typed = str(self.cleaned_data["address"]).strip().lower().removeprefix("*").removeprefix("@")
+        typed = clean(str(self.cleaned_data["address"])).lower().removeprefix("*").removeprefix("@")
         if not typed:
             return ""
-        if "@" in typed:
-            return normalise_email(typed)
-        if re.fullmatch(r"[+\d][\d\s().-]*", typed):
-            return normalise_mobile(typed)
+        is_number = re.fullmatch(r"[+\d][\d\s().-]*", typed) or is_like_number(typed)
+        if "@" in typed or is_number:
+            found, problems = mobiles_in([typed]) if is_number else emails_in(typed)
+            if len(found) != 1:
+                raise ValidationError(problems or _("Write one address alone."))
+            return found[0][1]
         try:
             return normalise_email(f"x@{typed}").partition("@")[2]
         except ValidationError as error:

@@ -7,6 +7,7 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from contacts.blocks import removal
+from contacts.blocks.filters import FilterForm
 from contacts.models import Block, BlockImport, BulkLift, Change
 from tests.contacts.blocks.test_removal import in_force, make_block
 from tests.factories import ago, htmx, log_in, make_contact, make_user
@@ -225,3 +226,29 @@ def test_what_a_list_says_is_shown_as_text(administrator: Client) -> None:
 
     assert b"<script>alert" not in administrator.get(given.get_absolute_url()).content
     assert Change.objects.count() == Block.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        *((typed, "anna@x.example") for typed in (
+            "anna@x.example", "Anna Lind <anna@x.example>", "mailto:anna@x.example", "\u200banna@x.example\u00a0",
+            "ANNA@x.example,", "'anna@x.example",
+        )),
+        *((typed, "+46701740612") for typed in (
+            "+46701740612", "070-174 06 12", "tel:+46701740612", "070\u2013174\u00a006\u00a012", "46701740612", "0046701740612",
+        )),
+        *((typed, "x.example") for typed in ("x.example", "@x.example", "*@x.example", "X.EXAMPLE")),
+        ("xn--bcher-kva.example", "bücher.example"), ("jo@xn--bcher-kva.example", "jo@bücher.example"),
+    ],
+)  # fmt: skip
+def test_a_list_is_narrowed_by_an_address_as_it_was_copied(typed: str, value: str) -> None:
+    form = FilterForm({"address": typed})
+
+    assert form.is_valid(), form.errors
+    assert form.chosen.address == value
+
+
+@pytest.mark.parametrize("typed", ["anna@x.example bo@x.example", "anna@", "070", "no domain", "4.67E+10"])
+def test_what_is_not_one_address_narrows_nothing(typed: str) -> None:
+    assert "address" in FilterForm({"address": typed}).errors

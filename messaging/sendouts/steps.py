@@ -66,13 +66,22 @@ def for_draft(view: View) -> View:
         try:
             return view(request, pk, *args, **kwargs)
         except WrongStateError as error:
-            messages.warning(
-                request, _("It cannot be edited any more: it is %(state)s.") % {"state": error.state.label}
-            )
+            if not _has_just_left(request, pk):
+                messages.warning(
+                    request, _("It cannot be edited any more: it is %(state)s.") % {"state": error.state.label}
+                )
             to_its_page = HttpResponseClientRedirect if is_partial(request) else HttpResponseRedirect
             return to_its_page(reverse("messaging:send_out", args=[pk]))
 
     return cast("View", guarded)
+
+
+def _has_just_left(request: HtmxRequest, pk: int) -> bool:
+    """Whether that is what this person wanted: they pressed "Start" twice."""
+    kinds = (SendOutChange.Kind.STARTED, SendOutChange.Kind.SCHEDULED)
+    just_now = timezone.now() - drafts.PRESSED_TWICE_WITHIN
+    mine = SendOutChange.objects.filter(send_out=pk, kind__in=kinds, actor=request.user.pk, at__gt=just_now)
+    return request.method == "POST" and "when" in request.POST and mine.exists()
 
 
 @page(*MAKE, methods=BOTH)

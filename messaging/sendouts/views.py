@@ -38,12 +38,12 @@ LOOKS_OF_STATES: Final = {
     State.DRAFT: ("idle", "pencil"), State.SCHEDULED: ("idle", "clock"), State.SENDING: ("warn", "arrow"),
     State.PAUSED: ("warn", "minus"), State.DONE: ("good", "check"), State.CANCELLED: ("idle", "cross"),
 }  # fmt: skip
-# What may be done in which state, and what the button is called.
-MOVES: Final[dict[str, tuple[tuple[State, ...], Any]]] = {
-    "pause": ((State.SENDING,), gettext_lazy("Pause")),
-    "resume": ((State.PAUSED,), gettext_lazy("Go on")),
-    "unschedule": ((State.SCHEDULED,), gettext_lazy("Back to draft")),
-    "cancel": ((State.SCHEDULED, State.SENDING, State.PAUSED), gettext_lazy("Cancel it for good")),
+# What may be done in which state, to which it leads, and what the button is called.
+MOVES: Final[dict[str, tuple[tuple[State, ...], State, Any]]] = {
+    "pause": ((State.SENDING,), State.PAUSED, gettext_lazy("Pause")),
+    "resume": ((State.PAUSED,), State.SENDING, gettext_lazy("Go on")),
+    "unschedule": ((State.SCHEDULED,), State.DRAFT, gettext_lazy("Back to draft")),
+    "cancel": ((State.SCHEDULED, State.SENDING, State.PAUSED), State.CANCELLED, gettext_lazy("Cancel it for good")),
 }
 # A mail's own HTML: no scripts, nothing of ours; pictures from where it says.
 FRAME_POLICY: Final = (
@@ -96,11 +96,11 @@ def standing(found: SendOut) -> dict[str, Any]:
 
 def moves_of(found: SendOut) -> list[tuple[str, Any]]:
     """What may be done now, and what the button is called."""
-    moves = [(name, label) for name, (of, label) in MOVES.items() if found.state in of]
+    moves = [(name, label) for name, (of, _to, label) in MOVES.items() if found.state in of]
     if found.state == State.PAUSED and (found.started_at is None or restored.is_held()):
         moves = [each for each in moves if each[0] != "resume"]
     if found.state == State.PAUSED and found.started_at is None:
-        moves.insert(0, ("unschedule", MOVES["unschedule"][1]))
+        moves.insert(0, ("unschedule", MOVES["unschedule"][2]))
     return moves
 
 
@@ -131,7 +131,8 @@ def move(request: HtmxRequest, pk: int, action: str) -> HttpResponse:
     try:
         getattr(lifecycle, action)(pk, request.user.pk)
     except WrongStateError as error:
-        messages.warning(request, _("Somebody was faster: it is %(state)s.") % {"state": error.state.label})
+        if error.state != MOVES[action][1]:  # else the button was pressed twice, or a colleague did the same
+            messages.warning(request, _("Somebody was faster: it is %(state)s.") % {"state": error.state.label})
     return redirect(found)
 
 

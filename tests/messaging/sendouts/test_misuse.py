@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -139,6 +140,28 @@ def test_who_edits_another_part_stops_nobody() -> None:
     marketer.post(address("send_out_audience", made.pk), PARTS["send_out_audience"][0])
 
     assert marketer.post(page, {"control_percentage": "20", "seen": seen}).status_code == 302
+
+
+def notices(answer: Any) -> list[str]:
+    return [str(each) for each in answer.context["messages"]]
+
+
+def test_who_starts_or_pauses_twice_is_told_of_nobody_faster() -> None:
+    make_contact(email="anna@there.example")
+    made = ready(me := log_in("Marketers"))
+    final, page = address("send_out_final", made.pk), address("send_out", made.pk)
+    for _press in range(2):
+        assert me.post(final, {"when": "now"}).status_code == 302
+    assert notices(me.get(page)) == ["Started."]
+    for _press in range(2):
+        assert me.post(address("send_out_move", made.pk, "pause")).status_code == 302
+    assert notices(me.get(page)) == []
+
+    colleague = log_in("Marketers")
+    assert "cannot be edited" in notices(colleague.post(final, {"when": "now"}, follow=True))[0]
+    me.post(address("send_out_move", made.pk, "cancel"))
+    answer = colleague.post(address("send_out_move", made.pk, "resume"), follow=True)
+    assert "Somebody was faster" in notices(answer)[0]
 
 
 def test_the_master_control_group_of_a_colleague_is_not_replaced_unseen_nor_drawn_anew_twice() -> None:

@@ -116,7 +116,9 @@ def test_what_was_started_can_be_paused_and_edited_no_more() -> None:
     told = marketer.get(address("send_out_content", made.pk), follow=True)
     assert "cannot be edited any more" in told.content.decode()
     again = marketer.post(address("send_out_move", made.pk, "pause"), follow=True)
-    assert "Somebody was faster" in again.content.decode()
+    assert "Somebody was faster" not in again.content.decode()  # it is what the press was for
+    otherwise = marketer.post(address("send_out_move", made.pk, "unschedule"), follow=True)
+    assert "Somebody was faster: it is Paused." in otherwise.content.decode()
 
 
 @pytest.mark.parametrize("name", ["send_out_audience", "send_out_content", "send_out_setting", "send_out_final"])

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Address, Channel, Contact
+from messaging.bounces.certainty import Certainty
 from messaging.delivery.models import Pace, SlowDown
 from messaging.sendouts.models import (
     AddressList,
@@ -254,6 +255,8 @@ class DeliveryEvent(models.Model):
     said_by = models.CharField(_("said by"), max_length=255, blank=True, db_default="")
     is_automatic = models.BooleanField(_("by a machine"), default=False, db_default=False)
     caveat = models.CharField(_("caveat"), max_length=9, choices=Caveat, blank=True, default="", db_default="")
+    # Of a mail server's words; empty where none were judged, or before this was kept.
+    certainty = models.CharField(_("how sure"), max_length=5, choices=Certainty, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("delivery event")
@@ -362,6 +365,8 @@ class OutageRule(models.Model):
     alive_days = models.PositiveSmallIntegerField(_("lately, in days"))
     times = models.PositiveSmallIntegerField(_("times as many as in an ordinary week"))
     rate = models.PositiveSmallIntegerField(_("of all that was sent there, per cent"))
+    # Of emails: see follow.py.
+    needs_second = models.BooleanField(_("guessed hard bounces need a second one"), default=True, db_default=True)
     changed_at = models.DateTimeField(_("changed"), db_default=Now())
     changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
 

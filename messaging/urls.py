@@ -29,6 +29,7 @@ urlpatterns = [
     path("providers/<slug:slug>/test/", provider_views.test, name="test"),
     path("block-rules/", block_views.overview, name="block_rules"),
     path("block-rules/outages/", block_views.outage_rule, name="outage_rule"),
+    path("block-rules/guesses/", block_views.doubt_rule, name="doubt_rule"),
     path("block-rules/outages/<int:pk>/", block_views.outage, name="outage"),
     path("block-rules/outages/<int:pk>/decide/", block_views.decide, name="decide"),
     path("block-rules/<slug:channel>/", block_views.soft_rule, name="soft_rule"),

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import re2
 
+from messaging.bounces.certainty import REPLY, STATUS, certainty_of
 from messaging.bounces.codes import better_of, codes_in
 from messaging.bounces.plain import LONGEST, may_match_marks, parted, plain, plain_pattern, settled
 from messaging.bounces.reasons import HARD, NO_BOUNCE
@@ -40,7 +41,7 @@ DOUBTED: Final = 0.4
 # A reply of class 4, also with digits that RFC 5321 4.2.1 does not know.
 TRANSIENT: Final = re.compile(r"\s*4\d\d\b")
 # What stands for a rule where a code decided.
-CODES: Final = ("status", "reply")
+CODES: Final = (STATUS, REPLY)
 WORD: Final = re.compile(r"\{([a-z_]+)\}")
 SAME_SENTENCE: Final = " (?:[^;]* )?"
 FEW_WORDS: Final = " (?:[^ ;]+ ){0,3}"
@@ -61,6 +62,11 @@ class Verdict(NamedTuple):
     words: str
     # In reply to what it was said, as far as the words tell: a stage of rules/stages.toml, or empty.
     stage: str = ""
+
+    @property
+    def certainty(self) -> str:
+        """How sure the meaning is (certainty.Certainty); empty where nothing decided."""
+        return certainty_of(self.rule, self.confidence)
 
     @property
     def matched(self) -> str:

@@ -12,12 +12,14 @@ from contacts import card
 from contacts.keyset import page_of
 from contacts.models import Block, Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, render_dialog, size_of
+from messaging.bounces.certainty import Certainty
 from messaging.card.filters import Filters
 from messaging.card.headings import heading_of
 from messaging.card.rows import is_live, listed, messages_of, rows_of, version_of
-from messaging.models import Message
+from messaging.models import DeliveryEvent, Message
 from messaging.status.order import Kind, Status
 from messaging.status.timeline import timeline
+from messaging.suppression import outages
 
 CONSENT_LOST: Final = frozenset({Kind.COMPLAINED, Kind.UNSUBSCRIBED})
 
@@ -57,16 +59,31 @@ def details(request: HtmxRequest, pk: int) -> HttpResponse:
     """What became of a message, why, and what follows."""
     message = get_object_or_404(Message.objects.select_related("send_out", "address", "contact"), pk=pk)
     entries = timeline(Channel(message.channel), message.events.all(), message.parts)
+    decisive = next((entry.event for entry in entries if entry.event.key == message.decided_by), None)
     context = {
         "message": message,
         "title": heading_of(message),
         "contact": message.contact,
         "entries": entries,
-        "decisive": next((entry.event for entry in entries if entry.event.key == message.decided_by), None),
+        "decisive": decisive,
         "is_consent_lost": any(entry.event.kind in CONSENT_LOST for entry in entries),
         **blocks_about(message),
+        "needs_second": needs_second(message, decisive),
     }
     return render_dialog(request, "messaging/details.html", context)
+
+
+def is_lifted_since(message: Message) -> bool:
+    """Whether a person has removed a block of the address after what the message shows."""
+    lifted_at = message.address.lifted_at
+    return lifted_at is not None and message.status_at is not None and lifted_at >= message.status_at
+
+
+def needs_second(message: Message, decisive: DeliveryEvent | None) -> bool:
+    """Whether a hard bounce waits for a second one from another day, as it is a guess what the words mean."""
+    if message.status != Status.HARD_BOUNCE or message.channel != Channel.EMAIL or decisive is None:
+        return False
+    return decisive.certainty == Certainty.GUESS and outages.thresholds().needs_second
 
 
 def blocks_about(message: Message) -> dict[str, Any]:
@@ -76,5 +93,6 @@ def blocks_about(message: Message) -> dict[str, Any]:
     blocks = list(Block.objects.filter(address=message.address_id).select_related("ended_by").order_by("-pk")[:20])
     return {
         "blocking": next((block for block in blocks if block.message_id == message.pk), None),
+        "is_lifted_since": is_lifted_since(message),
         "open_block": next((block for block in blocks if block.is_in_force), None),
     }

@@ -88,7 +88,7 @@ def event_of(answer: MailAnswer, message_id: int, attempt: int, provider: str, a
     return Event(
         provider, kind, at, named, message_id,
         reason=reason, reply_code=verdict.reply_code, status_code=verdict.status_code,
-        diagnostic=answer.text, said_by=answer.said_by,
+        diagnostic=answer.text, said_by=answer.said_by, certainty=verdict.certainty,
     )  # fmt: skip
 
 

@@ -55,7 +55,16 @@ WEIGHTS_OF_UNPROVEN: Final = {
 
 # What an event shares with others: the first columns of `shape` in sql.RECORD_EVENTS, in order.
 _shape_of: Final = attrgetter(
-    "provider", "kind", "reason", "reply_code", "status_code", "provider_code", "said_by", "is_automatic", "caveat"
+    "provider",
+    "kind",
+    "reason",
+    "reply_code",
+    "status_code",
+    "provider_code",
+    "said_by",
+    "is_automatic",
+    "caveat",
+    "certainty",
 )
 
 
@@ -109,7 +118,7 @@ class EventBatch:
 @lru_cache(maxsize=1_000)
 def _row(shape: tuple[Any, ...]) -> tuple[object, ...]:
     """The shape, and what an event of it would make of a message of each channel if none were greater."""
-    _provider, kind, _reason, reply_code, status_code, provider_code, _said_by, _is_automatic, caveat = shape
+    _provider, kind, _reason, reply_code, status_code, provider_code, _said_by, _is_automatic, caveat, _ = shape
     email, sms = (status_of(kind, channel) for channel in (Channel.EMAIL, Channel.SMS))
     code = " ".join(filter(None, (reply_code, status_code, provider_code)))
     return (

@@ -83,6 +83,7 @@ class StoredEvent(NamedTuple):
     reason: str
     code: str
     diagnostic: str
+    certainty: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Revision:
     message_id: int
     kind: Kind
     reason: str
+    certainty: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def revise(revisions: Sequence[Revision]) -> Revised:
         cursor.execute(sql.LOCK_MESSAGES, [array(messages)])
         cursor.execute(sql.LOCK_EVENTS, columns((each.message_id, each.key) for each in revisions))
         cursor.execute(
-            sql.REVISE_EVENTS, columns((each.message_id, each.key, each.kind, each.reason) for each in revisions)
+            sql.REVISE_EVENTS,
+            columns((each.message_id, each.key, each.kind, each.reason, each.certainty) for each in revisions),
         )
         events = {(row.message_id, row.key): row for row in starmap(StoredEvent, cursor.fetchall())}
         cursor.execute(sql.REFOLD, [SEVERITY_BITS, *columns(_places()), array(messages)])

@@ -238,11 +238,12 @@ RECORD_EVENTS: Final = """
 WITH shape AS (
   SELECT * FROM unnest(
       %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::text[],
-      %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::interval[], %s::interval[],
-      %s::int[])
+      %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::interval[],
+      %s::interval[], %s::int[])
     WITH ORDINALITY
     AS h(provider, kind, reason, reply_code, status_code, provider_code, said_by, is_automatic, caveat,
-         code, email_place, sms_place, email_status, sms_status, is_read, email_waits, sms_waits, weight, shape)
+         certainty, code, email_place, sms_place, email_status, sms_status, is_read, email_waits, sms_waits, weight,
+         shape)
 ), said AS (
   SELECT *, to_timestamp(microseconds / 1000000::float8) AS occurred_at
   FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
@@ -258,16 +259,16 @@ WITH shape AS (
     h.reason, h.code, s.diagnostic, h.said_by,
     m.send_out_id, m.status AS was, m.rank AS rank_before, m.decided_by AS decided_before,
     m.is_opened AS opened_before, m.is_opened_by_person AS opened_by_person_before, m.parts, m.parts_arrived,
-    s.report_id, h.provider, h.reply_code, h.status_code, h.provider_code, h.caveat
+    s.report_id, h.provider, h.reply_code, h.status_code, h.provider_code, h.caveat, h.certainty
   FROM said s LEFT JOIN shape h USING (shape) JOIN messaging_message m ON m.id = s.message_id
   CROSS JOIN LATERAL (SELECT coalesce(m.sent_at, m.created_at) AS possible_from) c
   ORDER BY m.id FOR NO KEY UPDATE OF m
 ), fresh AS (
   INSERT INTO messaging_deliveryevent (
     key, message_id, report_id, provider, kind, occurred_at,
-    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat)
+    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat, certainty)
   SELECT key, message_id, report_id, provider, kind, occurred_at,
-    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat
+    reason, reply_code, status_code, provider_code, diagnostic, said_by, is_automatic, caveat, certainty
   FROM told ORDER BY message_id, key
   ON CONFLICT (message_id, key) DO NOTHING
   RETURNING key
@@ -461,11 +462,13 @@ LOCK_MESSAGES: Final = "SELECT 1 FROM messaging_message WHERE id = ANY(%s::bigin
 
 # What is now said of events that were recorded long ago. Their keys stay: those name the fact, not its meaning.
 REVISE_EVENTS: Final = """
-UPDATE messaging_deliveryevent e SET kind = r.kind, reason = r.reason
-FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[]) AS r(message_id, key, kind, reason)
+UPDATE messaging_deliveryevent e SET kind = r.kind, reason = r.reason, certainty = r.certainty
+FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[], %s::text[])
+  AS r(message_id, key, kind, reason, certainty)
 WHERE e.message_id = r.message_id AND e.key = r.key
 RETURNING e.caveat, e.key, e.message_id, e.kind, e.occurred_at, e.reason,
-  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
+  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic,
+  e.certainty
 """
 
 # One that only named its message, and whose sender turned out to speak for the address.
@@ -473,7 +476,8 @@ BELIEVE: Final = """
 UPDATE messaging_deliveryevent e SET caveat = ''
 WHERE e.message_id = %s AND e.key = %s AND e.kind = 'hard_bounce' AND e.caveat = 'named'
 RETURNING e.caveat, e.key, e.message_id, e.kind, e.occurred_at, e.reason,
-  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic
+  concat_ws(' ', nullif(e.reply_code, ''), nullif(e.status_code, ''), nullif(e.provider_code, '')), e.diagnostic,
+  e.certainty
 """
 
 # Emails folded anew from all their events, as statuses.fold does it. Where the event that decided was deleted with
@@ -540,7 +544,8 @@ WITH asked AS (
 SELECT address_id, occurred_at, key, message_id, 'one_hard_bounce', reason,
   concat_ws(' ', nullif(reply_code, ''), nullif(status_code, ''), nullif(provider_code, '')), diagnostic
 FROM (
-  SELECT m.address_id, e.*, min(m.id) OVER earlier AS one, max(m.id) OVER earlier AS other
+  SELECT m.address_id, m.channel, e.*, min(m.id) OVER earlier AS one, max(m.id) OVER earlier AS other,
+    min(e.occurred_at) OVER earlier AS first_at
   FROM asked a JOIN messaging_message m ON m.contact_id = a.contact_id AND m.address_id = a.address_id
   JOIN contacts_address k ON k.id = a.address_id
   JOIN messaging_deliveryevent e ON e.message_id = m.id AND e.kind = 'hard_bounce' AND e.caveat <> 'guessed'
@@ -549,7 +554,10 @@ FROM (
   WINDOW earlier AS (
     PARTITION BY m.address_id ORDER BY e.occurred_at, e.key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ) f
-WHERE caveat <> 'named' OR one <> message_id OR other <> message_id
+WHERE (caveat <> 'named' OR one <> message_id OR other <> message_id)
+  AND (certainty <> 'guess' OR channel <> 'email'
+       OR (first_at AT TIME ZONE 'UTC')::date < (occurred_at AT TIME ZONE 'UTC')::date
+       OR NOT coalesce((SELECT needs_second FROM messaging_outagerule ORDER BY id LIMIT 1), true))
 """
 
 # When the addresses of these hard bounces last took a message, if that was lately; through the message's contact.
@@ -568,7 +576,8 @@ CROSS JOIN LATERAL (
 # Asked in every batch with a bounce, where the ORM would take longer than PostgreSQL.
 BLOCK_RULES: Final = "SELECT channel, is_on, bounces, days, reasons::text FROM messaging_blockrule"
 OUTAGE_RULE: Final = """
-SELECT is_on, addresses, hours, share, alive_days, times, rate FROM messaging_outagerule ORDER BY id LIMIT 1
+SELECT is_on, addresses, hours, share, alive_days, times, rate, needs_second
+FROM messaging_outagerule ORDER BY id LIMIT 1
 """
 
 # Where these blocked addresses lie among the other hard bounces of their domain: the times in which so many of the

@@ -19,6 +19,7 @@ from anymail.exceptions import AnymailError, AnymailInsecureWebhookWarning, Anym
 from anymail.signals import AnymailTrackingEvent
 from django.core.exceptions import ImproperlyConfigured
 
+from messaging.bounces.certainty import Certainty
 from messaging.bounces.classify import Verdict, classify
 from messaging.providers.base import ParsedReport, Raw, UnmappedCode, UnreadableError
 from messaging.providers.parsing import json_of, seconds_in
@@ -82,6 +83,7 @@ class TranslatedEvent(NamedTuple):
     provider_code: str = ""
     diagnostic: str = ""
     unmapped: UnmappedCode | None = None
+    certainty: str = ""
 
 
 class ParsedItem(NamedTuple):
@@ -193,7 +195,17 @@ def failure(
     # A dead address that did not come out as one is not told about in the words for dead addresses.
     if reason == "unknown" and (row.says is not Says.DEAD or kind == Kind.HARD_BOUNCE):
         reason = row.reason
-    return TranslatedEvent(kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown, row.unmapped)
+    return TranslatedEvent(
+        kind, reason, verdict.reply_code, verdict.status_code, provider_code, shown, row.unmapped,
+        _certainty(row.says, kind, verdict),
+    )  # fmt: skip
+
+
+def _certainty(says: Says, kind: Kind, verdict: Verdict) -> str:
+    """A guess at the words that the provider's own class bears out is none: then a code speaks for it, too."""
+    if kind == Kind.HARD_BOUNCE and says is Says.DEAD and verdict.certainty == Certainty.GUESS:
+        return Certainty.CODE
+    return verdict.certainty
 
 
 def _bounce(says: Says, verdict: Verdict) -> Kind:
@@ -243,6 +255,7 @@ def parsed_item(
         provider_code=meaning.provider_code,
         diagnostic=meaning.diagnostic,
         said_by=str(found.recipient or "").rpartition("@")[2],
+        certainty=meaning.certainty,
         is_automatic=is_automatic,
     )
     return ParsedItem(event, meaning.unmapped)

@@ -151,7 +151,8 @@ class Event:
     is the fallback. `occurred_at` is aware UTC. `recipient` is the normalised email address that a mail speaks of, or
     the number of who answered an SMS: the last resort where nothing names the message (recipients.py). `submitted`
     is the last resort where the id of a receipt is nobody's (doubts.py); it is worked out only then. `peer`: the IP
-    address from which our own server took the mail that says it (speakers.py); "" where nobody knows.
+    address from which our own server took the mail that says it (speakers.py); "" where nobody knows. `certainty`: how
+    sure it is what a mail server's words mean (bounces/certainty.py); "" where none were judged.
     """
 
     provider: str
@@ -169,6 +170,7 @@ class Event:
     is_automatic: bool = False
     recipient: str = ""
     caveat: str = ""
+    certainty: str = ""
     peer: str = ""
     submitted: Callable[[], Submitted | None] | None = field(default=None, compare=False)
 

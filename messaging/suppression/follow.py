@@ -5,23 +5,30 @@ then contacts by id.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 
 from contacts.blocks.record import ARRIVED, Engagement, Evidence, causes_of, doubt_life, lock, reword, settle, withdraw
 from contacts.consent import ConsentChange
-from contacts.models import Cause, Channel
+from contacts.models import Block, Cause, Channel
 from contacts.sql import array
+from messaging.bounces.certainty import Certainty
 from messaging.ledger import record as ledger
 from messaging.ledger import sql
 from messaging.ledger.batch import DECISIVE, FAILURES, SIGNS
 from messaging.ledger.consent_changes import ConsentEvent, answers_of, consent_changes_of
 from messaging.ledger.record import NewEvent, Recorded, Revised, Revision, SourcedEvent, StoredEvent, Target, record
-from messaging.status.order import CONSENTS, UNPROVEN, Caveat, Kind, is_consent_change
+from messaging.models import DeliveryEvent
+from messaging.status.order import CONSENTS, UNPROVEN, Caveat, Event, Kind, is_consent_change
 from messaging.suppression import outages, soft_runs, speakers
 from messaging.suppression.soft_runs import StatusChange
 from messaging.tracking import bursts
+
+# Stored hard bounces that may not block by themselves.
+NEEDS_ANOTHER: Final = Q(caveat=Caveat.NAMED) | Q(certainty=Certainty.GUESS)
 
 
 def apply(events: Sequence[SourcedEvent]) -> Sequence[SourcedEvent]:
@@ -81,11 +88,11 @@ def believe(message_id: int, key: UUID) -> None:
         return
     lock({target.address_id for target in proven.targets.values()})
     rule = outages.thresholds()
-    evidence = outages.with_signs_of_life(
-        [_stored_evidence(event, proven.targets[event.message_id].address_id) for event in proven.events.values()], rule
-    )
-    settle(evidence, [])
-    outages.look_at(evidence, rule)
+    found = _stored_proofs(proven.events.values(), proven.targets, rule)
+    if found:
+        evidence = outages.with_signs_of_life(found, rule)
+        settle(evidence, [])
+        outages.look_at(evidence, rule)
 
 
 def _is_hard(each: NewEvent) -> bool:
@@ -126,11 +133,13 @@ def _engagements(new_events: Iterable[NewEvent], watched: Set[int], late: Collec
 
 def _evidence(hard: Sequence[NewEvent], rule: outages.Thresholds) -> Sequence[Evidence]:
     """What blocks now by these hard bounces. The addresses must be locked."""
-    proven = [_new_evidence(each) for each in hard if each.event.caveat not in UNPROVEN]
-    named = [each for each in hard if each.event.caveat in UNPROVEN]
-    if named:
-        proven += _agreed([each.target for each in named], proven)
-        speakers.ask([_claim(each) for each in named if each.event.peer])
+    alone, others = list[NewEvent](), list[NewEvent]()
+    for each in hard:
+        (others if _needs_another(each.event, each.target, rule) else alone).append(each)
+    proven = [_new_evidence(each) for each in alone]
+    if others:
+        proven += _agreed([each.target for each in others], proven)
+        speakers.ask([_claim(each) for each in others if each.event.caveat in UNPROVEN and each.event.peer])
     return outages.with_signs_of_life(proven, rule) if proven else []
 
 
@@ -142,7 +151,7 @@ def _follow_revision(revised: Revised) -> None:
     lock(addresses)
     soft = [each.key for each in revised.revisions if each.kind != Kind.HARD_BOUNCE]
     if soft:
-        withdraw(soft, addresses, outages.hard_bounces(addresses, targets.keys()))
+        _withdraw(soft, addresses, targets.keys())
     rule = outages.thresholds()
     evidence = _revised_evidence(revised, addresses, rule)
     blocked = causes_of(addresses)
@@ -155,17 +164,42 @@ def _revised_evidence(revised: Revised, addresses: Set[int], rule: outages.Thres
     """What blocks now by the events that are hard bounces from now on; blocks that they prove get their reason."""
     hard = [each for each in revised.revisions if each.kind == Kind.HARD_BOUNCE]
     events = [revised.events[each.message_id, each.key] for each in hard]
-    evidence = [
-        _stored_evidence(event, revised.targets[event.message_id].address_id)
-        for event in events
-        if event.caveat not in UNPROVEN
-    ]
-    named = [revised.targets[event.message_id] for event in events if event.caveat == Caveat.NAMED]
-    evidence += _agreed(named, evidence)
+    evidence = _stored_proofs(events, revised.targets, rule)
     if not evidence:
         return []
     reword({each.key: each.reason for each in hard}, addresses)
     return outages.with_signs_of_life(evidence, rule)
+
+
+def _needs_another(event: Event | StoredEvent, target: Target, rule: outages.Thresholds) -> bool:
+    """Whether a hard bounce blocks only where another one agrees: of another message, where it is not proven; from
+    another day, where it is a guess what the server's words mean."""
+    is_guess = event.certainty == Certainty.GUESS and target.channel == Channel.EMAIL
+    return event.caveat in UNPROVEN or (is_guess and rule.needs_second)
+
+
+def _stored_proofs(
+    events: Iterable[StoredEvent], targets: Mapping[int, Target], rule: outages.Thresholds
+) -> list[Evidence]:
+    """What blocks by these stored hard bounces. The addresses must be locked."""
+    alone, others = list[Evidence](), list[Target]()
+    for event in events:
+        target = targets[event.message_id]
+        if not _needs_another(event, target, rule):
+            alone.append(_stored_evidence(event, target.address_id))
+        elif event.caveat != Caveat.GUESSED:
+            others.append(target)
+    return alone + _agreed(others, alone)
+
+
+def _withdraw(keys: Sequence[UUID], addresses: Set[int], messages: Collection[int]) -> None:
+    """End the blocks of what is no hard bounce any more, and of what had counted only because of it."""
+    blocks = Block.objects.filter(address_id__in=addresses, ended_at=None, cause=Cause.ONE_HARD_BOUNCE)
+    proofs = {key: pk for key, pk in blocks.values_list("event_key", "message_id") if key and pk}
+    left = outages.hard_bounces(addresses, {*messages, *proofs.values()})
+    weak = DeliveryEvent.objects.filter(NEEDS_ANOTHER, message_id__in=proofs.values(), key__in=proofs)
+    alone = set(weak.values_list("key", flat=True)) - {each.event_key for each in left}
+    withdraw([*keys, *alone], addresses, left)
 
 
 def _may_clear(each: NewEvent) -> bool:
@@ -186,8 +220,9 @@ def _clear(reached: Mapping[int, Target]) -> None:
 
 
 def _agreed(named: Sequence[Target], known: Sequence[Evidence]) -> list[Evidence]:
-    """The further hard bounces of these addresses that count, now that mails name these messages as bounced: one such
-    mail blocks nothing until a report about another message agrees. The addresses must be locked."""
+    """The further hard bounces of these addresses that count, now that these messages are known as bounced: what only
+    names its message waits for a report about another message, a guess for one from another day. The addresses must be
+    locked."""
     if not named:
         return []
     keys = {evidence.event_key for evidence in known}

@@ -61,6 +61,17 @@ class OutageForm(forms.Form):
             )  # fmt: skip
 
 
+class DoubtForm(forms.Form):
+    """Whether a guessed hard bounce blocks by itself."""
+
+    needs_second = forms.BooleanField(
+        label=_("Block by a guessed hard bounce only after a second one from another day"), required=False
+    )
+
+    def __init__(self, rule: Thresholds, data: Any = None) -> None:
+        super().__init__(data, initial={"needs_second": rule.needs_second}, prefix="doubt")
+
+
 class DecisionForm(forms.Form):
     """Why the blocks of an outage are kept or dropped; may stay empty."""
 

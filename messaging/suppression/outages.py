@@ -45,7 +45,8 @@ REASON_OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From when on hard bounces look like an outage of their domain (see OutageRule)."""
+    """From when on hard bounces look like an outage of their domain, and when one by itself says too little (see
+    OutageRule)."""
 
     is_on: bool = True
     addresses: int = 20
@@ -54,6 +55,7 @@ class Thresholds:
     alive_days: int = 30
     times: int = 5
     rate: int = 2
+    needs_second: bool = True
 
     @property
     def window(self) -> timedelta:

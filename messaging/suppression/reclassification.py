@@ -103,7 +103,7 @@ def judge(stored: Stored) -> Revision | None:
         kind = Kind.HARD_BOUNCE if verdict.is_hard else Kind.SOFT_BOUNCE
     if (kind, verdict.reason) == (stored.kind, stored.reason):
         return None
-    return Revision(stored.key, stored.message_id, kind, verdict.reason)
+    return Revision(stored.key, stored.message_id, kind, verdict.reason, verdict.certainty)
 
 
 def _chunks(provider: str, since: datetime | None, progress: Callable[[int, int], None]) -> Iterator[Sequence[Stored]]:
@@ -134,7 +134,9 @@ def _by_provider(changed: Sequence[tuple[Stored, Revision]]) -> list[tuple[Store
     found = []
     for before, after in changed:
         told = read.get(before.key)
-        now = after if told is None else Revision(before.key, before.message_id, told.kind, told.reason)
+        now = after
+        if told is not None:
+            now = Revision(before.key, before.message_id, told.kind, told.reason, told.certainty)
         if (now.kind, now.reason) != (before.kind, before.reason):
             found.append((before, now))
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, Final
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from contacts.pages import HtmxRequest, page
 from engage.wake import wake
 from messaging.models import BlockRule, OutageRule
 from messaging.suppression import outages, rule_changes
-from messaging.suppression.forms import DecisionForm, OutageForm, SoftRuleForm
+from messaging.suppression.forms import DecisionForm, DoubtForm, OutageForm, SoftRuleForm
 from messaging.suppression.outage_evidence import evidence_of
 from messaging.suppression.rules import rules
 
@@ -54,10 +55,24 @@ def outage_rule(request: HtmxRequest) -> HttpResponse:
     form = OutageForm(outages.thresholds(), request.POST)
     if not form.is_valid():
         return render(request, "messaging/block_rules.html", context_of(outage_form=form), status=422)
-    said = {**form.cleaned_data, "changed_at": timezone.now(), "changed_by_id": request.user.pk}
+    return save_thresholds(request, form.cleaned_data)
+
+
+@page(PERMISSION, methods=("POST",))
+def doubt_rule(request: HtmxRequest) -> HttpResponse:
+    """Whether guessed hard bounces need a second one."""
+    form = DoubtForm(outages.thresholds(), request.POST)
+    form.full_clean()
+    return save_thresholds(request, form.cleaned_data)
+
+
+def save_thresholds(request: HtmxRequest, chosen: Mapping[str, Any]) -> HttpResponse:
+    """What was chosen replaces what counted; all else of the one row stays."""
+    said = {**asdict(outages.thresholds()), **chosen, "changed_at": timezone.now(), "changed_by_id": request.user.pk}
     with transaction.atomic():
         first = OutageRule.objects.select_for_update().order_by("pk").first()
-        OutageRule.objects.update_or_create(pk=first.pk if first else 1, defaults=said)
+        values = {name: said[name] for name in (*chosen, "changed_at", "changed_by_id")} if first else said
+        OutageRule.objects.update_or_create(pk=first.pk if first else 1, defaults=values)
     messages.success(request, _("Saved: it counts from now on."))
     return redirect("messaging:block_rules")
 
@@ -130,6 +145,7 @@ def context_of(
     return {
         "rules": [(form, saved.get(form.channel)) for form in forms],
         "outage_form": outage_form or OutageForm(outages.thresholds()),
+        "doubt_form": DoubtForm(outages.thresholds()),
         "tried": tried,
         "waiting": outages.undecided(),
         "decided": list(Outage.objects.exclude(decided_at=None).select_related("decided_by").order_by("-pk")[:10]),

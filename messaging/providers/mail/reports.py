@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.addresses import normalise_email
 from contacts.models import Channel
+from messaging.bounces.certainty import certainty_of
 from messaging.incoming import addresses
 from messaging.ledger import recipients
 from messaging.providers.base import ForgedError, ParsedReport, Provider, Raw, ReportRoute, UnreadableError
@@ -162,6 +163,7 @@ def _events_of(finding: "Finding", message_id: int | None, mail: str, arrived_at
         status_code=finding.status_code,
         diagnostic=finding.diagnostic,
         said_by=finding.said_by,
+        certainty=certainty_of(finding.rule, finding.confidence) if kind in BOUNCES else "",
         recipient=recipient,
     )
     # Where it was passed on, our message was to the original one.

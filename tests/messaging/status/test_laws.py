@@ -275,18 +275,19 @@ def of_numbers_in_doubt(channel: Channel, told: list[tuple[int, Event]]) -> list
     return [(message, event) for message, event in told if event.kind != Kind.HARD_BOUNCE or message not in reached]
 
 
-def proofs_in(told: Iterable[tuple[int, Event]]) -> list[tuple[datetime, UUID, int]]:
+def proofs_in(told: Iterable[tuple[int, Event]], *, needs_second: bool = False) -> list[tuple[datetime, UUID, int]]:
     """The hard bounces of one address that count: what is proven, and what only names its message where one of another
-    message that happened before agrees."""
+    message that happened before agrees; guesses, if they need a second one, where one of an earlier day does."""
     hard = [
-        (event.occurred_at, key_of(event), message, event.caveat)
+        (event.occurred_at, key_of(event), message, event.caveat, event.certainty)
         for message, event in told
         if event.kind == Kind.HARD_BOUNCE and event.caveat != Caveat.GUESSED
     ]
     return [
         (at, key, message)
-        for at, key, message, caveat in hard
-        if caveat != Caveat.NAMED or any(before[:2] < (at, key) and before[2] != message for before in hard)
+        for at, key, message, caveat, certainty in hard
+        if (caveat != Caveat.NAMED or any(before[:2] < (at, key) and before[2] != message for before in hard))
+        and (certainty != "guess" or not needs_second or any(before[0].date() < at.date() for before in hard))
     ]
 
 
@@ -309,6 +310,7 @@ def with_message(event: Event, message: Message) -> Event:
     return Event(
         event.provider, event.kind, event.occurred_at, event.idempotency_key, message.pk,
         reason=event.reason, is_automatic=event.is_automatic, caveat=event.caveat,
+        certainty=event.certainty,
     )  # fmt: skip
 
 

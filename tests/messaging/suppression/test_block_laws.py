@@ -1,6 +1,7 @@
 """The law of blocks: they follow from the set of events alone, in Python and in the database."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from contacts.models import Address, Block, Cause, Channel
 from messaging.ledger.record import SourcedEvent
-from messaging.models import BlockRule, Message
+from messaging.models import BlockRule, Message, OutageRule
 from messaging.status.order import GUESSES, Event, Kind, fold, key_of
 from messaging.suppression.follow import apply
+from messaging.suppression.outages import DEFAULTS
 from messaging.suppression.rules import ShownMessage, SoftRule, decisive, run_of
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.status.test_laws import (
@@ -30,6 +32,7 @@ REASONS = ["mailbox_full", "user_unknown", "spam_suspected"]
 kinds = st.sampled_from(
     [Kind.SOFT_BOUNCE] * 6 + [Kind.DELIVERED] * 2 + [Kind.OPENED, Kind.DEFERRED, Kind.FAILED, Kind.GAVE_UP]
 )
+certainties = st.sampled_from(["", "plain", "code", "guess", "guess", "guess"])
 days = st.integers(0, 6).map(lambda day: START + timedelta(days=day))
 
 
@@ -44,25 +47,34 @@ class Blocked(NamedTuple):
 @st.composite
 def stories(draw: st.DrawFn, messages: int, *, with_hard: bool) -> list[tuple[int, Event]]:
     some = st.one_of(kinds, st.just(Kind.HARD_BOUNCE)) if with_hard else kinds
-    one = st.tuples(st.integers(0, messages - 1), some, days, st.sampled_from(REASONS), caveats)
+    one = st.tuples(st.integers(0, messages - 1), some, days, st.sampled_from(REASONS), caveats, certainties)
     drawn = draw(st.lists(one, min_size=5, max_size=16))
     return [
         # Our own giving up is proven, and never says anything else.
         (number, Event("sendgrid", kind, at, f"e{index}", reason="expired"))
         if kind == Kind.GAVE_UP
-        else (number, Event("sendgrid", kind, at, f"e{index}", reason=reason, caveat=caveat))
-        for index, (number, kind, at, reason, caveat) in enumerate(drawn)
+        else (number, Event("sendgrid", kind, at, f"e{index}", reason=reason, caveat=caveat, certainty=certainty))
+        for index, (number, kind, at, reason, caveat, certainty) in enumerate(drawn)
     ]
 
 
-def blocked(rule: SoftRule, told: Iterable[tuple[Message, list[Event]]], lifted_at: datetime | None) -> Blocked | None:
+def blocked(
+    rule: SoftRule,
+    told: Iterable[tuple[Message, list[Event]]],
+    lifted_at: datetime | None,
+    *,
+    needs_second: bool = True,
+) -> Blocked | None:
     """The pure fold: what the events of all messages of one address add up to."""
     told = list(told)
     mine = [(message.pk, event) for message, events in told for event in events]
     hard = proofs_in(
-        (pk, event)
-        for pk, event in of_numbers_in_doubt(rule.channel, mine)
-        if lifted_at is None or event.occurred_at > lifted_at
+        (
+            (pk, event)
+            for pk, event in of_numbers_in_doubt(rule.channel, mine)
+            if lifted_at is None or event.occurred_at > lifted_at
+        ),
+        needs_second=needs_second and rule.channel == Channel.EMAIL,
     )
     if hard:
         at, _key, message_id = min(hard)
@@ -90,6 +102,7 @@ def shown(channel: Channel, message: Message, events: list[Event]) -> ShownMessa
     st.randoms(use_true_random=False),
     st.sampled_from(list(Channel)),
     st.one_of(st.none(), days),
+    st.sampled_from([None, True, False]),
 )
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_blocks_follow_from_the_set_of_events(
@@ -101,12 +114,15 @@ def test_blocks_follow_from_the_set_of_events(
     random: Random,
     channel: Channel,
     lifted_at: datetime | None,
+    needs_second: bool | None,
 ) -> None:
     """Given five messages to one address, of two people, and two to another; in any order, doubled, in any batches."""
     said = data.draw(stories(7, with_hard=with_hard))
     with rolled_back():
         BlockRule.objects.create(channel=channel, is_on=True, bounces=bounces, days=span, reasons=REASONS[:2])
         rule = SoftRule(channel, True, bounces, span, frozenset(REASONS[:2]))
+        if needs_second is not None:
+            OutageRule.objects.create(**{**asdict(DEFAULTS), "is_on": False, "needs_second": needs_second})
         anna = make_contact()
         ben = make_contact(email=anna.email, mobile=anna.mobile)
         others = [anna, anna, anna, ben, ben, *[make_contact()] * 2]
@@ -128,4 +144,4 @@ def test_blocks_follow_from_the_set_of_events(
             found = Block.objects.filter(address_id=address_id, ended_at=None).first()
             now = Blocked(found.cause, found.started_at, found.message_id or 0) if found else None
 
-            assert now == blocked(rule, mine, lifted_at)
+            assert now == blocked(rule, mine, lifted_at, needs_second=needs_second is not False)

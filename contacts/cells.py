@@ -24,11 +24,14 @@ PLAIN_EMAIL: Final = re.compile(
 PLAIN_MOBILE: Final = re.compile(r"\+[1-9][0-9]{7,14}", re.ASCII)
 LIKE_EMAIL: Final = re.compile(r"[^@\s]@")
 SHORTENED: Final = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
+# A number that a spreadsheet took for a sum: 46701234567.0 and 46,701,234,567.
+_AS_A_SUM: Final = re.compile(r"\d{7,15}[.,]0{1,2}|\d{1,3}(?:,\d{3}){2,4}(?:\.0{1,2})?")
 _BLANKS: Final = dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
-_MARKS: Final = str.maketrans({**UNSEEN, **dict.fromkeys("\u200c\u200d" + DIRECTIONS), **_BLANKS})
+_AT_SIGNS: Final = {0xFF20: "@", 0xFE6B: "@"}
+_MARKS: Final = str.maketrans({**UNSEEN, **_AT_SIGNS, **dict.fromkeys("\u200c\u200d" + DIRECTIONS), **_BLANKS})
 # A formula whose value is what stands in it: ="+46701234567", =+46701234567, =anna@example.org.
 _FORMULA: Final = re.compile(r'=\s*(?:"([^"]*)"|(?=[+\w])([^"()]*))')
-_SCHEME: Final = re.compile(r"(?:mailto|e-?mail|e-?post|tel|sms|mob(?:il)?)\s*:\s*", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"(?:mailto|smtp|sip|e-?mail|e-?post|tel|sms|mob(?:il)?)\s*:\s*", re.IGNORECASE)
 _IN_BRACKETS: Final = re.compile(r"<\s*(?:mailto:)?([^<>\s]*@[^<>\s]*)\s*>", re.IGNORECASE)
 _BETWEEN: Final = re.compile('[\\s,;|<>()\\[\\]"\u201c\u201d\u201e\u00ab\u00bb]+')
 # What people and mail programs put beside an address.
@@ -96,7 +99,7 @@ def _apart(text: str) -> list[str]:
 
 
 def _email(typed: str) -> str:
-    said = _without_scheme(typed).strip(_BESIDE)
+    said = _without_scheme(typed).strip(_BESIDE).rstrip("!)")
     lower = said.lower()
     if PLAIN_EMAIL.fullmatch(lower):
         return lower
@@ -125,6 +128,8 @@ def mobile_of(typed: str) -> str:
         return typed
     if SHORTENED.fullmatch(typed):
         raise ValidationError(_shortened_words())
+    if _AS_A_SUM.fullmatch(typed):
+        typed = re.sub(r"[.,]0+$|,", "", typed)
     try:
         return normalise_mobile(typed)
     except ValidationError:

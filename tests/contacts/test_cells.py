@@ -42,7 +42,8 @@ wrong_in_both = pytest.mark.parametrize("wrong_with", [wrong_with_people, wrong_
         "mailto:anna@x.example?subject=Hi", "[Anna](mailto:anna@x.example)", "E-post: anna@x.example", "anna@x.example;",
         "\u00a0anna@x.example\u202f", "\u200ban\u200bna@x.exam\u00adple\ufeff", "\u202aanna@x.example\u202c",
         "=anna@x.example", "'anna@x.example", "\u2018anna@x.example\u2019", "\u201canna@x.example\u201d", "\u00abanna@x.example\u00bb",
-        "anna@x.example.", "anna@x.example bo", "Anna: anna@x.example",
+        "anna@x.example.", "anna@x.example bo", "Anna: anna@x.example", "SMTP:anna@x.example", "anna\uff20x.example",
+        "- anna@x.example", "1. anna@x.example", "anna@x.example!", "<td>anna@x.example</td>",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -64,7 +65,7 @@ def test_a_formula_is_its_value(found_in: Callable[[bytes], list[str]], line: st
     [
         "+46701740611", "46701740611", "0046701740611", "'+46701740611", "=+46701740611", '="+46701740611"', "070-174 06 11",
         "070\u00a0174\u00a006\u00a011", "(070) 174 06 11", "+46 (0)70-174 06 11", "tel:+46701740611", "\u200b+46701740611",
-        "701740611",
+        "701740611", "46701740611.0", '"46701740611,00"', '"46,701,740,611"',
     ],
 )  # fmt: skip
 @both

@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy
 from contacts import search
 from contacts.addresses import display_mobile, normalise_email, normalise_mobile
 from contacts.blocks.record import open_blocks
-from contacts.keyset import newest_matching
 from contacts.models import Address, Block, Change, Channel, Consent, Contact
 from contacts.templatetags.looks import clock, icon
+from engage.keyset import newest_matching
 from engage.large_tables import (
     MOST_RELATED,
     Panel,

@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import replace_url
 from django_htmx.middleware import HtmxDetails
 
-from contacts import keyset
+from engage import keyset
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 # As many rows are shown at once where somebody comes back to a page.

@@ -12,9 +12,9 @@ from django_htmx.http import trigger_client_event
 from contacts import card, labels, search
 from contacts.blocks import record
 from contacts.forms import LabelsForm, LiftForm
-from contacts.keyset import page_of
 from contacts.models import Address, Block, Channel, Contact, Label
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, render_dialog, size_of
+from engage.keyset import page_of
 
 
 @page("contacts.view_contact")

@@ -12,7 +12,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -35,11 +34,6 @@ class AdminSite(admin.AdminSite):
         for app in apps:
             app["models"].sort(key=lambda found: place[found["model"]])
         return sorted(apps, key=lambda app: app["app_label"] not in OURS)
-
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        from messaging.support.reports import needing_a_look  # noqa: PLC0415 -- this is loaded before any model
-
-        return super().index(request, {"needing_a_look": needing_a_look(request)} | (extra_context or {}))
 
     @method_decorator(never_cache)
     @login_not_required

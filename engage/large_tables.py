@@ -24,7 +24,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from contacts.keyset import newest_matching, newest_number
+from engage.keyset import newest_matching, newest_number
 
 Row = TypeVar("Row", bound=Model)
 

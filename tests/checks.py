@@ -40,6 +40,7 @@ def checks() -> Iterator[Check]:
     makemigrations = ["manage.py", "makemigrations", "--check", "--dry-run"]
     yield Check("lint", "ruff", [PYTHON, "-m", "ruff", "check"])
     yield Check("lint", "format", [PYTHON, "-m", "ruff", "format", "--check"])
+    yield Check("lint", "walls between rooms", [PYTHON, "-m", "tests.walls"])
     yield Check("lint", "templates", [PYTHON, "-m", "djhtml", "--check", "--tabwidth", "2", "templates"])
     yield Check("lint", "types", [PYTHON, "-m", "mypy"], NOWHERE)
     yield Check("lint", "migrations", [PYTHON, "-W", "ignore::RuntimeWarning", *makemigrations], NOWHERE)

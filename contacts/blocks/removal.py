@@ -19,8 +19,8 @@ from contacts.blocks import sql
 from contacts.blocks.filters import OPT_OUTS, BlockFilter
 from contacts.blocks.operations import BulkLift
 from contacts.blocks.record import lock
-from contacts.keyset import newest_number
 from contacts.models import Block
+from engage.keyset import newest_number
 
 CHUNK: Final = 1_000
 EXAMPLES: Final = 10

@@ -12,9 +12,9 @@ from django.utils.translation import ngettext
 from contacts.blocks import exporting, removal
 from contacts.blocks.filters import BlockFilter, FilterForm
 from contacts.forms import LiftForm
-from contacts.keyset import page_of
 from contacts.models import Block, BulkLift, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
+from engage.keyset import page_of
 from engage.wake import wake
 
 # Beyond this, the list says "more than"; the preview of a removal counts them all.

@@ -16,10 +16,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, get_language_info, gettext, ngettext
 
-from contacts import keyset
 from contacts.addresses import display_mobile
 from contacts.models import Address, Block, Channel, Contact, Life
 from contacts.pages import is_more, rows_in_all
+from engage import keyset
 
 register = template.Library()
 

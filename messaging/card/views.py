@@ -9,9 +9,9 @@ from django.urls import reverse
 from django_htmx.http import push_url, trigger_client_event
 
 from contacts import card
-from contacts.keyset import page_of
 from contacts.models import Block, Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, render_dialog, size_of
+from engage.keyset import page_of
 from messaging.bounces.certainty import Certainty
 from messaging.card.filters import Filters
 from messaging.card.headings import heading_of

@@ -9,9 +9,9 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
-from contacts.keyset import LARGEST, number_in
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
+from engage.keyset import LARGEST, number_in
 from messaging.models import LeftOut, SendOut
 from messaging.sendouts import sql
 from messaging.sendouts.forms import MasterForm

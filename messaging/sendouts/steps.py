@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_htmx.http import HttpResponseClientRedirect
 
-from contacts.keyset import LARGEST, number_in
 from contacts.lines import UnreadableListError
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, and_stay, is_more, is_partial, page, size_of
+from engage.keyset import LARGEST, number_in
 from messaging.delivery.transport_factory import slug_of
 from messaging.sendouts import contents, drafts, lifecycle, lists, recipient_resolution
 from messaging.sendouts.audience import Audience, Having, IsOnList, Members, read

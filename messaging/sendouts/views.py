@@ -12,9 +12,9 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django_htmx.http import HttpResponseClientRedirect
 
 from contacts import search
-from contacts.keyset import page_of
 from contacts.models import Channel, Contact
 from contacts.pages import HtmxRequest, is_partial, page, render_dialog
+from engage.keyset import page_of
 from engage.wake import wake
 from messaging.card.headings import Headings, heading_of
 from messaging.card.rows import listed, rows_of

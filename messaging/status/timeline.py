@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
-from messaging.models import DeliveryEvent
 from messaging.status.order import (
     CONSENTS,
     GUESSES,
@@ -33,6 +32,9 @@ from messaging.status.order import (
     status_of,
 )
 
+if TYPE_CHECKING:
+    from messaging.models import DeliveryEvent
+
 FINAL_TIER: Final = MEANING[Kind.DELIVERED].tier
 
 
@@ -46,7 +48,7 @@ class Effect(StrEnum):
 class Entry:
     """An event, what the message showed after it, and what to say about its effect."""
 
-    event: DeliveryEvent
+    event: "DeliveryEvent"
     effect: Effect
     status: Status
     note: str | Promise = ""
@@ -73,7 +75,7 @@ REPLY: Final = _("A program answered, so it arrived where that runs; this change
 OVERRULED: Final = _("A real report came later and counts instead.")
 
 
-def timeline(channel: Channel, events: Iterable[DeliveryEvent], parts: int = 1) -> list[Entry]:
+def timeline(channel: Channel, events: Iterable["DeliveryEvent"], parts: int = 1) -> list[Entry]:
     """Every event with its effect. The last entry's status is what `statuses.fold` makes of them all."""
     entries: list[Entry] = []
     best: GreatestEvent | None = None
@@ -99,11 +101,11 @@ def timeline(channel: Channel, events: Iterable[DeliveryEvent], parts: int = 1) 
     return entries
 
 
-def _in_order(channel: Channel, event: DeliveryEvent) -> tuple[object, ...]:
+def _in_order(channel: Channel, event: "DeliveryEvent") -> tuple[object, ...]:
     return event.recorded_at, event.occurred_at, _place(channel, event)
 
 
-def _place(channel: Channel, event: DeliveryEvent) -> tuple[int, object]:
+def _place(channel: Channel, event: "DeliveryEvent") -> tuple[int, object]:
     kind = Kind(event.kind)
     return rank_of(kind, event.occurred_at, is_guess=is_guess(channel, kind, event.caveat)), event.key
 
@@ -135,7 +137,7 @@ def _overrule(entries: list[Entry], known: GreatestEvent) -> list[Entry]:
     ]
 
 
-def _why_not(channel: Channel, event: DeliveryEvent, best: GreatestEvent | None, *, is_news: bool) -> str | Promise:
+def _why_not(channel: Channel, event: "DeliveryEvent", best: GreatestEvent | None, *, is_news: bool) -> str | Promise:
     if event.kind == Kind.REPLIED:
         return REPLY
     if event.kind in CONSENTS or best is None:
@@ -148,7 +150,7 @@ def _why_not(channel: Channel, event: DeliveryEvent, best: GreatestEvent | None,
     return _why_less(event, best)
 
 
-def _why_less(event: DeliveryEvent, best: GreatestEvent) -> str | Promise:
+def _why_less(event: "DeliveryEvent", best: GreatestEvent) -> str | Promise:
     mine, theirs = MEANING[Kind(event.kind)].tier, MEANING[best.kind].tier
     if event.kind == Kind.GAVE_UP and mine < theirs:
         return OVERTAKEN

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from contacts.blocks import importing
-from contacts.keyset import page_of
 from contacts.models import BlockImport
 from contacts.pages import HtmxRequest, is_partial, page
+from engage.keyset import page_of
 from engage.wake import wake
 from messaging.suppression.list_reasons import reason_from
 

@@ -28,7 +28,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class OutageEvidence:
     """Figures, examples and words of the hard bounces of one outage; `rate` in per cent, sampled."""
 
     count: int
@@ -51,7 +51,7 @@ class Evidence:
         return max((column.living + column.others for column in self.timeline), default=0)
 
 
-def evidence_of(outage: Outage) -> Evidence:
+def evidence_of(outage: Outage) -> OutageEvidence:
     blocks = Block.objects.filter(outage=outage)
     sums = blocks.aggregate(
         count=Count("pk"),
@@ -71,7 +71,7 @@ def evidence_of(outage: Outage) -> Evidence:
     rate = None
     if sums["low"] is not None:
         rate = rate_of(BounceSpike(outage.domain, outage.from_at, outage.until_at, sums["low"], sums["high"]))
-    return Evidence(
+    return OutageEvidence(
         sums["count"], sums["living"], sums["held"], sums["first"], sums["last"],
         before / (USUAL / timedelta(weeks=1)), rate, _timeline(blocks, sums["first"], sums["last"]),
         list(blocks.select_related("address").order_by("-alive_at", "pk").exclude(alive_at=None)[:EXAMPLES]),

@@ -14,18 +14,18 @@ _LINK: Final = re.compile(rf"[^a-z0-9]*({TOKEN.pattern})(?:/+(\d{{1,9}})(?![a-z0
 MOST_DECODED: Final = 3
 
 
-class Link(NamedTuple):
+class MendedLink(NamedTuple):
     """What is left of a link of ours: its token, and which link of the message it is."""
 
     token: str
     number: int | None
 
 
-def mended(path: str) -> Link | None:
+def mended(path: str) -> MendedLink | None:
     """What `path`, as it stands behind /c/ or /u/, meant; None where no token is to be found in it."""
     for _time in range(MOST_DECODED):
         if "%" not in path:
             break
         path = unquote(path)
     found = _LINK.match(_BREAKS.sub("", path))
-    return Link(found[1], int(found[2]) if found[2] else None) if found else None
+    return MendedLink(found[1], int(found[2]) if found[2] else None) if found else None

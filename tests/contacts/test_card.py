@@ -8,10 +8,10 @@ from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
-from contacts import keyset
 from contacts.blocks import record
 from contacts.history import save_contact
 from contacts.models import Change, Channel, Contact
+from engage import keyset
 from messaging.bounces.reasons import reason_of
 from messaging.status.order import Kind
 from tests.factories import ago, block_of, hard_bounce, htmx, log_in, make_contact, make_message, make_user, said

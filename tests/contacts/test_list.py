@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from contacts import keyset
+from engage import keyset
 from tests.factories import hard_bounce, htmx, log_in, make_contact, make_message
 
 LIST = "/contacts/"

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from contacts.keyset import SIZE
+from engage.keyset import SIZE
 from messaging.models import Message, SendOut
 from messaging.sendouts.outcome import sql
 from messaging.sendouts.outcome.exporting import messages_of

@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from contacts import keyset
 from contacts.history import save_contact
 from contacts.models import Channel, Contact
+from engage import keyset
 from messaging.card.rows import listed, messages_of, rows_of, version_of
 from messaging.models import Message, SendOut
 from messaging.status.order import EMAIL_STATUSES, LOOKS, SMS_STATUSES, Kind, Status

@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from contacts.keyset import LARGEST, number_in
 from contacts.models import Contact
+from engage.keyset import LARGEST, number_in
 from messaging.delivery import dispatcher
 from messaging.delivery.email_routes import Direct
 from messaging.models import Content, MasterControl, Message, SendOut

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.db import transaction
 from django.forms import Form
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
@@ -86,9 +87,10 @@ def _has_just_left(request: HtmxRequest, pk: int) -> bool:
 
 @page(*MAKE, methods=BOTH)
 @for_draft
+@transaction.atomic
 def audience(request: HtmxRequest, pk: int) -> HttpResponse:
     """Whom it goes to. A list that is pasted or uploaded is kept once it is saved, and what was found in it is told."""
-    send_out = draft_of(pk)
+    send_out = draft_of(pk, locks=request.method == "POST")
     saved, seen = read(send_out.audience), version_of(send_out, "audience")
     if request.method != "POST":
         context = {"form": AudienceForm(initial=initial_of(saved)), "seen": seen, **_told(send_out, saved)}
@@ -123,9 +125,10 @@ def count(request: HtmxRequest, pk: int) -> HttpResponse:
 
 @page(*MAKE, methods=BOTH)
 @for_draft
+@transaction.atomic
 def content(request: HtmxRequest, pk: int) -> HttpResponse:
     """What it says."""
-    send_out = draft_of(pk)
+    send_out = draft_of(pk, locks=request.method == "POST")
     made_of = EmailContentForm if send_out.channel == Channel.EMAIL else SmsContentForm
     said = {name: getattr(send_out.content, name) for name in drafts.SAID} if send_out.content else {}
     initial = said | {name: getattr(send_out, name) for name in ("sender_name", "sender")}
@@ -150,9 +153,10 @@ def content(request: HtmxRequest, pk: int) -> HttpResponse:
 
 @page(*MAKE, methods=BOTH)
 @for_draft
+@transaction.atomic
 def setting(request: HtmxRequest, pk: int) -> HttpResponse:
     """Control group, and whether it is transactional."""
-    send_out = draft_of(pk)
+    send_out = draft_of(pk, locks=request.method == "POST")
     form = SettingForm(request.POST or None, initial={name: getattr(send_out, name) for name in SETTINGS})
     seen = version_of(send_out, "setting")
     if form.is_valid() and request.POST.get("seen", seen) != seen and _changes(form, {}, send_out):
@@ -244,9 +248,15 @@ def version_of(send_out: SendOut, part: str) -> str:
     return str(edits.order_by("-pk").values_list("pk", flat=True).first() or "")
 
 
-def draft_of(pk: int) -> SendOut:
-    """The send-out, if it can be edited. Raises Http404, and WrongStateError."""
-    send_out = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
+def draft_of(pk: int, *, locks: bool = False) -> SendOut:
+    """The send-out, if it can be edited. Raises Http404, and WrongStateError.
+
+    `locks`: until the end of the transaction nobody else does, so that of two at the same moment the second is told.
+    """
+    found = SendOut.objects.select_related("content")
+    if locks:
+        found = found.select_for_update(no_key=True, of=("self",))
+    send_out = get_object_or_404(found, pk=pk)
     if send_out.state != State.DRAFT:
         raise WrongStateError(State(send_out.state))
     return send_out

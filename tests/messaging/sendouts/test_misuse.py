@@ -2,9 +2,11 @@
 
 import io
 from collections.abc import Callable, Iterator
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -117,6 +119,27 @@ def test_what_a_colleague_saved_meanwhile_is_not_replaced_unseen(step: str) -> N
     assert me.post(page, mine | {"seen": answer.context["seen"]}).status_code == 302
     made.refresh_from_db()
     assert saved(made) != after_theirs
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", PARTS)
+def test_of_two_who_save_at_the_same_moment_one_is_told(groups: None, step: str) -> None:
+    page = address(step, ready(log_in("Marketers")).pk)
+    clients = [log_in("Marketers"), log_in("Marketers")]
+    seen, start, codes = seen_on(clients[0], page), Barrier(2), list[int]()
+
+    def save(client: Client, given: dict[str, str]) -> None:
+        start.wait(30)
+        codes.append(client.post(page, given | {"seen": seen}).status_code)
+        connection.close()
+
+    threads = [Thread(target=save, args=both) for both in zip(clients, PARTS[step][:2], strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(codes) == [302, 422]
 
 
 @pytest.mark.parametrize("step", PARTS)

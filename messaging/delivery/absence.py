@@ -82,7 +82,7 @@ class Watched:
 
 def begin(slug: str, away: Away) -> None:
     """Note that it is away; who says so while somebody is trying already counts once."""
-    alarms.begin_away(slug, away.cause, away.said)
+    alarms.begin_away(slug, away.cause, away.words)
 
 
 def end(slug: str) -> None:

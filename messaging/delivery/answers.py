@@ -93,7 +93,7 @@ def event_of(answer: MailAnswer, message_id: int, attempt: int, provider: str, a
 
 
 def accepted_at(attempt: int) -> Kind:
-    """What it is called that a relay or a provider took a message at this attempt."""
+    """The kind of event for a message that a relay or a provider took at this attempt."""
     return Kind.ACCEPTED if attempt <= 1 else Kind.TAKEN
 
 

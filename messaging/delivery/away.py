@@ -71,10 +71,10 @@ ADVICE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """That a way out is away. `said`: the words of whoever found out, without a secret or a recipient."""
+    """That a way out is away. `words`: those of whoever found out, without a secret or a recipient."""
 
     cause: AwayCause
-    said: str = ""
+    words: str = ""
 
 
 def cause_of(error: BaseException) -> AwayCause:
@@ -101,9 +101,9 @@ def has_no_network(error: BaseException) -> bool:
     """Whether it tells that this machine has no way to anybody, and not only none by IPv6 to this one."""
     if not isinstance(error, OSError) or error.errno not in (errno.ENETUNREACH, errno.ENETDOWN):
         return False
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            asked.connect(("192.0.2.1", 25))  # RFC 5737; nothing is sent
+            probe.connect(("192.0.2.1", 25))  # RFC 5737; nothing is sent
         except OSError:
             return True
     return False

@@ -104,7 +104,7 @@ def _uncollected() -> Iterator[None]:
 def hand_over_by(
     way: Transport, send_out_id: int, seconds: float = TURN_SECONDS, goes_on: Callable[[], bool] = lambda: True
 ) -> bool:
-    """The same by a way that is open already, and that is one for the channel of the send-out; while `goes_on`.
+    """Hand over by a transport that is open already, one for the channel of the send-out; while `goes_on`.
 
     Where the way out is away, what is left waits for the beat (try_again).
     """
@@ -157,7 +157,7 @@ def try_again(limit: int = AT_ONCE) -> int:
 
 
 def try_again_by(way: Transport, limit: int = AT_ONCE, goes_on: Callable[[], bool] = lambda: True) -> int:
-    """The same by a way that is open already, while `goes_on`."""
+    """Try again by a transport that is open already, while `goes_on`."""
     mark = restored.advance()
     if mark is None:
         return 0
@@ -229,17 +229,17 @@ def _mark_again(way: Transport, mark: int) -> dict[int, tuple[int, str]]:
 
 
 def _without_outcome(marked: Mapping[int, tuple[int, str]]) -> set[int]:
-    """Those whose last attempt a worker began, and told nothing about: only one that was put off comes here again."""
-    told = [
+    """Messages whose last attempt a worker began, and never recorded: only one that was put off comes here again."""
+    begun = [
         (pk, key_of(Event(slug, Kind.DEFERRED, timezone.now(), idempotency_key(pk, attempt))))
         for pk, (attempt, slug) in marked.items()
         if attempt
     ]
-    if not told:
+    if not begun:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(sql.WITH_EVENT, columns(told))
-        return {pk for pk, _key in told} - {pk for (pk,) in cursor.fetchall()}
+        cursor.execute(sql.WITH_EVENT, columns(begun))
+        return {pk for pk, _key in begun} - {pk for (pk,) in cursor.fetchall()}
 
 
 def _hand_over_batch(send_out_id: int, way: Watched, turn: Mapping[str, Any], is_over: Callable[[], bool]) -> bool:

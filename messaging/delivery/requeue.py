@@ -63,7 +63,7 @@ def _why_paused(held: Held) -> str:
     """Empty where its send-out is not; a single message's is only that of its content."""
     if held.message.is_single:
         return ""
-    return held.away.said if held.away and held.away.cause in PAUSES else held.refusal
+    return held.away.words if held.away and held.away.cause in PAUSES else held.refusal
 
 
 def _until(held: Held) -> datetime | None:

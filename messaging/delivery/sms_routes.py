@@ -54,8 +54,8 @@ def sms_route_of(url: str, connections: Collection[str], folder: str = "") -> Sm
     )
 
 
-def _smpp(said: str, connections: Collection[str]) -> Smpp:
-    names = frozenset(filter(None, map(str.strip, said.split(","))))
+def _smpp(list_of_names: str, connections: Collection[str]) -> Smpp:
+    names = frozenset(filter(None, map(str.strip, list_of_names.split(","))))
     if not connections:
         raise ImproperlyConfigured("SMS_ROUTE says smpp:, so SMPP_URLS must name a connection.")
     if missing := names.difference(connections):

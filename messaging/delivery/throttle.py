@@ -177,11 +177,11 @@ class Paced:
         self._seen |= {key: ThrottleState(monotonic(), *found.get(key, (None, 0))) for key in wanted}
 
     def _held(self, messages: Sequence[Ready], gates: dict[str, Gate]) -> list[Held]:
-        """Those whose moment has not come."""
+        """Messages whose moment has not come."""
         asking = {each.id: [key for key in keys_of(each) if asks(each, gates.get(key))] for each in messages}
         slots, now = self._promised(Counter(key for keys in asking.values() for key in keys), gates)
         shut = {key: _from(gate.closed_until, gate.gap) for key, gate in gates.items() if gate.closed_until}
-        held, told = list[Held](), dict[tuple[int, str], datetime]()
+        held, slowed = list[Held](), dict[tuple[int, str], datetime]()
         for each in messages:
             moments = {key: next(slots[key]) for key in asking[each.id]}
             moments |= {key: next(shut[key]) for key in keys_of(each) if key in shut and key not in moments}
@@ -190,8 +190,8 @@ class Paced:
                 continue
             key = max(moments, key=lambda name: moments[name])
             held.append(Held(each, moments[key]))
-            told[each.send_out.id, key] = max(moments[key], told.get((each.send_out.id, key), moments[key]))
-        self._tell(told, gates)
+            slowed[each.send_out.id, key] = max(moments[key], slowed.get((each.send_out.id, key), moments[key]))
+        self._tell(slowed, gates)
         return held
 
     def _promised(self, counts: Counter[str], gates: dict[str, Gate]) -> tuple[dict[str, Iterator[datetime]], datetime]:
@@ -206,8 +206,8 @@ class Paced:
         slots = {key: _from(after[key] - gap * number, gap) for key, number, gap in wanted}
         return slots, found[0][2]
 
-    def _tell(self, told: dict[tuple[int, str], datetime], gates: dict[str, Gate]) -> None:
-        rows = [(send_out, key, until, gates[key].per_hour) for (send_out, key), until in told.items()]
+    def _tell(self, slowed: dict[tuple[int, str], datetime], gates: dict[str, Gate]) -> None:
+        rows = [(send_out, key, until, gates[key].per_hour) for (send_out, key), until in slowed.items()]
         if rows:
             with connection.cursor() as cursor:
                 cursor.execute(TELL, [self.slug, *columns(rows)])
@@ -215,9 +215,9 @@ class Paced:
     def _patience(self, found: Sequence[DeliveryOutcome | Held], by_id: dict[int, Ready]) -> bool:
         """Leave alone who asked for it; who took something needs it no longer. Returns whether anybody asked."""
         closing, good = dict[str, timedelta](), set[str]()
-        told = [each for each in found if isinstance(each, DeliveryOutcome) and each.event.message_id in by_id]
-        is_any_taken = any(each.event.kind in TAKEN and not each.event.caveat for each in told)
-        for each in told:
+        outcomes = [each for each in found if isinstance(each, DeliveryOutcome) and each.event.message_id in by_id]
+        is_any_taken = any(each.event.kind in TAKEN and not each.event.caveat for each in outcomes)
+        for each in outcomes:
             key = domain_of(by_id[each.event.message_id or 0].address) if self._is_direct else WHOLE
             if asks_for_patience(each.event, is_only_way=not self._is_direct, is_any_taken=is_any_taken):
                 closing[key] = max(closing.get(key, timedelta()), timedelta(seconds=each.wait))

@@ -1,7 +1,7 @@
 """Between django-anymail, which knows the formats of email providers, and our events.
 
 anymail's event types are coarser than our kinds: bounces of all sorts are "bounced". So each provider's file reads
-the provider's own words, and says with a `Row` how far they go; what the mail server said decides the rest.
+the provider's own words, and says with an `EventMeaning` how far they go; what the mail server said decides the rest.
 """
 
 import json
@@ -129,13 +129,13 @@ def list_in(raw: Raw) -> list[Any]:
 
 def object_in(body: bytes | str, *needed: str) -> dict[str, Any]:
     """A report that is one object with the fields `needed`. Raises UnreadableError."""
-    said = json_of(body)
-    if not isinstance(said, dict):
+    report = json_of(body)
+    if not isinstance(report, dict):
         raise UnreadableError("Not a JSON object.")
     for name in needed:
-        if name not in said:
+        if name not in report:
             raise UnreadableError(f"No {name}: not a report of this provider.")
-    return said
+    return report
 
 
 def parse_each(items: Iterable[Any], parse_item: Callable[[Any], ParsedItem | None], first: int = 1) -> ParsedReport:
@@ -146,14 +146,14 @@ def parse_each(items: Iterable[Any], parse_item: Callable[[Any], ParsedItem | No
     parsed = ParsedReport()
     for number, item in enumerate(items, first):
         try:
-            told = parse_item(item)
+            event_item = parse_item(item)
         except DAMAGE as error:
             parsed.problems.append(f"Event {number}: {type(error).__name__}: {error}"[:300])
         else:
-            if told is not None:
-                parsed.events.append(told.event)
-                if told.unmapped is not None:
-                    parsed.unmapped.append(told.unmapped)
+            if event_item is not None:
+                parsed.events.append(event_item.event)
+                if event_item.unmapped is not None:
+                    parsed.unmapped.append(event_item.unmapped)
     return parsed
 
 
@@ -236,16 +236,16 @@ def parsed_item(
     """Our event out of anymail's; None where there is no meaning for us in it. What is given here goes before."""
     if meaning is None:
         return None
-    told_at = _aware(occurred_at or found.timestamp)
+    event_at = _aware(occurred_at or found.timestamp)
     message_id = plain_id(found.message_id if provider_message_id is None else provider_message_id)
-    if meaning.kind in READS and told_at is not None and message_id:
+    if meaning.kind in READS and event_at is not None and message_id:
         # Some give each copy of one click an id of its own; what it is, is who, what and when.
         reader = [found.user_agent, _ip_of(found)]
-        idempotency_key = fingerprint([message_id, found.recipient, found.click_url, told_at.isoformat(), *reader])
+        idempotency_key = fingerprint([message_id, found.recipient, found.click_url, event_at.isoformat(), *reader])
     event = Event(
         provider=slug,
         kind=meaning.kind,
-        occurred_at=told_at or raw.received_at,
+        occurred_at=event_at or raw.received_at,
         idempotency_key=str(idempotency_key or found.event_id or fingerprint(found.esp_event)),
         message_id=_message_named_by(found, tokens),
         provider_message_id=message_id,
@@ -285,10 +285,10 @@ def plain_id(message_id: object) -> str:
 def object_of(text: object) -> dict[str, Any]:
     """JSON in a text field; empty where it is no object."""
     try:
-        said = json_of(text) if isinstance(text, str) else None
+        found = json_of(text) if isinstance(text, str) else None
     except UnreadableError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def in_seconds(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -311,5 +311,5 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 def fingerprint(item: object) -> str:
     """Names a fact for which the provider has no id of its own."""
-    said = json.dumps(item, sort_keys=True, default=str).encode("utf-8", "replace")
-    return blake2b(said, digest_size=16).hexdigest()
+    text = json.dumps(item, sort_keys=True, default=str).encode("utf-8", "replace")
+    return blake2b(text, digest_size=16).hexdigest()

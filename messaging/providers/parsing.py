@@ -76,12 +76,12 @@ def within(found: object, *names: str) -> Any:
     return found
 
 
-def when(said: object, raw: Raw, zone: tzinfo | None = None) -> datetime:
+def when(value: object, raw: Raw, zone: tzinfo | None = None) -> datetime:
     """The time that was said (ISO 8601), or that of receipt where it is none, or neither it nor `zone` names a zone."""
     try:
-        if (number := seconds_in(said)) is not None:
+        if (number := seconds_in(value)) is not None:
             return datetime.fromtimestamp(number, UTC)
-        found = datetime.fromisoformat(text_of(said).strip())
+        found = datetime.fromisoformat(text_of(value).strip())
         if found.tzinfo is None and zone is None:
             return raw.received_at
         return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
@@ -89,26 +89,26 @@ def when(said: object, raw: Raw, zone: tzinfo | None = None) -> datetime:
         return raw.received_at
 
 
-def since_1970(said: object, raw: Raw) -> datetime:
+def since_1970(value: object, raw: Raw) -> datetime:
     """The time that was said as a number since 1970 (`seconds_in`), or that of receipt."""
-    return moment_since_1970(said) or raw.received_at
+    return moment_since_1970(value) or raw.received_at
 
 
-def moment_since_1970(said: object) -> datetime | None:
+def moment_since_1970(value: object) -> datetime | None:
     """The time that was said as a number since 1970 (`seconds_in`), aware UTC; None where it is none."""
-    number = seconds_in(said)
+    number = seconds_in(value)
     try:
         return None if number is None else datetime.fromtimestamp(number, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def seconds_in(said: object) -> float | None:
+def seconds_in(value: object) -> float | None:
     """Seconds since 1970, from a number or text: seconds, milliseconds, microseconds or nanoseconds, as its size tells.
 
     None where it is no number, or as small as one of a calendar (20261130).
     """
-    text = text_of(said).strip()
+    text = text_of(value).strip()
     if not NUMBER.fullmatch(text):
         return None
     number = float(text)

@@ -56,8 +56,8 @@ def consent_change_in(text: str) -> Kind | None:
     sentences = _sentences(text)
     if any(map(_is_stop, sentences)) or (len(sentences) == 1 and "?" not in text and _names_whom(sentences[0])):
         return Kind.UNSUBSCRIBED
-    said = [word for words in sentences for word in words if word not in _words("around", "polite")]
-    return Kind.SUBSCRIBED if len(said) == 1 and said[0] in _words("start", "words") else None
+    meant = [word for words in sentences for word in words if word not in _words("around", "polite")]
+    return Kind.SUBSCRIBED if len(meant) == 1 and meant[0] in _words("start", "words") else None
 
 
 def _is_stop(words: Sequence[str]) -> bool:
@@ -89,10 +89,10 @@ def _names_whom(words: Sequence[str]) -> bool:
 
 
 def _without_phrases(words: Sequence[str]) -> list[str]:
-    said = f" {' '.join(words)} "
+    text = f" {' '.join(words)} "
     for phrase in _phrases():
-        said = said.replace(f" {phrase} ", " ")
-    return said.split()
+        text = text.replace(f" {phrase} ", " ")
+    return text.split()
 
 
 def _is_stop_word(word: str) -> bool:

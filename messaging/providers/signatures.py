@@ -44,8 +44,8 @@ def claims_of(token: str, slug: str) -> dict[str, Any]:
         claims, given = json.loads(_decoded(body)), _decoded(signature)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ForgedError("No JWT signed with a shared secret.") from error
-    said = f"{head}.{body}".encode("utf-8", "replace")
-    proof.check_signature(slug, lambda key: same(given, hmac.digest(key.encode(), said, algorithm)))
+    signed = f"{head}.{body}".encode("utf-8", "replace")
+    proof.check_signature(slug, lambda key: same(given, hmac.digest(key.encode(), signed, algorithm)))
     if not isinstance(claims, dict):
         raise ForgedError("The JWT claims nothing.")
     return claims

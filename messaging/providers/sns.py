@@ -93,9 +93,9 @@ def verify(request: HttpRequest, slug: str, house: House) -> None:
 def _message(body: bytes) -> dict[str, str]:
     """The envelope's fields. Raises ForgedError where those that are signed are not all there, and texts."""
     try:
-        said = json_of(body)
-        needed = {*SIGNED[said["Type"]], "Signature", "SignatureVersion", "SigningCertURL"} - {"Subject"}
-        message = {name: value for name, value in said.items() if isinstance(value, str)}
+        envelope = json_of(body)
+        needed = {*SIGNED[envelope["Type"]], "Signature", "SignatureVersion", "SigningCertURL"} - {"Subject"}
+        message = {name: value for name, value in envelope.items() if isinstance(value, str)}
     except (UnreadableError, LookupError, TypeError, AttributeError) as error:
         raise ForgedError("No SNS message.") from error
     if not needed <= message.keys():

@@ -117,7 +117,7 @@ def of_a_part(parsed: ParsedReport) -> ParsedReport:
 def report_with_code(
     state: CodeMeaning, event: Event, space: str, codes: Table, code: str | None = None
 ) -> ParsedReport:
-    """What a state comes to with a code (`provider_code`, unless told): one that `codes` lacks changes nothing."""
+    """What a state comes to with a code (`provider_code`, unless given): one that `codes` lacks changes nothing."""
     code = event.provider_code if code is None else code
     return report_of(state, event, space, code, codes.get(code))
 

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from messaging.providers.gateway import FORM, JSON, Gateway, GatewayAnswer, GatewayRequest, Sms
-from messaging.providers.generic import ABOUT, codes_in
+from messaging.providers.gateway_file import ABOUT, codes_in
 from messaging.providers.http_route import HttpRoute
 
 LINES: Final = frozenset({"address", "format", "id", "code", "text", "headers", "fields"})
@@ -43,14 +43,14 @@ def gateway_of(slug: str) -> Gateway:
     """Raises ImproperlyConfigured."""
     path = Path(settings.GATEWAYS_DIR) / f"{slug}.toml"
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
-        return _gateway(slug, said)
+        description = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _gateway(slug, description)
     except (OSError, ValueError) as error:
         raise ImproperlyConfigured(f"{path}: {error} See docs/providers/generic.md.") from error
 
 
-def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
-    send = said.get("send")
+def _gateway(slug: str, description: Mapping[str, Any]) -> Gateway:
+    send = description.get("send")
     if not isinstance(send, dict):
         raise ValueError("SMS_ROUTE names this gateway, so [send] must say how to send by it.")
     for name in send:
@@ -68,15 +68,15 @@ def _gateway(slug: str, said: Mapping[str, Any]) -> Gateway:
     return Gateway(
         slug,
         f"{address.scheme}://{address.netloc}",
-        partial(_ask, RequestRecipe(target, form == "form", fields, headers)),
-        partial(_read, _text(send, "id").split(".")),
-        partial(_error, _text(send, "code").split("."), _text(send, "text").split(".")),
-        codes_in(said), is_about_parts=said.get("about") == ABOUT[1],
+        partial(_request, RequestRecipe(target, form == "form", fields, headers)),
+        partial(_parse_answer, _text(send, "id").split(".")),
+        partial(_parse_error, _text(send, "code").split("."), _text(send, "text").split(".")),
+        codes_in(description), is_about_parts=description.get("about") == ABOUT[1],
     )  # fmt: skip
 
 
-def _text(said: Mapping[str, Any], name: str) -> str:
-    found = said.get(name, "")
+def _text(description: Mapping[str, Any], name: str) -> str:
+    found = description.get(name, "")
     if not isinstance(found, str):
         raise ValueError(f"send.{name} must be a text in quotes, not {found!r}.")
     return found
@@ -107,7 +107,7 @@ class RequestRecipe:
     headers: Mapping[str, str]
 
 
-def _ask(recipe: RequestRecipe, sms: Sms, route: HttpRoute) -> GatewayRequest:
+def _request(recipe: RequestRecipe, sms: Sms, route: HttpRoute) -> GatewayRequest:
     secrets = {"user": route.user, "password": route.password}
 
     def value_of(place: str) -> object:
@@ -118,12 +118,12 @@ def _ask(recipe: RequestRecipe, sms: Sms, route: HttpRoute) -> GatewayRequest:
         alone = _PLACE.fullmatch(text)
         return value_of(alone[1]) if alone else _PLACE.sub(lambda found: str(value_of(found[1])), text)
 
-    said = {name: filled(text) for name, text in recipe.fields.items()}
+    values = {name: filled(text) for name, text in recipe.fields.items()}
     sent = {name: str(filled(text)) for name, text in recipe.headers.items()}
     if recipe.is_form:
-        return GatewayRequest(recipe.target, urlencode(said).encode(), {"Content-Type": FORM, **sent})
+        return GatewayRequest(recipe.target, urlencode(values).encode(), {"Content-Type": FORM, **sent})
     nested: dict[str, Any] = {}
-    for name, value in said.items():
+    for name, value in values.items():
         *above, last = name.split(".")
         inner = nested
         for each in above:
@@ -132,12 +132,12 @@ def _ask(recipe: RequestRecipe, sms: Sms, route: HttpRoute) -> GatewayRequest:
     return GatewayRequest(recipe.target, dumps(nested).encode(), {"Content-Type": JSON, **sent})
 
 
-def _read(path: list[str], answer: Any) -> GatewayAnswer:
+def _parse_answer(path: list[str], answer: Any) -> GatewayAnswer:
     found = _at(answer, path)
     return GatewayAnswer((found,) if found else ())
 
 
-def _error(code: list[str], words: list[str], answer: Any) -> tuple[str, str]:
+def _parse_error(code: list[str], words: list[str], answer: Any) -> tuple[str, str]:
     return _at(answer, code), _at(answer, words) or (answer if isinstance(answer, str) else "")
 
 

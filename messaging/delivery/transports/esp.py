@@ -40,9 +40,9 @@ class ByEsp:
         by_id = {each.id: each for each in messages}
         mails, unwritten = written(messages, self.slug)
         yield from unwritten
-        told = list(self._post.send_all(mails))
-        is_any_taken = any(answer.kind == Kind.ACCEPTED for _mail, answer in told)
-        for mail, answer in told:
+        answers = list(self._post.send_all(mails))
+        is_any_taken = any(answer.kind == Kind.ACCEPTED for _mail, answer in answers)
+        for mail, answer in answers:
             # That it fails with one email while it takes others is that one's own.
             if answer.cause and not (is_any_taken and answer.cause == AwayCause.UNWILLING):
                 yield Held(by_id[mail.message_id], away=Away(answer.cause, f"{answer.said_by}: {answer.text}"))

@@ -142,12 +142,12 @@ def _not_heard(error: AnymailError, said_by: str) -> MailAnswer:
     return MailAnswer(0, _cut(error), said_by, is_outcome_unknown=True)
 
 
-def unheard(names: Collection[str], said: str) -> AwayCause:
+def unheard(names: Collection[str], text: str) -> AwayCause:
     """Why no connection came about: by the names of the errors' classes, and their words."""
     if "NameResolutionError" in names or "gaierror" in names:
         return AwayCause.UNRESOLVED
     if "SSLError" in names:
-        return AwayCause.UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in said else AwayCause.NO_TLS
+        return AwayCause.UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in text else AwayCause.NO_TLS
     return AwayCause.UNREACHABLE
 
 
@@ -174,8 +174,8 @@ def _code(response: Any) -> int:
 
 def _words(response: Any) -> str:
     if isinstance(response, dict):
-        said = response.get("Error") or {}
-        return _cut(f"{said.get('Code', '')}: {said.get('Message', '')}".strip(": "))
+        error = response.get("Error") or {}
+        return _cut(f"{error.get('Code', '')}: {error.get('Message', '')}".strip(": "))
     try:
         return _cut(json.dumps(response.json(), ensure_ascii=False))
     except ValueError:
@@ -184,8 +184,8 @@ def _words(response: Any) -> str:
 
 def _wait(response: Any) -> float:
     """What Retry-After says (RFC 9110 10.2.3), seconds; 0 where it says nothing."""
-    said = {} if isinstance(response, dict) else response.headers
-    value = str(said.get("Retry-After") or "").strip()
+    headers = {} if isinstance(response, dict) else response.headers
+    value = str(headers.get("Retry-After") or "").strip()
     if value.isdecimal():
         return float(value)
     try:
@@ -195,5 +195,5 @@ def _wait(response: Any) -> float:
     return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _cut(said: object) -> str:
-    return " ".join(str(said).split())[:LONGEST]
+def _cut(text: object) -> str:
+    return " ".join(str(text).split())[:LONGEST]

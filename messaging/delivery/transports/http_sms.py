@@ -84,7 +84,7 @@ class ByGateway:
         """Once the gateway is away, the others are not tried."""
         is_over = threading.Event()
         with ThreadPoolExecutor(self._route.at_once) as threads:
-            asked: dict[Future[HttpAnswer], Ready] = {}
+            requests: dict[Future[HttpAnswer], Ready] = {}
             for each in messages:
                 if is_over.is_set():
                     yield Held(each)
@@ -92,10 +92,10 @@ class ByGateway:
                 request = self._gateway.request(self._sms(each), self._route)
                 time.sleep(self._pace.wait(time.monotonic()))
                 self._pace.spend(1, time.monotonic())
-                asked[threads.submit(self._heard, request, is_over)] = each
-            heard = [(asked[done], done.result()) for done in as_completed(asked)]
-        is_any_taken = any(200 <= answer.status < 300 for _message, answer in heard)
-        for message, answer in heard:
+                requests[threads.submit(self._answer_to, request, is_over)] = each
+            answers = [(requests[done], done.result()) for done in as_completed(requests)]
+        is_any_taken = any(200 <= answer.status < 300 for _message, answer in answers)
+        for message, answer in answers:
             yield outcome_of(self._gateway, message, answer, is_any_taken=is_any_taken)
 
     def _sms(self, message: Ready) -> Sms:
@@ -105,19 +105,19 @@ class ByGateway:
             is_promotional=not message.send_out.is_transactional,
         )  # fmt: skip
 
-    def _heard(self, asked: GatewayRequest, is_over: threading.Event) -> HttpAnswer:
+    def _answer_to(self, request: GatewayRequest, is_over: threading.Event) -> HttpAnswer:
         """In a thread of its own: without a database."""
         if is_over.is_set():
             return UNTRIED
-        heard = self._asked(asked)
-        if heard.cause or heard.status in AWAY:
+        answer = self._post(request)
+        if answer.cause or answer.status in AWAY:
             is_over.set()
-        return heard
+        return answer
 
-    def _asked(self, asked: GatewayRequest) -> HttpAnswer:
+    def _post(self, request: GatewayRequest) -> HttpAnswer:
         try:
             answer = self._pool.request(
-                "POST", self._route.base + asked.path, body=asked.body, headers=asked.headers, redirect=False,
+                "POST", self._route.base + request.path, body=request.body, headers=request.headers, redirect=False,
                 preload_content=False,
             )  # fmt: skip
             try:
@@ -148,55 +148,57 @@ def callback_of(gateway: Gateway, token: str) -> str:
 
 
 def outcome_of(
-    gateway: Gateway, message: Ready, heard: HttpAnswer, *, is_any_taken: bool = False
+    gateway: Gateway, message: Ready, answer: HttpAnswer, *, is_any_taken: bool = False
 ) -> DeliveryOutcome | Held:
-    """What an answer comes to. Where nobody knows whether it was taken, it is in doubt, and never sent again.
+    """What an answer comes to. Where nobody knows whether it was parsed, it is in doubt, and never sent again.
 
     `is_any_taken`: of others, meanwhile; so that it was out of order is this message's own.
     """
-    if not heard.is_tried:
+    if not answer.is_tried:
         return Held(message)
-    cause = heard.cause or AWAY.get(heard.status)
+    cause = answer.cause or AWAY.get(answer.status)
     if cause and not (is_any_taken and cause == AwayCause.UNWILLING):
-        return Held(message, away=Away(cause, _told(gateway, heard)))
-    if heard.status in (TOO_MANY, *AWAY):
-        code, words = gateway.parse_error(_json_of(heard.body))
-        verdict = TOO_FAST if heard.status == TOO_MANY else NOT_NOW
-        return DeliveryOutcome(_event(gateway, message, verdict, code or str(heard.status), words))
-    if heard.status == 0 or heard.status >= 500:
-        return DeliveryOutcome(_outcome_unknown(gateway, message, heard))
-    answer = _json_of(heard.body)
-    if heard.status < 300:
-        return _of_answer(gateway, message, heard, gateway.parse_answer(answer))
-    code, words = gateway.parse_error(answer)
-    return _refused(gateway, message, GatewayAnswer(code=code, words=words, is_refused=True), code or str(heard.status))
+        return Held(message, away=Away(cause, _words_of(gateway, answer)))
+    if answer.status in (TOO_MANY, *AWAY):
+        code, words = gateway.parse_error(_json_of(answer.body))
+        verdict = TOO_FAST if answer.status == TOO_MANY else NOT_NOW
+        return DeliveryOutcome(_event(gateway, message, verdict, code or str(answer.status), words))
+    if answer.status == 0 or answer.status >= 500:
+        return DeliveryOutcome(_outcome_unknown(gateway, message, answer))
+    body = _json_of(answer.body)
+    if answer.status < 300:
+        return _of_answer(gateway, message, answer, gateway.parse_answer(body))
+    code, words = gateway.parse_error(body)
+    return _refused(
+        gateway, message, GatewayAnswer(code=code, words=words, is_refused=True), code or str(answer.status)
+    )
 
 
-def _told(gateway: Gateway, heard: HttpAnswer) -> str:
-    code, words = gateway.parse_error(_json_of(heard.body)) if heard.status else ("", heard.trouble)
-    said = f"HTTP {heard.status}" if heard.status else ""
-    return f"{gateway.slug}: {' '.join(filter(None, [said, code, words]))}"
+def _words_of(gateway: Gateway, answer: HttpAnswer) -> str:
+    code, words = gateway.parse_error(_json_of(answer.body)) if answer.status else ("", answer.trouble)
+    status = f"HTTP {answer.status}" if answer.status else ""
+    return f"{gateway.slug}: {' '.join(filter(None, [status, code, words]))}"
 
 
-def _of_answer(gateway: Gateway, message: Ready, heard: HttpAnswer, told: GatewayAnswer) -> DeliveryOutcome:
+def _of_answer(gateway: Gateway, message: Ready, answer: HttpAnswer, parsed: GatewayAnswer) -> DeliveryOutcome:
     """Of one that says by its status that all is well."""
-    if told.is_refused:
-        return _refused(gateway, message, told, told.code)
-    if not told.ids:
-        return DeliveryOutcome(_outcome_unknown(gateway, message, heard))
-    return DeliveryOutcome(_event(gateway, message, Verdict(Kind.ACCEPTED)), told.ids)
+    if parsed.is_refused:
+        return _refused(gateway, message, parsed, parsed.code)
+    if not parsed.ids:
+        return DeliveryOutcome(_outcome_unknown(gateway, message, answer))
+    return DeliveryOutcome(_event(gateway, message, Verdict(Kind.ACCEPTED)), parsed.ids)
 
 
-def _refused(gateway: Gateway, message: Ready, told: GatewayAnswer, code: str) -> DeliveryOutcome:
-    verdict = _verdict(gateway, told)
-    event = _event(gateway, message, verdict, code, told.words)
-    return DeliveryOutcome(event, told.ids, consent_changes=tuple(consent_changes_of(verdict, event)))
+def _refused(gateway: Gateway, message: Ready, parsed: GatewayAnswer, code: str) -> DeliveryOutcome:
+    verdict = _verdict(gateway, parsed)
+    event = _event(gateway, message, verdict, code, parsed.words)
+    return DeliveryOutcome(event, parsed.ids, consent_changes=tuple(consent_changes_of(verdict, event)))
 
 
-def _verdict(gateway: Gateway, told: GatewayAnswer) -> Verdict:
+def _verdict(gateway: Gateway, parsed: GatewayAnswer) -> Verdict:
     """A message of which a part was taken is not begun anew. A state that says no more than "sent" is no refusal."""
-    found = gateway.codes.get(told.code, UNKNOWN)
-    if found.kind in (Kind.ACCEPTED, Kind.DELIVERED, Kind.UNTRACEABLE) or (told.ids and found.kind == Kind.DEFERRED):
+    found = gateway.codes.get(parsed.code, UNKNOWN)
+    if found.kind in (Kind.ACCEPTED, Kind.DELIVERED, Kind.UNTRACEABLE) or (parsed.ids and found.kind == Kind.DEFERRED):
         return Verdict(Kind.FAILED, found.reason or "unknown")
     return found
 
@@ -208,11 +210,11 @@ def _event(gateway: Gateway, message: Ready, verdict: Verdict, code: str = "", w
     )  # fmt: skip
 
 
-def _outcome_unknown(gateway: Gateway, message: Ready, heard: HttpAnswer) -> Event:
-    said = f"HTTP {heard.status}" if heard.status else heard.trouble
+def _outcome_unknown(gateway: Gateway, message: Ready, answer: HttpAnswer) -> Event:
+    text = f"HTTP {answer.status}" if answer.status else answer.trouble
     return Event(
         gateway.slug, Kind.ACCEPTED, timezone.now(), message.idempotency_key, message.id, reason=OUTCOME_UNKNOWN,
-        diagnostic=_("It was sent, and no clear answer came: %(said)s") % {"said": said}, caveat=Caveat.OUTCOME_UNKNOWN,
+        diagnostic=_("It was sent, and no clear answer came: %(said)s") % {"said": text}, caveat=Caveat.OUTCOME_UNKNOWN,
     )  # fmt: skip
 
 

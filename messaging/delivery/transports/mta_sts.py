@@ -119,12 +119,12 @@ class Policies:
 
 @cache
 def policies() -> Policies:
-    """Those of the real world: reading the certificates that we trust takes a while."""
+    """The policies of the real world: reading the certificates that we trust takes a while."""
     return Policies()
 
 
 def heeding(policy: Policy | None, hosts: tuple[str, ...], domain: str) -> tuple[str, ...]:
-    """Those of the servers that mail may go to. A policy that is being tested only has it written down (5.1)."""
+    """The servers that mail may go to. A policy that is being tested only has it written down (5.1)."""
     if policy is None:
         return hosts
     allowed = tuple(host for host in hosts if policy.allows(host))

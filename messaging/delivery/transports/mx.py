@@ -27,13 +27,13 @@ def servers_of(domain: str, resolver: "dns.resolver.Resolver | None" = None) -> 
     import dns.exception  # noqa: PLC0415
     import dns.resolver  # noqa: PLC0415
 
-    asked = resolver or dns.resolver.get_default_resolver()
+    resolver_used = resolver or dns.resolver.get_default_resolver()
     try:
-        found = list(asked.resolve(domain, "MX", lifetime=DNS_SECONDS))
+        found = list(resolver_used.resolve(domain, "MX", lifetime=DNS_SECONDS))
     except dns.resolver.NXDOMAIN:
         raise NoServerError(550, f"550 5.1.2 Domain {domain} not found (NXDOMAIN)") from None
     except dns.resolver.NoAnswer:
-        return [_itself(domain, asked)]
+        return [_itself(domain, resolver_used)]
     except dns.exception.DNSException as error:
         raise _no_answer(domain, error) from None
     if [str(each.exchange) for each in found] == ["."]:
@@ -43,14 +43,14 @@ def servers_of(domain: str, resolver: "dns.resolver.Resolver | None" = None) -> 
     return [str(each.exchange).rstrip(".") for each in sorted(found, key=lambda each: each.preference)]
 
 
-def _itself(domain: str, asked: "dns.resolver.Resolver") -> str:
+def _itself(domain: str, resolver_used: "dns.resolver.Resolver") -> str:
     """The domain is its own server, if it has an address at all."""
     import dns.exception  # noqa: PLC0415
     import dns.resolver  # noqa: PLC0415
 
     for kind in ("AAAA", "A"):
         try:
-            asked.resolve(domain, kind, lifetime=DNS_SECONDS)
+            resolver_used.resolve(domain, kind, lifetime=DNS_SECONDS)
         except dns.resolver.NoAnswer:
             continue
         except dns.exception.DNSException as error:

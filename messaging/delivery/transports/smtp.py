@@ -76,24 +76,24 @@ class BySmtp:
         mails, unwritten = written(messages, self.slug)
         yield from unwritten
         by_id = {each.id: each for each in messages}
-        told = [(by_id[mail.message_id], answer) for mail, answer in self._post.send_all(mails)]
+        answers = [(by_id[mail.message_id], answer) for mail, answer in self._post.send_all(mails)]
         judged = by_relay if self._is_relay else by_strangers
-        for message, answer, held in judged(told):
+        for message, answer, held in judged(answers):
             yield held or DeliveryOutcome(event_of(answer, message.id, message.attempt, self.slug, timezone.now()))
         if len(messages) >= self.slice:
             _SLICES[self.slug] = next_slice(self.slice, monotonic() - start)
 
 
-Told = tuple[Ready, MailAnswer]
+Answered = tuple[Ready, MailAnswer]
 
 
-def by_relay(told: Sequence[Told]) -> Iterator[tuple[Ready, MailAnswer, Held | None]]:
+def by_relay(answers: Sequence[Answered]) -> Iterator[tuple[Ready, MailAnswer, Held | None]]:
     """Of each answer of our only way, whether its message is held, as the relay is away or refuses us.
 
     What goes wrong with one message while others are taken is that one message's own.
     """
-    is_any_taken = any(200 <= answer.reply < 300 for _message, answer in told)
-    for message, answer in told:
+    is_any_taken = any(200 <= answer.reply < 300 for _message, answer in answers)
+    for message, answer in answers:
         yield message, answer, _held_by_relay(message, answer, is_any_taken=is_any_taken)
 
 
@@ -106,9 +106,9 @@ def _held_by_relay(message: Ready, answer: MailAnswer, *, is_any_taken: bool) ->
     if wants_login and not is_any_taken:
         return Held(message, away=Away(AwayCause.LOGIN, _without(message.address, f"{answer.said_by}: {answer.text}")))
     if answer.is_about_sender:
-        said = f"{answer.said_by}: {answer.text}"
+        text = f"{answer.said_by}: {answer.text}"
         return (
-            Held(message, refusal=said) if answer.reply >= 500 else Held(message, away=Away(AwayCause.UNWILLING, said))
+            Held(message, refusal=text) if answer.reply >= 500 else Held(message, away=Away(AwayCause.UNWILLING, text))
         )
     return None
 
@@ -117,20 +117,20 @@ def is_relaying_denied(answer: MailAnswer) -> bool:
     return classify(answer.text, reply_code=str(answer.reply), said_by=answer.said_by).reason == "relaying_denied"
 
 
-def _without(address: str, said: str) -> str:
-    return said.replace(address, "…")
+def _without(address: str, text: str) -> str:
+    return text.replace(address, "…")
 
 
-def by_strangers(told: Sequence[Told]) -> Iterator[tuple[Ready, MailAnswer, Held | None]]:
+def by_strangers(answers: Sequence[Answered]) -> Iterator[tuple[Ready, MailAnswer, Held | None]]:
     """Of each answer of the receiving domains' servers, whether its message is held, as we have no way to anybody."""
-    away = _no_way(told)
-    for message, answer in told:
+    away = _no_way(answers)
+    for message, answer in answers:
         yield message, answer, Held(message, away=away) if away and _is_ours(answer) else None
 
 
-def _no_way(told: Sequence[Told]) -> Away | None:
-    ours = [(message, answer) for message, answer in told if _is_ours(answer)]
-    if len(ours) < len(told):
+def _no_way(answers: Sequence[Answered]) -> Away | None:
+    ours = [(message, answer) for message, answer in answers if _is_ours(answer)]
+    if len(ours) < len(answers):
         _REACHED_AT["mx"] = monotonic()
     lost = next((answer for _message, answer in ours if answer.cause == AwayCause.NOBODY), None)
     if lost is not None:

@@ -33,7 +33,7 @@ class Wire:
 
     @property
     def place(self) -> tuple[str, bool]:
-        """What it may be used for again."""
+        """The server that it leads to, and whether that was proved: for mails of the same it may be used again."""
         return self.host, self.is_proven
 
     @property

@@ -85,12 +85,12 @@ class SmtpDialogue:
         self._is_pipelining = "pipelining" in extensions
         self.unwritten = b""
         # After this many bytes of all that is written ...
-        self._said = self._gone = 0
+        self._written = self._sent = 0
         self._to_say = deque[tuple[_Step, _Talk]]()
-        self._asked = deque[tuple[_Step, _Talk]]()
+        self._unanswered = deque[tuple[_Step, _Talk]]()
         self._envelope: _Talk | None = None
         self._needs_reset = False
-        self._heard = b""
+        self._unread = b""
         self._lines: list[bytes] = []
         # Why nothing more can be said here; empty while it can.
         self.fault = ""
@@ -98,16 +98,16 @@ class SmtpDialogue:
     @property
     def has_room(self) -> bool:
         """For one more mail."""
-        return self._envelope is None and not self.fault and (self._is_pipelining or not self._asked)
+        return self._envelope is None and not self.fault and (self._is_pipelining or not self._unanswered)
 
     @property
     def is_idle(self) -> bool:
-        return not (self._asked or self._to_say)
+        return not (self._unanswered or self._to_say)
 
     @property
     def waits_for_verdict(self) -> bool:
         """Whether the next answer says if a mail was taken; servers take their time for that (RFC 5321 4.5.3.2.6)."""
-        return bool(self._asked) and self._asked[0][0] is _Step.END
+        return bool(self._unanswered) and self._unanswered[0][0] is _Step.END
 
     def why_not(self, mail: Outgoing) -> Reply | None:
         """An answer of ours, where the server could not take such an address."""
@@ -128,21 +128,21 @@ class SmtpDialogue:
 
     def wrote(self, size: int) -> None:
         """So many bytes of `unwritten` are on their way."""
-        self._gone += size
+        self._sent += size
         self.unwritten = self.unwritten[size:]
 
     def hear(self, data: bytes) -> list[tuple[Outgoing, Reply]]:
         """What the server says; comes to the last words about mails. After `fault` is set, no more is to be heard."""
         done = []
-        for code, said in self._replies(data):
+        for code, text in self._replies(data):
             if code == CLOSING:
-                self.fault = _reply(code, said).text
-            if not self._asked:
-                self.fault = self.fault or f"an answer to nothing: {_reply(code, said).text[:200]}"
+                self.fault = _reply(code, text).text
+            if not self._unanswered:
+                self.fault = self.fault or f"an answer to nothing: {_reply(code, text).text[:200]}"
                 break
-            step, talk = self._asked.popleft()
-            if self._is_over(step, talk, code, said):
-                done.append((talk.mail, talk.refusal or _reply(code, said)))
+            step, talk = self._unanswered.popleft()
+            if self._is_over(step, talk, code, text):
+                done.append((talk.mail, talk.refusal or _reply(code, text)))
         if self._to_say:
             self._say()
         return done
@@ -153,17 +153,17 @@ class SmtpDialogue:
         RFC 5321 4.5.4.1, 6.1: one whose end has gone out may have been taken. To send it again could be once too often.
         """
         refused, lost = [], []
-        for talk in dict.fromkeys(talk for _step, talk in (*self._asked, *self._to_say)):
+        for talk in dict.fromkeys(talk for _step, talk in (*self._unanswered, *self._to_say)):
             if talk.refusal is not None:
                 refused.append((talk.mail, talk.refusal))
             else:
-                lost.append(Lost(talk.mail, talk.end_at is not None and talk.end_at <= self._gone))
-        self._asked.clear()
+                lost.append(Lost(talk.mail, talk.end_at is not None and talk.end_at <= self._sent))
+        self._unanswered.clear()
         self._to_say.clear()
         self._envelope = None
         return refused, lost
 
-    def _is_over(self, step: _Step, talk: _Talk, code: int, said: bytes) -> bool:
+    def _is_over(self, step: _Step, talk: _Talk, code: int, text: bytes) -> bool:
         """Whether that was the last word about the mail."""
         if step is _Step.END:
             return True
@@ -172,18 +172,18 @@ class SmtpDialogue:
             if code == 354:
                 self._end(talk)
                 return False
-            talk.refusal = talk.refusal or _reply(code, said)
+            talk.refusal = talk.refusal or _reply(code, text)
             self._needs_reset = True
             return True
         if step is not _Step.RSET and code not in (250, 251):
-            talk.refusal = talk.refusal or (AboutSender if step is _Step.MAIL else Reply)(*_reply(code, said))
+            talk.refusal = talk.refusal or (AboutSender if step is _Step.MAIL else Reply)(*_reply(code, text))
             return self._is_given_up(talk)
         return False
 
     def _is_given_up(self, talk: _Talk) -> bool:
         """After a refusal: what is not asked yet need not be; what is will be answered."""
         self._to_say = deque(each for each in self._to_say if each[1] is not talk)
-        if any(other is talk for _step, other in self._asked):
+        if any(other is talk for _step, other in self._unanswered):
             return False
         self._envelope, self._needs_reset = None, True
         return True
@@ -196,20 +196,20 @@ class SmtpDialogue:
         # RFC 5321 4.5.2. To look first is quicker, as our mails have no such line (letter.py).
         dotted = mail.replace(b"\n.", b"\n..") if b"\n." in mail else mail
         self._write(b"." + dotted + b".\r\n" if mail.startswith(b".") else dotted + b".\r\n")
-        talk.end_at = self._said
-        self._asked.append((_Step.END, talk))
+        talk.end_at = self._written
+        self._unanswered.append((_Step.END, talk))
 
     def _say(self) -> None:
-        said = ""
-        while self._to_say and (self._is_pipelining or not (self._asked or said)):
+        commands = ""
+        while self._to_say and (self._is_pipelining or not (self._unanswered or commands)):
             step, talk = self._to_say.popleft()
-            said += self._command(step, talk.mail)
-            self._asked.append((step, talk))
-        if said:
-            self._write(said.encode())
+            commands += self._command(step, talk.mail)
+            self._unanswered.append((step, talk))
+        if commands:
+            self._write(commands.encode())
 
     def _write(self, data: bytes) -> None:
-        self._said += len(data)
+        self._written += len(data)
         self.unwritten += data
 
     def _command(self, step: _Step, mail: Outgoing) -> str:
@@ -220,12 +220,12 @@ class SmtpDialogue:
         return "DATA\r\n" if step is _Step.DATA else "RSET\r\n"
 
     def _parameters(self, mail: Outgoing) -> str:
-        said = f" SIZE={len(mail.mail)}" if "size" in self._extensions else ""
+        parameters = f" SIZE={len(mail.mail)}" if "size" in self._extensions else ""
         if "8bitmime" in self._extensions and not mail.mail.isascii():
-            said += " BODY=8BITMIME"
+            parameters += " BODY=8BITMIME"
         if self._asks_for_reports(mail):
-            said += f" RET=HDRS ENVID={xtext(mail.envelope_id)}"
-        return said if _is_ascii(mail) else f"{said} SMTPUTF8"
+            parameters += f" RET=HDRS ENVID={xtext(mail.envelope_id)}"
+        return parameters if _is_ascii(mail) else f"{parameters} SMTPUTF8"
 
     def _asks_for_reports(self, mail: Outgoing) -> bool:
         return bool(mail.envelope_id) and "dsn" in self._extensions
@@ -238,20 +238,20 @@ class SmtpDialogue:
         return f" NOTIFY=SUCCESS,FAILURE,DELAY{original}"
 
     def _replies(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Those that are whole (RFC 5321 4.2), each with its lines but for the codes."""
-        *lines, self._heard = (self._heard + data).split(b"\n")
-        if len(self._heard) + sum(map(len, self._lines)) > LONGEST_REPLY:
+        """The replies that are whole (RFC 5321 4.2), each with its lines but for the codes."""
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        if len(self._unread) + sum(map(len, self._lines)) > LONGEST_REPLY:
             self.fault = "an answer without end"
         for line in lines:
             code, sign = line[:3], line[3:4]
             if sign == b"-" and code.isdigit():
                 self._lines.append(line[4:].strip())
             elif len(code) == 3 and code.isdigit() and (sign.isspace() or not sign):
-                said = line[4:]
+                text = line[4:]
                 if self._lines:
-                    said = b"\n".join((*self._lines, said))
+                    text = b"\n".join((*self._lines, text))
                     self._lines.clear()
-                yield int(code), said
+                yield int(code), text
             else:
                 self.fault = f"no answer of SMTP: {line[:200].decode('utf-8', 'replace')}"
                 return
@@ -262,8 +262,8 @@ def xtext(text: str) -> str:
     return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 
-def _reply(code: int, said: bytes) -> Reply:
-    return Reply(code, f"{code} {said.strip().decode('utf-8', 'replace')}")
+def _reply(code: int, text: bytes) -> Reply:
+    return Reply(code, f"{code} {text.strip().decode('utf-8', 'replace')}")
 
 
 def _is_ascii(mail: Outgoing) -> bool:

@@ -47,8 +47,8 @@ def opened(route: Route, host: str, our_name: str, *, is_proven: bool = False) -
     try:
         server = _connected(route, host, our_name, is_proven=is_proven)
     except smtplib.SMTPResponseException as error:
-        said = error.smtp_error
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        reply = error.smtp_error
+        text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
         # A refusal of us, before anybody was named, says nothing about the address.
         text = _without_secret(f"{error.smtp_code} {text}", route)
         raise NotOpenedError(MailAnswer(421, text, host, is_final=is_final, cause=cause_of(error))) from error
@@ -72,9 +72,9 @@ def unreachable(error: Exception, host: str, *, is_final: bool) -> MailAnswer:
     return MailAnswer(0, f"connect to {host}: {error or type(error).__name__}", host, is_final=is_final, cause=cause)
 
 
-def _without_secret(said: str, route: Route) -> str:
+def _without_secret(reply: str, route: Route) -> str:
     """A server may repeat what it was told."""
-    return said.replace(route.password, "…") if isinstance(route, Relay) and route.password else said
+    return reply.replace(route.password, "…") if isinstance(route, Relay) and route.password else reply
 
 
 def _connected(route: Route, host: str, our_name: str, *, is_proven: bool) -> smtplib.SMTP:
@@ -116,8 +116,8 @@ def _encrypted(server: smtplib.SMTP, route: Route, host: str, our_name: str, *, 
     return server
 
 
-def _without_tls(code: int, said: bytes | str) -> NoTlsError:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+def _without_tls(code: int, reply: bytes | str) -> NoTlsError:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     return NoTlsError(f"it does not begin with TLS: {code} {text}")
 
 

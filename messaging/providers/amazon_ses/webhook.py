@@ -63,23 +63,25 @@ def parse(raw: Raw) -> ParsedReport:
     envelope = bridge.object_in(raw.body, "Type")
     if envelope["Type"] != sns.NOTIFICATION or str(envelope.get("Message")).startswith(GREETING):
         return ParsedReport()
-    said = bridge.object_in(envelope.get("Message") or "")
-    if said.get("notificationType") == GREETING_TYPE:
+    report = bridge.object_in(envelope.get("Message") or "")
+    if report.get("notificationType") == GREETING_TYPE:
         return ParsedReport()
-    if "mail" not in said:
+    if "mail" not in report:
         raise UnreadableError("No mail: not a report of this provider.")
-    if said.get("notificationType") == "Received":
-        if "content" not in said:
+    if report.get("notificationType") == "Received":
+        if "content" not in report:
             raise UnreadableError("The mail itself is not in it: it needs the receipt rule's action SNS, not S3.")
-        return inbound.parse_mails([said], _mail, raw)
-    return bridge.parse_each([said], lambda item: _parse_item(item, envelope, raw))
+        return inbound.parse_mails([report], _mail, raw)
+    return bridge.parse_each([report], lambda item: _parse_item(item, envelope, raw))
 
 
-def _mail(said: dict[str, Any]) -> Mail:
-    receipt = said["receipt"]
+def _mail(report: dict[str, Any]) -> Mail:
+    receipt = report["receipt"]
     is_base64 = receipt["action"].get("encoding") == "BASE64"
-    arrived_at = bridge.moment_of(said["mail"].get("timestamp"))
-    return Mail(inbound.whole(said["content"], is_base64=is_base64), tuple(receipt.get("recipients") or ()), arrived_at)
+    arrived_at = bridge.moment_of(report["mail"].get("timestamp"))
+    return Mail(
+        inbound.whole(report["content"], is_base64=is_base64), tuple(receipt.get("recipients") or ()), arrived_at
+    )
 
 
 def _parse_item(item: dict[str, Any], envelope: dict[str, Any], raw: Raw) -> ParsedItem | None:
@@ -122,15 +124,17 @@ def _bounce(part: dict[str, Any], recipient: str) -> TranslatedEvent | None:
     code = f"{part.get('bounceType')}/{part.get('bounceSubType')}"
     by_type = bridge.table_of(__file__, "bounces").get(str(part.get("bounceType")), EventMeaning(Says.FAILED))
     row = bridge.row_of(__file__, "bounces", code, by_type)
-    told = next(each for each in part["bouncedRecipients"] if each.get("emailAddress") == recipient)
-    return bridge.failure(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=code)
+    bounced = next(each for each in part["bouncedRecipients"] if each.get("emailAddress") == recipient)
+    return bridge.failure(row, bounced.get("diagnosticCode"), status_code=bounced.get("status"), provider_code=code)
 
 
 def _delay(part: dict[str, Any]) -> TranslatedEvent | None:
     delay_type = str(part.get("delayType") or "")
     row = bridge.row_of(__file__, "delays", delay_type, EventMeaning(Says.DEFERRED))
-    told = (part.get("delayedRecipients") or [{}])[0]
-    return bridge.failure(row, told.get("diagnosticCode"), status_code=told.get("status"), provider_code=delay_type)
+    delayed = (part.get("delayedRecipients") or [{}])[0]
+    return bridge.failure(
+        row, delayed.get("diagnosticCode"), status_code=delayed.get("status"), provider_code=delay_type
+    )
 
 
 def _complaint(part: dict[str, Any]) -> TranslatedEvent | None:

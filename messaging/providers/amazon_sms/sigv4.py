@@ -26,14 +26,14 @@ def signed(
     lines, names = [f"{name}:{value}" for name, value in lower], ";".join(name for name, _ in lower)
     request = "\n".join(["POST", "/", "", *lines, "", names, sha256(body).hexdigest()])
     scope = [time[:8], *place, "aws4_request"]
-    said = "\n".join([ALGORITHM, time, "/".join(scope), sha256(request.encode()).hexdigest()])
+    text = "\n".join([ALGORITHM, time, "/".join(scope), sha256(request.encode()).hexdigest()])
     secret = reduce(_mac, scope, f"AWS4{key[1]}".encode())
     credential = f"{key[0]}/{'/'.join(scope)}"
-    signature = _mac(secret, said).hex()
+    signature = _mac(secret, text).hex()
     return {
         **dated, "Authorization": f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
     }  # fmt: skip
 
 
-def _mac(key: bytes, said: str) -> bytes:
-    return hmac.digest(key, said.encode(), "sha256")
+def _mac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")

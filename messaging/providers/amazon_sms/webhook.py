@@ -39,28 +39,28 @@ def parse(raw: Raw) -> ParsedReport:
         raise UnreadableError("No Type: not a message of SNS.")
     if envelope["Type"] != sns.NOTIFICATION:
         return ParsedReport()
-    said = object_of(text_of(envelope.get("Message")).encode())
-    if said.get("inboundMessageId"):
+    report = object_of(text_of(envelope.get("Message")).encode())
+    if report.get("inboundMessageId"):
         # "Example of a two-way SMS message payload": an SMS that somebody sent us.
-        sender, text = text_of(said.get("originationNumber")), text_of(said.get("messageBody"))
+        sender, text = text_of(report.get("originationNumber")), text_of(report.get("messageBody"))
         return parse_reply(SLUG, sender, text, raw.received_at)
-    kind, message = text_of(said.get("eventType")), text_of(said.get("messageId"))
+    kind, message = text_of(report.get("eventType")), text_of(report.get("messageId"))
     if kind.startswith(NOT_TEXTS):
         return ParsedReport()
     outcome = tables(SLUG)["events"].get(kind)
     if outcome is None or not message:
         raise UnreadableError(f"No messageId, or unknown eventType {kind!r}.")
-    is_final = said.get("isFinal") is True
+    is_final = report.get("isFinal") is True
     event = Event(
         provider=SLUG,
         kind=Kind.ACCEPTED,
-        occurred_at=since_1970(said.get("eventTimestamp"), raw),
+        occurred_at=since_1970(report.get("eventTimestamp"), raw),
         idempotency_key=f"{message} {kind} {is_final}",
-        message_id=message_named(within(said, "context", OUR_CONTEXT)),
+        message_id=message_named(within(report, "context", OUR_CONTEXT)),
         provider_message_id=message,
         provider_code=kind,
-        diagnostic=text_of(said.get("messageStatusDescription")),
-        said_by=text_of(said.get("carrierName")) or text_of(said.get("destinationPhoneNumber")),
+        diagnostic=text_of(report.get("messageStatusDescription")),
+        said_by=text_of(report.get("carrierName")) or text_of(report.get("destinationPhoneNumber")),
     )
     if kind == HANDED_ON and is_final:
         outcome = CodeMeaning(Kind.UNTRACEABLE)

@@ -49,8 +49,8 @@ def _verify_channels_api(request: HttpRequest) -> None:
 
 def signature(key: str, timestamp: str, url: str, body: bytes) -> str:
     """messagebird-signature of a request of the Channels API."""
-    said = f"{timestamp}\n{url}\n".encode("utf-8", "replace") + sha256(body).digest()
-    return b64encode(hmac.digest(key.encode(), said, "sha256")).decode()
+    signed = f"{timestamp}\n{url}\n".encode("utf-8", "replace") + sha256(body).digest()
+    return b64encode(hmac.digest(key.encode(), signed, "sha256")).decode()
 
 
 def sign(url: str) -> Probe:
@@ -61,13 +61,13 @@ def sign(url: str) -> Probe:
 def _verify_bird_api(request: HttpRequest) -> None:
     number, timestamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
     given = [each.removeprefix("v1,") for each in request.headers["webhook-signature"].split() if each[:3] == "v1,"]
-    said = f"{number}.{timestamp}.".encode("utf-8", "replace") + request.body
-    proof.check_signature(SLUG, lambda key: _check(key, given, said))
+    signed = f"{number}.{timestamp}.".encode("utf-8", "replace") + request.body
+    proof.check_signature(SLUG, lambda key: _check(key, given, signed))
     proof.check_age(timestamp, OLDEST)
 
 
-def _check(key: str, given: list[str], said: bytes) -> None:
-    among(given, b64encode(hmac.digest(proof.secret_in(key, SECRET_PREFIX), said, "sha256")))
+def _check(key: str, given: list[str], signed: bytes) -> None:
+    among(given, b64encode(hmac.digest(proof.secret_in(key, SECRET_PREFIX), signed, "sha256")))
 
 
 def _key_in(key: str) -> str:
@@ -79,18 +79,18 @@ def _key_in(key: str) -> str:
 
 def parse(raw: Raw) -> ParsedReport:
     """The events of one webhook; none where it is not about an SMS of ours. Raises UnreadableError."""
-    said = object_of(raw.body)
-    if isinstance(said.get("data"), dict) and said.get("type"):
-        return _of_bird_api(raw, said, said["data"])
-    if isinstance(said.get("payload"), dict) and said.get("event"):
-        if said["event"] == INBOUND:
-            return _reply_of_channels_api(raw, said["payload"])
-        return _of_channels_api(raw, said["payload"]) if said["event"] == OUTBOUND else ParsedReport()
+    report = object_of(raw.body)
+    if isinstance(report.get("data"), dict) and report.get("type"):
+        return _of_bird_api(raw, report, report["data"])
+    if isinstance(report.get("payload"), dict) and report.get("event"):
+        if report["event"] == INBOUND:
+            return _reply_of_channels_api(raw, report["payload"])
+        return _of_channels_api(raw, report["payload"]) if report["event"] == OUTBOUND else ParsedReport()
     raise UnreadableError("Neither type and data nor event and payload: not a webhook of Bird.")
 
 
-def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> ParsedReport:
-    kind, message = text_of(said["type"]), text_of(data.get("sms_id"))
+def _of_bird_api(raw: Raw, report: dict[str, Any], data: dict[str, Any]) -> ParsedReport:
+    kind, message = text_of(report["type"]), text_of(data.get("sms_id"))
     if kind == RECEIVED:
         return parse_reply(SLUG, text_of(data.get("from")), text_of(data.get("text")), raw.received_at)
     state, error = tables(SLUG)["events"].get(kind), data.get("error")
@@ -102,7 +102,7 @@ def _of_bird_api(raw: Raw, said: dict[str, Any], data: dict[str, Any]) -> Parsed
     event = Event(
         provider=SLUG,
         kind=Kind.ACCEPTED,
-        occurred_at=when(said.get("timestamp"), raw),
+        occurred_at=when(report.get("timestamp"), raw),
         idempotency_key=f"{message} {kind} {code}",
         message_id=message_named(within(data, "metadata", OUR_METADATA)),
         provider_message_id=message,

@@ -55,10 +55,10 @@ def _view() -> Any:
 
 def parse(raw: Raw) -> ParsedReport:
     """One event, or a batch of them where the webhook was made with `batched`. Raises UnreadableError."""
-    said = json_of(raw.body)
-    if isinstance(said, dict) and isinstance(said.get("items"), list):
-        return inbound.parse_mails(said["items"], _mail, raw)
-    items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
+    report = json_of(raw.body)
+    if isinstance(report, dict) and isinstance(report.get("items"), list):
+        return inbound.parse_mails(report["items"], _mail, raw)
+    items = report if isinstance(report, list) else [bridge.object_in(raw.body, "event")]
     return bridge.parse_each(items, lambda item: _parse_item(item, raw))
 
 

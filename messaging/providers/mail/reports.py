@@ -179,11 +179,11 @@ def _kind(finding: "Finding") -> Kind | None:
     return KINDS[finding.action]
 
 
-def _when(said: datetime | None, arrived_at: datetime) -> datetime:
-    if said is None or said.tzinfo is None:
+def _when(moment: datetime | None, arrived_at: datetime) -> datetime:
+    if moment is None or moment.tzinfo is None:
         return arrived_at
     shortest, longest = WAITED
-    return said if shortest < arrived_at - said < longest else arrived_at
+    return moment if shortest < arrived_at - moment < longest else arrived_at
 
 
 def _normalised(address: str) -> str:

@@ -60,9 +60,9 @@ def parse(raw: Raw) -> ParsedReport:
     return bridge.parse_each([item] if is_about_a_message else [], lambda each: _parse_item(each, raw))
 
 
-def _mail(said: dict[str, Any]) -> Mail:
-    recipients = tuple(each.get("email") for each in said["recipients"]["rcptTo"])
-    return Mail(inbound.whole(said["raw"]), recipients, bridge.moment_of(said.get("created_at")))
+def _mail(item: dict[str, Any]) -> Mail:
+    recipients = tuple(each.get("email") for each in item["recipients"]["rcptTo"])
+    return Mail(inbound.whole(item["raw"]), recipients, bridge.moment_of(item.get("created_at")))
 
 
 def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:

@@ -76,36 +76,36 @@ def _mail(request: HttpRequest) -> Mail:
 
 
 def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
-    told = item["event-data"]
-    if told["event"] in NO_MESSAGE_EVENTS:
+    event = item["event-data"]
+    if event["event"] in NO_MESSAGE_EVENTS:
         return None
-    timed = {**item, "event-data": bridge.in_seconds(told, "timestamp")}
+    timed = {**item, "event-data": bridge.in_seconds(event, "timestamp")}
     found: AnymailTrackingEvent = _view("").esp_to_anymail_event(timed)
     return bridge.parsed_item(
         SLUG,
         found,
-        _meaning(found, told),
+        _meaning(found, event),
         raw,
         tokens=[found.message_id],
         # Its id is "unique within a day"; the token of the signature may differ from try to try.
-        idempotency_key=f"{told['id']} {told.get('timestamp')}" if told.get("id") else bridge.fingerprint(told),
-        is_automatic=bool((told.get("client-info") or {}).get("bot")),
+        idempotency_key=f"{event['id']} {event.get('timestamp')}" if event.get("id") else bridge.fingerprint(event),
+        is_automatic=bool((event.get("client-info") or {}).get("bot")),
     )
 
 
-def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEvent | None:
-    word = told["event"]
+def _meaning(found: AnymailTrackingEvent, event: dict[str, Any]) -> TranslatedEvent | None:
+    word = event["event"]
     if word == "rejected":
         return bridge.failure(EventMeaning(Says.UNTRIED, "policy"), "", note=found.description, provider_code=word)
-    return _failure(found, told) if word == "failed" else bridge.plain(found, word)
+    return _failure(found, event) if word == "failed" else bridge.plain(found, word)
 
 
-def _failure(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEvent | None:
-    status = told.get("delivery-status") or {}
-    code, reason = str(status.get("code") or ""), str(told.get("reason") or "")
+def _failure(found: AnymailTrackingEvent, event: dict[str, Any]) -> TranslatedEvent | None:
+    status = event.get("delivery-status") or {}
+    code, reason = str(status.get("code") or ""), str(event.get("reason") or "")
     own_codes = bridge.table_of(__file__, "codes")
     row = own_codes.get(code) or bridge.row_of(__file__, "reasons", reason, EventMeaning(Says.FAILED))
-    if told.get("severity") == "temporary":
+    if event.get("severity") == "temporary":
         row = row._replace(says=Says.DEFERRED)
     elif row.says is Says.FAILED and status.get("bounce-type") == "hard" and code not in own_codes:
         row = PERMANENT

@@ -38,16 +38,16 @@ def _view() -> Any:
 
 def parse(raw: Raw) -> ParsedReport:
     """One event, or a list of them where the events are grouped. Raises UnreadableError."""
-    said = json_of(raw.body)
-    if isinstance(said, dict) and "event" not in said and "Headers" in said:
-        return inbound.parse_mails([said], _mail, raw)
-    items = said if isinstance(said, list) else [bridge.object_in(raw.body, "event")]
+    report = json_of(raw.body)
+    if isinstance(report, dict) and "event" not in report and "Headers" in report:
+        return inbound.parse_mails([report], _mail, raw)
+    items = report if isinstance(report, list) else [bridge.object_in(raw.body, "event")]
     return bridge.parse_each(items, lambda item: _parse_item(item, raw))
 
 
-def _mail(said: dict[str, Any]) -> Mail:
-    message = bridge.view_of(MailjetInboundWebhookView).esp_to_anymail_event(said).message
-    return Mail(inbound.put_together(message), (said.get("Recipient"),))
+def _mail(item: dict[str, Any]) -> Mail:
+    message = bridge.view_of(MailjetInboundWebhookView).esp_to_anymail_event(item).message
+    return Mail(inbound.put_together(message), (item.get("Recipient"),))
 
 
 def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:

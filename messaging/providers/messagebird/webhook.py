@@ -40,8 +40,8 @@ def verify(request: HttpRequest) -> None:
         raise ForgedError("The signature is too old: a replayed request.")
 
 
-def _hash(said: bytes) -> str:
-    return sha256(said).hexdigest()
+def _hash(data: bytes) -> str:
+    return sha256(data).hexdigest()
 
 
 def _time_of(claims: dict[str, Any], name: str) -> datetime:

@@ -34,13 +34,13 @@ def verify(request: HttpRequest) -> None:
     version = "V3" if _signatures(request, "V3") or not proof.takes_old_signature(SLUG) else "V2"
     nonce, url = request.headers.get(f"X-Plivo-Signature-{version}-Nonce", ""), public_url(request)
     if version == "V3":
-        said = signed_by_v3(url, _form(request), is_post=request.method == "POST") + f".{nonce}"
+        signed = signed_by_v3(url, _form(request), is_post=request.method == "POST") + f".{nonce}"
     else:
-        said = url.partition("?")[0] + nonce
+        signed = url.partition("?")[0] + nonce
     given = _signatures(request, version)
     if not given and _signatures(request, "V2"):
         raise ForgedError("Signed by V2 alone, which does not cover what it says (see WEBHOOK_OLD_SIGNATURES).")
-    proof.check_signature(SLUG, lambda key: _check(key, given, said))
+    proof.check_signature(SLUG, lambda key: _check(key, given, signed))
 
 
 def _signatures(request: HttpRequest, version: str) -> list[str]:
@@ -49,12 +49,12 @@ def _signatures(request: HttpRequest, version: str) -> list[str]:
     return [each.strip() for header in found for each in header.split(",") if each.strip()]
 
 
-def _check(key: str, given: list[str], said: str) -> None:
-    among(given, signature(key, said))
+def _check(key: str, given: list[str], signed: str) -> None:
+    among(given, signature(key, signed))
 
 
-def signature(key: str, said: str) -> bytes:
-    return b64encode(hmac.digest(key.encode(), said.encode("utf-8", "replace"), "sha256"))
+def signature(key: str, signed: str) -> bytes:
+    return b64encode(hmac.digest(key.encode(), signed.encode("utf-8", "replace"), "sha256"))
 
 
 def sign(url: str) -> Probe:
@@ -72,11 +72,11 @@ def signed_by_v3(url: str, form: str, *, is_post: bool) -> str:
         query, fields = _grouped(query_of(url)), _grouped(form if is_post else "")
     except UnreadableError as error:
         raise ForgedError(str(error)) from error
-    asked = "&".join(f"{name}={value}" for name, value in query)
+    parameters = "&".join(f"{name}={value}" for name, value in query)
     if not fields:
-        return "?".join(filter(None, (url.partition("?")[0], asked)))
-    said = "".join(name + value for name, value in fields)
-    return f"{url.partition('?')[0]}?{asked}{'.' if asked else ''}{said}"
+        return "?".join(filter(None, (url.partition("?")[0], parameters)))
+    values = "".join(name + value for name, value in fields)
+    return f"{url.partition('?')[0]}?{parameters}{'.' if parameters else ''}{values}"
 
 
 def _grouped(form: str) -> list[tuple[str, str]]:

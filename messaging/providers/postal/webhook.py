@@ -78,17 +78,17 @@ def _view(key: str) -> Any:
 
 def parse(raw: Raw) -> ParsedReport:
     """The event of one webhook call; none where it is about a domain, a limit or incoming mail. UnreadableError."""
-    said = bridge.object_in(raw.body)
-    if "rcpt_to" in said:
-        return inbound.parse_mails([said], _mail, raw)
+    report = bridge.object_in(raw.body)
+    if "rcpt_to" in report:
+        return inbound.parse_mails([report], _mail, raw)
     item = bridge.object_in(raw.body, "event", "payload")
     items = [] if item["event"] in NO_MESSAGE_EVENTS else [item]
     return bridge.parse_each(items, lambda each: _parse_item(each, raw))
 
 
-def _mail(said: dict[str, Any]) -> Mail:
+def _mail(report: dict[str, Any]) -> Mail:
     """What an HTTP endpoint of format "Raw message" is sent."""
-    return Mail(inbound.whole(said["message"], is_base64=said.get("base64") is True), (said["rcpt_to"],))
+    return Mail(inbound.whole(report["message"], is_base64=report.get("base64") is True), (report["rcpt_to"],))
 
 
 def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:

@@ -36,20 +36,20 @@ def _view() -> Any:
 
 def parse(raw: Raw) -> ParsedReport:
     """The event of one webhook call. Raises UnreadableError."""
-    said = bridge.object_in(raw.body)
+    report = bridge.object_in(raw.body)
     # Only mail that Postmark takes for us has no RecordType.
-    if "RecordType" not in said and "OriginalRecipient" in said:
-        return inbound.parse_mails([said], _mail, raw)
+    if "RecordType" not in report and "OriginalRecipient" in report:
+        return inbound.parse_mails([report], _mail, raw)
     return bridge.parse_each([bridge.object_in(raw.body, "RecordType")], lambda item: _parse_item(item, raw))
 
 
-def _mail(said: dict[str, Any]) -> Mail:
-    if "RawEmail" in said:
-        body = inbound.whole(said["RawEmail"])
+def _mail(report: dict[str, Any]) -> Mail:
+    if "RawEmail" in report:
+        body = inbound.whole(report["RawEmail"])
     else:
-        message = bridge.view_of(PostmarkInboundWebhookView).esp_to_anymail_event(said).message
+        message = bridge.view_of(PostmarkInboundWebhookView).esp_to_anymail_event(report).message
         body = inbound.put_together(message)
-    return Mail(body, (said["OriginalRecipient"],))
+    return Mail(body, (report["OriginalRecipient"],))
 
 
 def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:

@@ -85,16 +85,16 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
-    word, told = item["type"], item["data"]
+    word, data = item["type"], item["data"]
     if word == "email.bounced":
-        return _bounce(told["bounce"])
+        return _bounce(data["bounce"])
     if word == "email.failed":
-        reason = str((told.get("failed") or {}).get("reason") or "")
+        reason = str((data.get("failed") or {}).get("reason") or "")
         return bridge.failure(
             EventMeaning(Says.UNTRIED, REFUSALS.get(reason, "unknown")), "", note=reason, provider_code=reason
         )
     if word in FAILURES:
-        return bridge.failure(FAILURES[word], "", note=(told.get("suppressed") or {}).get("message"))
+        return bridge.failure(FAILURES[word], "", note=(data.get("suppressed") or {}).get("message"))
     return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
 
 

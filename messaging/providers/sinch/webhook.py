@@ -35,8 +35,8 @@ def verify(request: HttpRequest) -> None:
 
 
 def signature(key: str, body: bytes, nonce: str, timestamp: str) -> str:
-    said = body + f".{nonce}.{timestamp}".encode("utf-8", "replace")
-    return b64encode(hmac.digest(key.encode(), said, "sha256")).decode()
+    signed = body + f".{nonce}.{timestamp}".encode("utf-8", "replace")
+    return b64encode(hmac.digest(key.encode(), signed, "sha256")).decode()
 
 
 def sign(url: str) -> Probe:
@@ -74,8 +74,8 @@ def _only_status(report: dict[str, Any]) -> dict[str, Any]:
     return statuses[0]
 
 
-def _events(raw: Raw, report: dict[str, Any], said: dict[str, Any]) -> ParsedReport:
-    batch, status, code = (text_of(each) for each in (report.get("batch_id"), said.get("status"), said.get("code")))
+def _events(raw: Raw, report: dict[str, Any], entry: dict[str, Any]) -> ParsedReport:
+    batch, status, code = (text_of(each) for each in (report.get("batch_id"), entry.get("status"), entry.get("code")))
     state = tables(SLUG)["statuses"].get(status.lower())
     if state is None or not batch:
         raise UnreadableError(f"No batch_id, or unknown status {status!r}.")

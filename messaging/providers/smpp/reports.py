@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Channel
 from messaging.providers.base import ForgedError, ParsedReport, Provider, Raw, UnreadableError
-from messaging.providers.generic import codes_in
+from messaging.providers.gateway_file import codes_in
 from messaging.providers.replies import e164_of, parse_reply
 from messaging.providers.tables import UNTROUBLED, CodeMeaning, Table, gsm_tables, of_a_part, report_of, tables
 from messaging.smpp.connections import ON, UNMARKED, Connection
@@ -116,8 +116,8 @@ def _state(receipt: Receipt) -> tuple[str, CodeMeaning]:
     found = in_tlv or in_text
     if found is None:
         raise UnreadableError(f"Unknown state: message_state {receipt.state_in_tlv!r}, stat {receipt.state_in_text!r}.")
-    said = receipt.state_in_text if found == in_text else receipt.state_in_tlv
-    return said, STILL_TRYING if receipt.is_intermediate and found.kind not in UNTROUBLED else found
+    word = receipt.state_in_text if found == in_text else receipt.state_in_tlv
+    return word, STILL_TRYING if receipt.is_intermediate and found.kind not in UNTROUBLED else found
 
 
 def _code(receipt: Receipt) -> tuple[str, str]:

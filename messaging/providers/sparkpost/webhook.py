@@ -66,30 +66,31 @@ def _relayed(item: Any) -> Any:
     return wrapped.get("relay_message") if isinstance(wrapped, dict) else None
 
 
-def _mail(said: dict[str, Any]) -> Mail:
-    content = said["content"]
+def _mail(item: dict[str, Any]) -> Mail:
+    content = item["content"]
     is_base64 = content.get("email_rfc822_is_base64") is True
-    return Mail(inbound.whole(content["email_rfc822"], is_base64=is_base64), (said.get("rcpt_to"),))
+    return Mail(inbound.whole(content["email_rfc822"], is_base64=is_base64), (item.get("rcpt_to"),))
 
 
 def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
-    event_class, told, whole = _view().unwrap_event(item)
-    if told is None or told.get("type") in NO_MESSAGE_EVENTS:
+    event_class, event, whole = _view().unwrap_event(item)
+    if event is None or event.get("type") in NO_MESSAGE_EVENTS:
         return None
-    found: AnymailTrackingEvent = _view().esp_to_anymail_event(event_class, bridge.in_seconds(told, "timestamp"), whole)
-    client = told.get("user_agent_parsed") or {}
+    timed = bridge.in_seconds(event, "timestamp")
+    found: AnymailTrackingEvent = _view().esp_to_anymail_event(event_class, timed, whole)
+    client = event.get("user_agent_parsed") or {}
     return bridge.parsed_item(
         SLUG,
         found,
-        _meaning(found, told),
+        _meaning(found, event),
         raw,
         # Apple Mail loads the images of all mail beforehand.
         is_automatic=client.get("is_prefetched") is True,
     )
 
 
-def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEvent | None:
-    word, bounce_class = told["type"], str(told.get("bounce_class") or "")
+def _meaning(found: AnymailTrackingEvent, event: dict[str, Any]) -> TranslatedEvent | None:
+    word, bounce_class = event["type"], str(event.get("bounce_class") or "")
     row = EventMeaning(Says.DEFERRED) if word == "delay" else UNTRIED.get(word)
     if word in BOUNCES:
         # Not in the table: the classes that anymail takes for a person's wish, such as to be unsubscribed.
@@ -97,8 +98,8 @@ def _meaning(found: AnymailTrackingEvent, told: dict[str, Any]) -> TranslatedEve
         row = None if row.unmapped and found.event_type != "bounced" else row
     if row is None:
         return bridge.plain(found, word)
-    reply_code = "" if row.says is Says.UNTRIED else told.get("error_code")
-    words = told.get("raw_reason") or told.get("reason")
+    reply_code = "" if row.says is Says.UNTRIED else event.get("error_code")
+    words = event.get("raw_reason") or event.get("reason")
     return bridge.failure(row, words, reply_code=reply_code, provider_code=bounce_class)
 
 

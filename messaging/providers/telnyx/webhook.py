@@ -28,13 +28,13 @@ OURS: Final = frozenset({"message.sent", "message.finalized", "message.read"})
 def verify(request: HttpRequest) -> None:
     """Raises ForgedError unless one of the public keys' private halves signed the request, and lately."""
     given, timestamp = request.headers.get("telnyx-signature-ed25519", ""), request.headers.get("telnyx-timestamp", "")
-    said = f"{timestamp}|".encode("utf-8", "replace") + request.body
-    proof.check_signature(SLUG, lambda key: _check(key, given, said))
+    signed = f"{timestamp}|".encode("utf-8", "replace") + request.body
+    proof.check_signature(SLUG, lambda key: _check(key, given, signed))
     proof.check_age(timestamp, OLDEST)
 
 
-def _check(key: str, given: str, said: bytes) -> None:
-    _key_in(key).verify(b64decode(given), said)
+def _check(key: str, given: str, signed: bytes) -> None:
+    _key_in(key).verify(b64decode(given), signed)
 
 
 def _key_in(key: str) -> Ed25519PublicKey:

@@ -36,9 +36,9 @@ def verify(_request: HttpRequest) -> None:
 def parse(raw: Raw) -> ParsedReport:
     """The one event. Raises UnreadableError."""
     try:
-        said = json.loads(raw.body)
-        kind, reason = KINDS[said["kind"]]
-        message, link, machine = int(said["message"]), str(said.get("link", "")), str(said.get("machine", ""))
+        note = json.loads(raw.body)
+        kind, reason = KINDS[note["kind"]]
+        message, link, machine = int(note["message"]), str(note.get("link", "")), str(note.get("machine", ""))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise UnreadableError(f"Not a note of ours: {error}") from error
     event = Event(

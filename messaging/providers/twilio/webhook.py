@@ -36,8 +36,8 @@ def verify(request: HttpRequest) -> None:
 
 def signature(token: str, url: str, fields: list[tuple[str, str]]) -> str:
     """X-Twilio-Signature of a form posted to `url`."""
-    said = url + "".join(name + value for name, value in sorted(set(fields)))
-    return b64encode(hmac.digest(token.encode(), said.encode("utf-8", "replace"), "sha1")).decode()
+    signed = url + "".join(name + value for name, value in sorted(set(fields)))
+    return b64encode(hmac.digest(token.encode(), signed.encode("utf-8", "replace"), "sha1")).decode()
 
 
 def sign(url: str) -> Probe:

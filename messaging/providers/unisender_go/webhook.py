@@ -36,11 +36,11 @@ def parse(raw: Raw) -> ParsedReport:
     return bridge.parse_each(_items(bridge.object_in(raw.body, "auth")), lambda item: _parse_item(item, raw))
 
 
-def _items(said: dict[str, Any]) -> list[Any]:
-    if "events_by_user" not in said:
-        return [said] if said.get("event_name") == ABOUT_A_MESSAGE else []
+def _items(report: dict[str, Any]) -> list[Any]:
+    if "events_by_user" not in report:
+        return [report] if report.get("event_name") == ABOUT_A_MESSAGE else []
     try:
-        events = [event for user in said["events_by_user"] for event in user["events"]]
+        events = [event for user in report["events_by_user"] for event in user["events"]]
         return [event["event_data"] for event in events if event["event_name"] == ABOUT_A_MESSAGE]
     except (LookupError, TypeError) as error:
         raise UnreadableError(f"Not a list of events by user: {type(error).__name__}: {error}") from error

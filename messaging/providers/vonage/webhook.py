@@ -60,8 +60,8 @@ def _verify_sig(request: HttpRequest) -> None:
 
 def signature(key: str, fields: dict[str, str], algorithm: str) -> str:
     """The `sig` of a receipt with these fields."""
-    said = "".join(f"&{name}={_plain(fields[name])}" for name in sorted(fields))
-    return hmac.new(key.encode(), said.encode("utf-8", "replace"), algorithm).hexdigest()
+    signed = "".join(f"&{name}={_plain(fields[name])}" for name in sorted(fields))
+    return hmac.new(key.encode(), signed.encode("utf-8", "replace"), algorithm).hexdigest()
 
 
 def sign(url: str) -> Probe:
@@ -119,16 +119,16 @@ def _of_sms_api(raw: Raw, fields: dict[str, str]) -> ParsedReport:
 
 
 def _of_messages_api(raw: Raw, status: dict[str, Any]) -> ParsedReport:
-    said, code = text_of(status.get("status")).lower(), text_of(within(status, "error", "title"))
-    state = tables(SLUG)["messages_states"].get(said)
+    status_word, code = text_of(status.get("status")).lower(), text_of(within(status, "error", "title"))
+    state = tables(SLUG)["messages_states"].get(status_word)
     if state is None:
-        raise UnreadableError(f"Unknown status {said!r}.")
+        raise UnreadableError(f"Unknown status {status_word!r}.")
     uuid = text_of(status.get("message_uuid"))
     event = Event(
         provider=SLUG,
         kind=Kind.ACCEPTED,
         occurred_at=when(status.get("timestamp"), raw),
-        idempotency_key=f"{uuid} {said} {code}",
+        idempotency_key=f"{uuid} {status_word} {code}",
         message_id=message_named(status.get("client_ref")),
         provider_message_id=uuid,
         provider_code=code,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from contacts.models import Change, Channel, Contact
 from messaging.inbox import reports
 from messaging.ledger.record import SourcedEvent
-from messaging.providers import generic, replies
+from messaging.providers import gateway_file, generic, replies
 from messaging.providers.base import Raw
 from messaging.providers.registry import providers
 from messaging.providers.replies import consent_change_in, e164_of, parse_reply
@@ -310,7 +310,11 @@ text = "body"
 )  # fmt: skip
 def test_stop_is_taken_by_the_gateways_webhook(slug: str, content_type: str, body: bytes) -> None:
     raw = Raw(body, content_type, f"/webhooks/{slug}/", SENT_AT)
-    read = partial(generic.parse, generic._gateway("generic", tomllib.loads(GENERIC))) if slug == "generic" else None
+    read = (
+        partial(generic.parse, gateway_file.gateway_in("generic", tomllib.loads(GENERIC)))
+        if slug == "generic"
+        else None
+    )
 
     (event,) = (read or providers()[slug].parse)(raw).events
 

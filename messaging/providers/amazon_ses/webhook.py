@@ -14,9 +14,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof, sns
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof, sns
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
 
@@ -114,33 +115,35 @@ def _message_ids(mail: dict[str, Any]) -> list[object]:
 def _meaning(word: str, part: dict[str, Any], found: AnymailTrackingEvent) -> TranslatedEvent | None:
     if word in UNTRIED:
         note = part.get("reason") or part.get("errorMessage")
-        return bridge.failure(UNTRIED[word], "", note=note, provider_code=word)
+        return event_words.failure(UNTRIED[word], "", note=note, provider_code=word)
     if word == "Bounce":
         return _bounce(part, str(found.recipient))
-    return MEANINGS[word](part) if word in MEANINGS else bridge.plain(found, word)
+    return MEANINGS[word](part) if word in MEANINGS else event_words.plain(found, word)
 
 
 def _bounce(part: dict[str, Any], recipient: str) -> TranslatedEvent | None:
     code = f"{part.get('bounceType')}/{part.get('bounceSubType')}"
-    by_type = bridge.table_of(__file__, "bounces").get(str(part.get("bounceType")), EventMeaning(Says.FAILED))
-    row = bridge.row_of(__file__, "bounces", code, by_type)
+    by_type = event_words.table_of(__file__, "bounces").get(str(part.get("bounceType")), EventMeaning(Says.FAILED))
+    row = event_words.row_of(__file__, "bounces", code, by_type)
     bounced = next(each for each in part["bouncedRecipients"] if each.get("emailAddress") == recipient)
-    return bridge.failure(row, bounced.get("diagnosticCode"), status_code=bounced.get("status"), provider_code=code)
+    return event_words.failure(
+        row, bounced.get("diagnosticCode"), status_code=bounced.get("status"), provider_code=code
+    )
 
 
 def _delay(part: dict[str, Any]) -> TranslatedEvent | None:
     delay_type = str(part.get("delayType") or "")
-    row = bridge.row_of(__file__, "delays", delay_type, EventMeaning(Says.DEFERRED))
+    row = event_words.row_of(__file__, "delays", delay_type, EventMeaning(Says.DEFERRED))
     delayed = (part.get("delayedRecipients") or [{}])[0]
-    return bridge.failure(
+    return event_words.failure(
         row, delayed.get("diagnosticCode"), status_code=delayed.get("status"), provider_code=delay_type
     )
 
 
 def _complaint(part: dict[str, Any]) -> TranslatedEvent | None:
     if part.get("complaintSubType") == ON_A_LIST:
-        return bridge.failure(EventMeaning(Says.UNTRIED, "suppressed"), "", provider_code=f"Complaint/{ON_A_LIST}")
-    return None if part.get("complaintFeedbackType") in NO_COMPLAINTS else bridge.meaning_of(Kind.COMPLAINED)
+        return event_words.failure(EventMeaning(Says.UNTRIED, "suppressed"), "", provider_code=f"Complaint/{ON_A_LIST}")
+    return None if part.get("complaintFeedbackType") in NO_COMPLAINTS else event_words.meaning_of(Kind.COMPLAINED)
 
 
 def _subscription(part: dict[str, Any]) -> TranslatedEvent | None:
@@ -149,7 +152,7 @@ def _subscription(part: dict[str, Any]) -> TranslatedEvent | None:
     was_out = (part.get("oldTopicPreferences") or {}).get("unsubscribeAll") is True
     if is_out == was_out:
         return None
-    return bridge.meaning_of(Kind.UNSUBSCRIBED if is_out else Kind.SUBSCRIBED)
+    return event_words.meaning_of(Kind.UNSUBSCRIBED if is_out else Kind.SUBSCRIBED)
 
 
 MEANINGS: Final = {"DeliveryDelay": _delay, "Complaint": _complaint, "Subscription": _subscription}

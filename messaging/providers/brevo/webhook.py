@@ -13,9 +13,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 from messaging.providers.parsing import json_of, moment_since_1970
 from messaging.status.order import Kind
@@ -91,9 +92,9 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word = item["event"]
     if word in FAILURES:
-        return bridge.failure(FAILURES[word], found.mta_response, provider_code=word)
+        return event_words.failure(FAILURES[word], found.mta_response, provider_code=word)
     # The page calls it so; anymail knows it as "unsubscribe".
-    return bridge.meaning_of(Kind.UNSUBSCRIBED) if word == "unsubscribed" else bridge.plain(found, word)
+    return event_words.meaning_of(Kind.UNSUBSCRIBED) if word == "unsubscribed" else event_words.plain(found, word)
 
 
 provider = Provider(

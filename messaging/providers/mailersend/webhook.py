@@ -14,9 +14,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Probe, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
 
@@ -74,8 +75,8 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
     word = item["data"]["type"]
     if word in FAILURES:
         morph = item["data"].get("morph") or {}
-        return bridge.failure(FAILURES[word], morph.get("reason") or found.description, provider_code=word)
-    return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
+        return event_words.failure(FAILURES[word], morph.get("reason") or found.description, provider_code=word)
+    return event_words.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else event_words.plain(found, word)
 
 
 provider = Provider(

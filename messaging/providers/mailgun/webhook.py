@@ -15,9 +15,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ForgedError, ParsedReport, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 from messaging.providers.parsing import moment_since_1970
 
@@ -96,20 +97,20 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 def _meaning(found: AnymailTrackingEvent, event: dict[str, Any]) -> TranslatedEvent | None:
     word = event["event"]
     if word == "rejected":
-        return bridge.failure(EventMeaning(Says.UNTRIED, "policy"), "", note=found.description, provider_code=word)
-    return _failure(found, event) if word == "failed" else bridge.plain(found, word)
+        return event_words.failure(EventMeaning(Says.UNTRIED, "policy"), "", note=found.description, provider_code=word)
+    return _failure(found, event) if word == "failed" else event_words.plain(found, word)
 
 
 def _failure(found: AnymailTrackingEvent, event: dict[str, Any]) -> TranslatedEvent | None:
     status = event.get("delivery-status") or {}
     code, reason = str(status.get("code") or ""), str(event.get("reason") or "")
-    own_codes = bridge.table_of(__file__, "codes")
-    row = own_codes.get(code) or bridge.row_of(__file__, "reasons", reason, EventMeaning(Says.FAILED))
+    own_codes = event_words.table_of(__file__, "codes")
+    row = own_codes.get(code) or event_words.row_of(__file__, "reasons", reason, EventMeaning(Says.FAILED))
     if event.get("severity") == "temporary":
         row = row._replace(says=Says.DEFERRED)
     elif row.says is Says.FAILED and status.get("bounce-type") == "hard" and code not in own_codes:
         row = PERMANENT
-    return bridge.failure(
+    return event_words.failure(
         row,
         found.mta_response or found.description,
         reply_code="" if code in own_codes else code,

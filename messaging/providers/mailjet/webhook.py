@@ -13,9 +13,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 from messaging.providers.parsing import json_of
 
@@ -67,19 +68,19 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word, error = item["event"], str(item.get("error") or "")
     if word == "blocked":
-        row = bridge.row_of(__file__, "blocked", error, EventMeaning(Says.UNTRIED, "suppressed"))
+        row = event_words.row_of(__file__, "blocked", error, EventMeaning(Says.UNTRIED, "suppressed"))
     elif word == "bounce":
         row = _bounce(error, is_hard=item.get("hard_bounce") is True)
     else:
         # "sent" is what the receiving server accepted, so anymail has it as delivered.
-        return bridge.plain(found, word)
-    return bridge.failure(row, item.get("comment"), note=error, provider_code=error)
+        return event_words.plain(found, word)
+    return event_words.failure(row, item.get("comment"), note=error, provider_code=error)
 
 
 def _bounce(error: str, *, is_hard: bool) -> EventMeaning:
     if is_hard and not error:
         return PERMANENT
-    row = bridge.row_of(__file__, "bounces", error, EventMeaning(Says.FAILED))
+    row = event_words.row_of(__file__, "bounces", error, EventMeaning(Says.FAILED))
     if is_hard:
         # "True if the error was permanent": then greylisting is not tried again either.
         return row._replace(says=Says.SOFT) if row.says is Says.DEFERRED else row

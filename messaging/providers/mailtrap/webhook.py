@@ -13,9 +13,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 
 SLUG: Final = "mailtrap"
 
@@ -56,10 +57,10 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
     word, category = item["event"], str(item.get("bounce_category") or "")
     row = FAILURES.get(word)
     if word == "bounce":
-        row = bridge.row_of(__file__, "bounces", category, EventMeaning(Says.FAILED))
+        row = event_words.row_of(__file__, "bounces", category, EventMeaning(Says.FAILED))
     if row is None:
-        return bridge.plain(found, word)
-    return bridge.failure(
+        return event_words.plain(found, word)
+    return event_words.failure(
         row,
         found.mta_response,
         note=item.get("reason"),

@@ -18,9 +18,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ForgedError, ParsedReport, Probe, Provider, Raw, UnreadableError
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 from messaging.providers.parsing import json_of, moment_since_1970
 from messaging.status.order import Kind
@@ -102,21 +103,21 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any], word: str) -> TranslatedEvent | None:
     if word == "delivered":  # newer than anymail's list
-        return bridge.meaning_of(Kind.DELIVERED)
+        return event_words.meaning_of(Kind.DELIVERED)
     row = _row(word, str(item["msg"].get("bounce_description") or ""))
     if row is None:
-        return bridge.plain(found, word)
+        return event_words.plain(found, word)
     tries = item["msg"].get("smtp_events") or [{}]
     code = str(item["msg"].get("bounce_description") or word)
-    return bridge.failure(row, found.mta_response or tries[-1].get("diag"), provider_code=code)
+    return event_words.failure(row, found.mta_response or tries[-1].get("diag"), provider_code=code)
 
 
 def _row(word: str, description: str) -> EventMeaning | None:
     if word == "hard_bounce":
-        return bridge.row_in(HARD_BOUNCES, "hard_bounce", description, EventMeaning(Says.FAILED))
+        return event_words.row_in(HARD_BOUNCES, "hard_bounce", description, EventMeaning(Says.FAILED))
     if word == "soft_bounce":
         # Final: Mandrill has given up.
-        return bridge.row_in(SOFT_BOUNCES, "soft_bounce", description, EventMeaning(Says.SOFT))
+        return event_words.row_in(SOFT_BOUNCES, "soft_bounce", description, EventMeaning(Says.SOFT))
     return {"deferral": EventMeaning(Says.DEFERRED), "reject": EventMeaning(Says.UNTRIED, "suppressed")}.get(word)
 
 

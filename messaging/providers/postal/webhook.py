@@ -18,9 +18,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 from messaging.providers.parsing import moment_since_1970
 from messaging.status.order import Kind
@@ -111,16 +112,16 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 
 def _meaning(word: str, payload: dict[str, Any]) -> TranslatedEvent | None:
     if word in KINDS:
-        return bridge.meaning_of(KINDS[word])
+        return event_words.meaning_of(KINDS[word])
     details = payload.get("details")
     if word == "MessageHeld":
         if SUPPRESSED in str(details):
-            return bridge.failure(EventMeaning(Says.UNTRIED, "suppressed"), "", note=details, provider_code=word)
-        return bridge.meaning_of(Kind.ACCEPTED)
+            return event_words.failure(EventMeaning(Says.UNTRIED, "suppressed"), "", note=details, provider_code=word)
+        return event_words.meaning_of(Kind.ACCEPTED)
     if word not in FAILURES:
         raise ValueError(f"unknown kind of event {word!r}")
     note = details or (payload.get("bounce") or {}).get("subject")
-    return bridge.failure(FAILURES[word], payload.get("output"), note=note, provider_code=word)
+    return event_words.failure(FAILURES[word], payload.get("output"), note=note, provider_code=word)
 
 
 provider = Provider(

@@ -14,9 +14,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 from messaging.status.order import Kind
 
@@ -62,11 +63,11 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
     if record_type == "SubscriptionChange":
         return _subscription_change(item)
     if record_type not in FAILURES or found.event_type in ("unsubscribed", "subscribed"):
-        return bridge.plain(found, record_type)
+        return event_words.plain(found, record_type)
     if bounce_type == "SpamComplaint":
-        return bridge.meaning_of(Kind.COMPLAINED)
-    row = bridge.row_of(__file__, "bounces", str(bounce_type or ""), EventMeaning(Says.FAILED))
-    return bridge.failure(row, found.mta_response, note=found.description, provider_code=str(bounce_type or ""))
+        return event_words.meaning_of(Kind.COMPLAINED)
+    row = event_words.row_of(__file__, "bounces", str(bounce_type or ""), EventMeaning(Says.FAILED))
+    return event_words.failure(row, found.mta_response, note=found.description, provider_code=str(bounce_type or ""))
 
 
 def _subscription_change(item: dict[str, Any]) -> TranslatedEvent | None:
@@ -75,8 +76,8 @@ def _subscription_change(item: dict[str, Any]) -> TranslatedEvent | None:
     if item.get("Origin") != "Recipient":
         return None
     if item.get("SuppressSending") is False:
-        return bridge.meaning_of(Kind.SUBSCRIBED)
-    return bridge.meaning_of(Kind.UNSUBSCRIBED) if item.get("SuppressionReason") == "ManualSuppression" else None
+        return event_words.meaning_of(Kind.SUBSCRIBED)
+    return event_words.meaning_of(Kind.UNSUBSCRIBED) if item.get("SuppressionReason") == "ManualSuppression" else None
 
 
 provider = Provider(

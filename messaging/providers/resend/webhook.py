@@ -17,9 +17,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Probe, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.status.order import Kind
 
 SLUG: Final = "resend"
@@ -90,20 +91,20 @@ def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEve
         return _bounce(data["bounce"])
     if word == "email.failed":
         reason = str((data.get("failed") or {}).get("reason") or "")
-        return bridge.failure(
+        return event_words.failure(
             EventMeaning(Says.UNTRIED, REFUSALS.get(reason, "unknown")), "", note=reason, provider_code=reason
         )
     if word in FAILURES:
-        return bridge.failure(FAILURES[word], "", note=(data.get("suppressed") or {}).get("message"))
-    return bridge.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else bridge.plain(found, word)
+        return event_words.failure(FAILURES[word], "", note=(data.get("suppressed") or {}).get("message"))
+    return event_words.meaning_of(MORE_KINDS[word]) if word in MORE_KINDS else event_words.plain(found, word)
 
 
 def _bounce(bounce: dict[str, Any]) -> TranslatedEvent | None:
     code = f"{bounce.get('type')}/{bounce.get('subType')}"
-    by_type = bridge.table_of(__file__, "bounces").get(str(bounce.get("type")), EventMeaning(Says.FAILED))
-    row = bridge.row_of(__file__, "bounces", code, by_type)
+    by_type = event_words.table_of(__file__, "bounces").get(str(bounce.get("type")), EventMeaning(Says.FAILED))
+    row = event_words.row_of(__file__, "bounces", code, by_type)
     words = bounce.get("diagnosticCode") or []
-    return bridge.failure(
+    return event_words.failure(
         row,
         " ".join(str(each) for each in words) if isinstance(words, list) else words,
         note=bounce.get("message"),

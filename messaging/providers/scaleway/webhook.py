@@ -13,9 +13,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof, sns
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, proof, sns
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.status.order import Kind
 
 SLUG: Final = "scaleway"
@@ -81,10 +82,10 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 def _meaning(item: dict[str, Any]) -> TranslatedEvent | None:
     word = item["type"]
     if word in KINDS:
-        return bridge.meaning_of(KINDS[word])
+        return event_words.meaning_of(KINDS[word])
     if word not in FAILURES:
         raise ValueError(f"unknown kind of event {word!r}")
-    return bridge.failure(
+    return event_words.failure(
         FAILURES[word],
         item.get("email_response_message") or item.get("email_error"),
         note=item.get("blocklist_reason"),

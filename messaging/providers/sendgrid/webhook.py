@@ -18,9 +18,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 
 SLUG: Final = "sendgrid"
@@ -78,18 +79,18 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     if found.event_type == "rejected":
-        return bridge.failure(_drop(item), "", note=item.get("reason"))
+        return event_words.failure(_drop(item), "", note=item.get("reason"))
     if found.event_type == "deferred":
-        return bridge.failure(EventMeaning(Says.DEFERRED), found.mta_response, status_code=item.get("status"))
+        return event_words.failure(EventMeaning(Says.DEFERRED), found.mta_response, status_code=item.get("status"))
     if found.event_type == "bounced":
         # "blocked" is SendGrid's word for a refusal that says nothing about the address.
-        row = bridge.row_of(
+        row = event_words.row_of(
             __file__, "bounces", str(item.get("bounce_classification") or ""), EventMeaning(Says.FAILED)
         )
         if item.get("type") == "blocked":
             row = row._replace(says=Says.SOFT, reason="unknown" if row.says is Says.DEAD else row.reason)
-        return bridge.failure(row, found.mta_response, status_code=item.get("status"))
-    return bridge.plain(found, item.get("event"))
+        return event_words.failure(row, found.mta_response, status_code=item.get("status"))
+    return event_words.plain(found, item.get("event"))
 
 
 def _drop(item: dict[str, Any]) -> EventMeaning:

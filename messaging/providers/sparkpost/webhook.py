@@ -13,9 +13,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import inbound, proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, inbound, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 from messaging.providers.inbound import Mail
 
 SLUG: Final = "sparkpost"
@@ -94,13 +95,13 @@ def _meaning(found: AnymailTrackingEvent, event: dict[str, Any]) -> TranslatedEv
     row = EventMeaning(Says.DEFERRED) if word == "delay" else UNTRIED.get(word)
     if word in BOUNCES:
         # Not in the table: the classes that anymail takes for a person's wish, such as to be unsubscribed.
-        row = bridge.row_of(__file__, "bounces", bounce_class, EventMeaning(Says.FAILED))
+        row = event_words.row_of(__file__, "bounces", bounce_class, EventMeaning(Says.FAILED))
         row = None if row.unmapped and found.event_type != "bounced" else row
     if row is None:
-        return bridge.plain(found, word)
+        return event_words.plain(found, word)
     reply_code = "" if row.says is Says.UNTRIED else event.get("error_code")
     words = event.get("raw_reason") or event.get("reason")
-    return bridge.failure(row, words, reply_code=reply_code, provider_code=bounce_class)
+    return event_words.failure(row, words, reply_code=reply_code, provider_code=bounce_class)
 
 
 provider = Provider(

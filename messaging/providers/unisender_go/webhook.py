@@ -13,9 +13,10 @@ from django.http import HttpRequest
 
 from contacts.models import Channel
 from messaging.providers import anymail_bridge as bridge
-from messaging.providers import proof
-from messaging.providers.anymail_bridge import EventMeaning, ParsedItem, Says, TranslatedEvent
+from messaging.providers import event_words, proof
+from messaging.providers.anymail_bridge import ParsedItem
 from messaging.providers.base import ParsedReport, Provider, Raw, UnreadableError
+from messaging.providers.event_words import EventMeaning, Says, TranslatedEvent
 
 SLUG: Final = "unisender_go"
 ABOUT_A_MESSAGE: Final = "transactional_email_status"
@@ -56,11 +57,11 @@ def _parse_item(item: dict[str, Any], raw: Raw) -> ParsedItem | None:
 def _meaning(found: AnymailTrackingEvent, item: dict[str, Any]) -> TranslatedEvent | None:
     word, code = item["status"], str((item.get("delivery_info") or {}).get("delivery_status") or "")
     if word == "soft_bounced":
-        return bridge.failure(EventMeaning(Says.DEFERRED), found.mta_response, provider_code=code)
+        return event_words.failure(EventMeaning(Says.DEFERRED), found.mta_response, provider_code=code)
     if word != "hard_bounced":
-        return bridge.plain(found, word)
-    row = bridge.row_of(__file__, "failures", code, EventMeaning(Says.FAILED))
-    return bridge.failure(row, found.mta_response, provider_code=code)
+        return event_words.plain(found, word)
+    row = event_words.row_of(__file__, "failures", code, EventMeaning(Says.FAILED))
+    return event_words.failure(row, found.mta_response, provider_code=code)
 
 
 provider = Provider(

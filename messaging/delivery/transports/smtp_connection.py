@@ -6,7 +6,8 @@ from selectors import EVENT_READ, EVENT_WRITE
 from time import monotonic
 from typing import Final
 
-from messaging.delivery.transports.smtp_dialogue import Lost, Outgoing, Reply, SmtpDialogue
+from messaging.delivery.transports.smtp_commands import Outgoing
+from messaging.delivery.transports.smtp_dialogue import Lost, Reply, SmtpDialogue
 from messaging.delivery.transports.smtp_opening import OpenConnection
 
 # How long a server may take over an answer, seconds. RFC 5321 4.5.3.2 wants minutes for all of them; but a slice waits

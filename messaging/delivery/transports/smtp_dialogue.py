@@ -11,32 +11,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
+from messaging.delivery.transports.smtp_commands import Outgoing, is_ascii, mail_from, rcpt_to
+
 # What would end the address within a command, or begin another command.
 _UNSAYABLE: Final = re.compile(r"[\x00-\x20\x7f<>]")
-# What RFC 3461 4 lets stand in an xtext as it is: printable ASCII but for what it means something in.
-_NOT_XTEXT: Final = re.compile(r"[^!-*,-<>-~]")
 # No server has so much to say; who goes on does it to exhaust us.
 LONGEST_REPLY: Final = 64 * 1024
 CLOSING: Final = 421
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One mail, ready. `recipient` is the envelope's, in ASCII but for its local part; lines end in CRLF.
-
-    `envelope_id`: a server that offers reports (DSN, RFC 3461) is asked for them, and to name the mail so.
-    """
-
-    message_id: int
-    attempt: int
-    sender: str
-    recipient: str
-    mail: bytes
-    envelope_id: str = ""
-
-    @property
-    def domain(self) -> str:
-        return self.recipient.rpartition("@")[2]
 
 
 class Reply(NamedTuple):
@@ -113,7 +94,7 @@ class SmtpDialogue:
         """An answer of ours, where the server could not take such an address."""
         if _UNSAYABLE.search(mail.sender) or _UNSAYABLE.search(mail.recipient):
             return Reply(553, "553 5.1.3 The address cannot be said in SMTP")
-        if not _is_ascii(mail) and "smtputf8" not in self._extensions:
+        if not is_ascii(mail) and "smtputf8" not in self._extensions:
             return Reply(553, "553 5.6.7 The server does not take addresses beyond ASCII (SMTPUTF8, RFC 6531)")
         return None
 
@@ -214,28 +195,10 @@ class SmtpDialogue:
 
     def _command(self, step: _Step, mail: Outgoing) -> str:
         if step is _Step.MAIL:
-            return f"MAIL FROM:<{mail.sender}>{self._parameters(mail)}\r\n"
+            return mail_from(mail, self._extensions)
         if step is _Step.RCPT:
-            return f"RCPT TO:<{mail.recipient}>{self._reports(mail)}\r\n"
+            return rcpt_to(mail, self._extensions)
         return "DATA\r\n" if step is _Step.DATA else "RSET\r\n"
-
-    def _parameters(self, mail: Outgoing) -> str:
-        parameters = f" SIZE={len(mail.mail)}" if "size" in self._extensions else ""
-        if "8bitmime" in self._extensions and not mail.mail.isascii():
-            parameters += " BODY=8BITMIME"
-        if self._asks_for_reports(mail):
-            parameters += f" RET=HDRS ENVID={xtext(mail.envelope_id)}"
-        return parameters if _is_ascii(mail) else f"{parameters} SMTPUTF8"
-
-    def _asks_for_reports(self, mail: Outgoing) -> bool:
-        return bool(mail.envelope_id) and "dsn" in self._extensions
-
-    def _reports(self, mail: Outgoing) -> str:
-        """RFC 3461 4.1, 4.2. Of an address beyond ASCII the original is left out: RFC 6533 writes it otherwise."""
-        if not self._asks_for_reports(mail):
-            return ""
-        original = f" ORCPT=rfc822;{xtext(mail.recipient)}" if mail.recipient.isascii() else ""
-        return f" NOTIFY=SUCCESS,FAILURE,DELAY{original}"
 
     def _replies(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The replies that are whole (RFC 5321 4.2), each with its lines but for the codes."""
@@ -257,15 +220,5 @@ class SmtpDialogue:
                 return
 
 
-def xtext(text: str) -> str:
-    """RFC 3461 4, of ASCII."""
-    return _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
-
-
 def _reply(code: int, text: bytes) -> Reply:
     return Reply(code, f"{code} {text.strip().decode('utf-8', 'replace')}")
-
-
-def _is_ascii(mail: Outgoing) -> bool:
-    """Its envelope; its content may be anything."""
-    return mail.sender.isascii() and mail.recipient.isascii()

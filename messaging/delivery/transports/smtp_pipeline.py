@@ -20,8 +20,9 @@ from messaging.delivery.away import AwayCause
 from messaging.delivery.email_routes import Direct, Route
 from messaging.delivery.transports.mta_sts import Policy, heeding, policies
 from messaging.delivery.transports.mx import NoServerError, servers_of
+from messaging.delivery.transports.smtp_commands import Outgoing
 from messaging.delivery.transports.smtp_connection import Wire, closed_politely
-from messaging.delivery.transports.smtp_dialogue import CLOSING, AboutSender, Outgoing, Reply
+from messaging.delivery.transports.smtp_dialogue import CLOSING, AboutSender, Reply
 from messaging.delivery.transports.smtp_opening import NotOpenedError, OpenConnection, opened
 from messaging.status.order import Kind
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.delivery.transports.smtp_dialogue import Lost, Outgoing, Reply, SmtpDialogue
+from messaging.delivery.transports.smtp_commands import Outgoing
+from messaging.delivery.transports.smtp_dialogue import Lost, Reply, SmtpDialogue
 from tests.messaging.sendouts.scripted import Talk
 
 EXTENSIONS = frozenset({"pipelining", "8bitmime", "size", "smtputf8"})

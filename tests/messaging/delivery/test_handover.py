@@ -274,7 +274,7 @@ def test_a_worker_that_dies_in_between_leaves_it_unknown_and_nothing_goes_twice(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(dispatcher, "_record", killed)
+        patched.setattr(dispatcher, "record", killed)
         with pytest.raises(KeyboardInterrupt):
             dispatcher.hand_over(send_out.pk)
     assert not dispatcher.hand_over(send_out.pk)  # the batch is somebody's, who may be alive
@@ -301,7 +301,7 @@ def test_a_worker_that_dies_trying_again_leaves_it_unknown_and_nothing_goes_twic
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr(dispatcher, "_record", killed)
+            patched.setattr(dispatcher, "record", killed)
             with pytest.raises(KeyboardInterrupt):
                 dispatcher.try_again()
         assert dispatcher.try_again() == 0  # somebody may be at it

@@ -18,7 +18,7 @@ from contacts.history import save_contact
 from contacts.models import Change, Channel, Consent, Contact, Source
 from contacts.sql import numbers
 from messaging.delivery import sql
-from messaging.delivery.dispatcher import Loaded
+from messaging.delivery.preparation import Loaded
 from messaging.inbox import reports
 from messaging.ledger.record import SourcedEvent
 from messaging.models import LeftOut, Message, SendOut

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from contacts.models import Contact
 from engage.keyset import LARGEST, number_in
-from messaging.delivery import dispatcher
+from messaging.delivery import dispatcher, preparation
 from messaging.delivery.email_routes import Direct
 from messaging.models import Content, MasterControl, Message, SendOut
 from messaging.sendouts import contents, drafts, lifecycle, lists, making
@@ -231,7 +231,7 @@ def test_a_send_out_whose_emails_cannot_be_written_is_paused_and_loses_nothing(t
     made = make_send_out(sender="news@engage.example", sender_name="Engage")
     run(made)
     Content.objects.filter(send_out=made).update(text="Hi [[noSuchTag]]")
-    dispatcher._CONTENTS.clear()
+    preparation._CONTENTS.clear()
     dispatcher.hand_over(made.pk)
 
     made.refresh_from_db()

@@ -5,6 +5,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -12,14 +13,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from engage.domains import in_ascii
-from engage.logs import without_traces_of_refusals
-from messaging.delivery.email_routes import route_of, to_strangers
-from messaging.delivery.rates import CAREFUL, limits_of
-from messaging.delivery.sms_routes import sms_route_of
-from messaging.incoming.listeners import listeners_of
-from messaging.incoming.mailboxes import mailboxes_of
-from messaging.sendouts.dkim import keys_of
-from messaging.smpp.connections import connections_of
+from engage.logs import logging_at
+from engage.schedule import SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -44,14 +39,11 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 if not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"PUBLIC_URL must start with http:// or https://, not {PUBLIC_URL!r}.")
 
+# What is typed `Any` stands here as it was given; messaging/apps.py puts what it means in its place at the start.
 # By which way emails leave (messaging/delivery/email_routes.py); without one none do, and send-outs wait.
-EMAIL_ROUTE = route_of(env.str("EMAIL_ROUTE", default=""))
-# How many leave at what time (rates.py): in all, and by receiving domain. Directly to the receiving servers, a careful
-# number for each; a relay or a provider keeps its own limits.
-EMAIL_LIMITS = limits_of(
-    env.str("EMAIL_LIMIT", default=""),
-    env.list("EMAIL_DOMAIN_LIMITS", default=[f"*={CAREFUL}"] if to_strangers(EMAIL_ROUTE) else []),
-)
+EMAIL_ROUTE: Any = env.str("EMAIL_ROUTE", default="")
+# How many leave at what time (rates.py): in all, and by receiving domain, where None leaves it to what suits the way.
+EMAIL_LIMITS: Any = (env.str("EMAIL_LIMIT", default=""), env.list("EMAIL_DOMAIN_LIMITS", default=None))
 # So many connections at once to one mail server, of each process that hands over.
 EMAIL_CONNECTIONS = env.int("EMAIL_CONNECTIONS", default=4)
 if EMAIL_CONNECTIONS < 1:
@@ -59,7 +51,7 @@ if EMAIL_CONNECTIONS < 1:
 # What our mail client calls itself to other servers (RFC 5321 4.1.1.1): the name that our address has in the DNS.
 MAIL_NAME = env.str("MAIL_NAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
 # What signs our mails (messaging/sendouts/dkim.py): selector@domain=/path/to/private.pem, by comma.
-DKIM_KEYS = keys_of(env.str("DKIM_KEYS", default=""))
+DKIM_KEYS: Any = env.str("DKIM_KEYS", default="")
 # Where links and the pixel in our mails lead: a domain of its own, if you like, that reaches this same server.
 TRACKING_URL = env.str("TRACKING_URL", default=PUBLIC_URL).rstrip("/")
 if not TRACKING_URL.startswith(("http://", "https://")):
@@ -148,29 +140,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "apply-what-was-left-behind": {"task": "messaging.tasks.apply_reports", "schedule": 5.0, "options": {"expires": 5}},
-    "tell-that-we-are-here": {"task": "messaging.tasks.heartbeat", "schedule": 15.0, "options": {"expires": 15}},
-    "prune-what-is-old": {"task": "messaging.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
-    "drop-the-mail-of-strangers": {"task": "messaging.tasks.drop_mail", "schedule": 60.0, "options": {"expires": 60}},
-    "sweep-what-fell-due": {"task": "messaging.tasks.sweep_due", "schedule": 60.0, "options": {"expires": 60}},
-    "tend-the-send-outs": {"task": "messaging.tasks.tend_send_outs", "schedule": 5.0, "options": {"expires": 5}},
-    "look-what-became-of-it": {
-        "task": "messaging.tasks.look_at_outcomes",
-        "schedule": 10.0,
-        "options": {"expires": 10},
-    },
-    "try-again-what-was-put-off": {"task": "messaging.tasks.try_again", "schedule": 15.0, "options": {"expires": 15}},
-    "look-after-the-blocks": {
-        "task": "messaging.tasks.look_after_blocks",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "seek-signs-of-life": {"task": "messaging.tasks.seek_life", "schedule": 60.0, "options": {"expires": 60}},
-    "carry-on-with-blocks": {"task": "contacts.tasks.carry_on", "schedule": 60.0, "options": {"expires": 60}},
-    "carry-on-with-imports": {"task": "messaging.tasks.carry_on_imports", "schedule": 60.0, "options": {"expires": 60}},
-    "watch-the-providers": {"task": "messaging.tasks.watch_providers", "schedule": 60.0, "options": {"expires": 60}},
-}
+CELERY_BEAT_SCHEDULE = SCHEDULE
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 
 # What a provider proves itself with, <PROVIDER>_WEBHOOK_KEYS: a public key, a signing secret, or user:password, as
@@ -183,17 +153,17 @@ WEBHOOK_OLD_SIGNATURES = frozenset(env.list("WEBHOOK_OLD_SIGNATURES", default=[]
 # A folder of SMS gateways described by configuration, one TOML file each (docs/providers/generic.md).
 GATEWAYS_DIR = env.str("GATEWAYS_DIR", default="")
 # The SMSCs that `manage.py smpp` binds to, by comma: smpp://user:password@host:2775/name (docs/providers/smpp.md).
-SMPP_CONNECTIONS = connections_of(env.list("SMPP_URLS", default=[]))
+SMPP_CONNECTIONS: Any = env.list("SMPP_URLS", default=[])
 # By which way SMS leave (messaging/delivery/sms_routes.py); without one none do, and send-outs wait.
-SMS_ROUTE = sms_route_of(env.str("SMS_ROUTE", default=""), SMPP_CONNECTIONS, GATEWAYS_DIR)
+SMS_ROUTE: Any = env.str("SMS_ROUTE", default="")
 # Bounce mail comes to bounce+<token>@BOUNCE_DOMAIN (docs/providers/mail.md): by `manage.py bounce_server`, which
 # listens at BOUNCE_LISTEN, lmtp://127.0.0.1:8024 or smtp://0.0.0.0:25 or lmtp:///run/engage/bounce.sock, by comma, with
 # STARTTLS where there is a certificate; or by `manage.py bounce_mailbox` out of the mailboxes of IMAP_URLS.
 BOUNCE_DOMAIN = in_ascii(env.str("BOUNCE_DOMAIN", default="").strip().lower())
-BOUNCE_LISTENERS = listeners_of(env.list("BOUNCE_LISTEN", default=[]))
+BOUNCE_LISTENERS: Any = env.list("BOUNCE_LISTEN", default=[])
 BOUNCE_TLS_CERT = env.str("BOUNCE_TLS_CERT", default="")
 BOUNCE_TLS_KEY = env.str("BOUNCE_TLS_KEY", default="")
-IMAP_MAILBOXES = mailboxes_of(env.list("IMAP_URLS", default=[]))
+IMAP_MAILBOXES: Any = env.list("IMAP_URLS", default=[])
 # Whether a bounce that names no message may be taken for the newest one to its address.
 BOUNCE_GUESS = env.bool("BOUNCE_GUESS", default=True)
 # Anybody may send mail there. How many bytes of it wait unread before more is told to come again; how many mails, and
@@ -204,8 +174,6 @@ BOUNCE_OTHER_MAX_BYTES = env.int("BOUNCE_OTHER_MAX_BYTES", default=20 * 1024 * 1
 BOUNCE_KEPT_MAX_BYTES = env.int("BOUNCE_KEPT_MAX_BYTES", default=2 * 1024 * 1024 * 1024)
 if min(BOUNCE_WAITING_MAX_BYTES, BOUNCE_KEPT_MAX_BYTES) <= 0 or min(BOUNCE_OTHER_MAX, BOUNCE_OTHER_MAX_BYTES) < 0:
     raise ImproperlyConfigured("BOUNCE_…_MAX_BYTES must be more than 0; BOUNCE_OTHER_MAX and its bytes may be 0.")
-if BOUNCE_LISTENERS and not BOUNCE_DOMAIN:
-    raise ImproperlyConfigured("BOUNCE_LISTEN needs BOUNCE_DOMAIN: the domain whose bounce mail is taken.")
 # A longer report is kept, but not read before this is raised; one over four times as long is turned away.
 REPORT_MAX_BYTES = env.int("REPORT_MAX_BYTES", default=16 * 1024 * 1024)
 # What takes more than this to read, in seconds of processor time and bytes of memory, or tells more events, is set
@@ -289,25 +257,4 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {
-        "refusals": {"()": "django.utils.log.CallbackFilter", "callback": without_traces_of_refusals},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # aiosmtpd (mail.log) and IMAPClient would write down addresses and whole mails.
-    "loggers": {
-        name: {"level": "WARNING"}
-        for name in (
-            "celery.beat",
-            "celery.worker.strategy",
-            "celery.app.trace",
-            "mail.log",
-            "mail.debug",
-            "imapclient",
-        )
-    },
-}
+LOGGING = logging_at(env.str("LOG_LEVEL", default="INFO"))

@@ -26,20 +26,19 @@ DOORS: Final = frozenset(f"messaging.{each}" for each in ("urls", "admin", "apps
 ARROWS: Final[Mapping[str, str]] = {
     "engage": "engage.celery",
     "engage.celery": "engage messaging.bounces messaging.monitoring",
-    "engage.settings": "engage messaging.delivery messaging.incoming messaging.sendouts messaging.smpp",
     "contacts": "contacts.blocks engage",
     "contacts.blocks": "contacts engage",
-    "messaging.models": "contacts messaging.sendouts messaging.status",
+    "messaging.models": "contacts messaging.bounces messaging.sendouts messaging.status",
     "messaging.status": "contacts",
     "bench": (
-        "contacts engage engage.local engage.settings messaging.bounces messaging.delivery messaging.demo "
+        "contacts engage engage.local messaging.bounces messaging.delivery messaging.demo "
         "messaging.ledger messaging.models messaging.providers messaging.sendouts messaging.smpp messaging.status "
         "messaging.suppression messaging.tracking"
     ),
     "messaging.bounces": "contacts",
     "messaging.card": (
         "contacts engage messaging.bounces messaging.models messaging.providers messaging.sendouts "
-        "messaging.status messaging.templatetags"
+        "messaging.status messaging.suppression messaging.templatetags"
     ),
     "messaging.delivery": (
         "contacts engage messaging.bounces messaging.incoming messaging.ledger messaging.models "
@@ -147,7 +146,7 @@ def room_of(module: str) -> str:
         return "messaging.models"
     if parts[0] == "messaging":
         return ".".join(parts[:2])
-    if parts[:2] in (["contacts", "blocks"], ["engage", "local"], ["engage", "celery"], ["engage", "settings"]):
+    if parts[:2] in (["contacts", "blocks"], ["engage", "local"], ["engage", "celery"]):
         return ".".join(parts[:2])
     return parts[0]
 

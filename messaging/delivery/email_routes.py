@@ -1,4 +1,4 @@
-"""By which way emails leave, out of EMAIL_ROUTE. Pure: settings.py reads this.
+"""By which way emails leave, out of EMAIL_ROUTE. Pure: messaging/apps.py reads it at the start.
 
 smtp://user:password@host:587   a relay, which reports by mail or webhook what became of them; smtps:// for TLS at once;
                                 with ?ca=/path/to/ca.pem this authority is trusted, and no other

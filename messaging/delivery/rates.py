@@ -1,4 +1,6 @@
-"""How many messages may leave at what time: EMAIL_LIMIT and EMAIL_DOMAIN_LIMITS. Pure: settings.py reads this.
+"""How many messages may leave at what time: EMAIL_LIMIT and EMAIL_DOMAIN_LIMITS.
+
+Pure; messaging/apps.py has them read at the start.
 
 100/second, 6000/minute, 600/hour or 50000/day; by domain: gmail.com=6000/hour, *=600/hour, where * is every other one.
 """

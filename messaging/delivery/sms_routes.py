@@ -1,4 +1,4 @@
-"""By which way SMS leave, out of SMS_ROUTE. Pure: settings.py reads this.
+"""By which way SMS leave, out of SMS_ROUTE. Pure: messaging/apps.py reads it at the start.
 
 smpp:                                  over all connections of SMPP_URLS
 smpp:telia,tele2                       over these

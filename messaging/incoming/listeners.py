@@ -1,4 +1,4 @@
-"""Where `manage.py bounce_server` listens, out of BOUNCE_LISTEN. Pure: settings.py reads this."""
+"""Where `manage.py bounce_server` listens, out of BOUNCE_LISTEN. Pure: messaging/apps.py reads it at the start."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The mailboxes of IMAP_URLS. Pure: settings.py reads this.
+"""The mailboxes of IMAP_URLS. Pure: messaging/apps.py reads it at the start.
 
 What is wrong is said without the URL itself: it holds a password.
 """

@@ -1,4 +1,4 @@
-"""How an SMS gateway's HTTP API is reached, out of SMS_ROUTE. Pure: settings.py makes one."""
+"""How an SMS gateway's HTTP API is reached, out of SMS_ROUTE. Pure: messaging/apps.py makes one at the start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

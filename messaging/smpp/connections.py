@@ -1,4 +1,6 @@
-"""The SMSCs that are set in SMPP_URLS, and what each means by its message ids. Pure: settings.py reads this.
+"""The SMSCs that are set in SMPP_URLS, and what each means by its message ids.
+
+Pure; messaging/apps.py has them read at the start.
 
 What is wrong is said without the URL itself: it holds a password.
 """

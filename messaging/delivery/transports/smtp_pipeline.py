@@ -1,37 +1,33 @@
 """Mails over SMTP: to a relay, or to the servers of the receiving domain, over several connections at once.
 
-One thread talks on all connections (wire.py); looking up servers and opening connections blocks, so others do that.
+One thread talks on all connections (smtp_connection.py); looking up servers and opening connections
+blocks, so others do that (smtp_background.py).
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from queue import Empty, SimpleQueue
 from selectors import EVENT_READ, DefaultSelector
-from socket import socketpair
 from time import monotonic
 from typing import Final
 
 from messaging.delivery.answers import MailAnswer
 from messaging.delivery.away import AwayCause
 from messaging.delivery.email_routes import Direct, Route
-from messaging.delivery.transports.mta_sts import Policy, heeding, policies
+from messaging.delivery.transports.mta_sts import Policy, policies
 from messaging.delivery.transports.mx import NoServerError, servers_of
+from messaging.delivery.transports.smtp_background import Background
 from messaging.delivery.transports.smtp_commands import Outgoing
 from messaging.delivery.transports.smtp_connection import Wire, closed_politely
 from messaging.delivery.transports.smtp_dialogue import CLOSING, AboutSender, Reply
+from messaging.delivery.transports.smtp_lane import CONNECTIONS, Lane
 from messaging.delivery.transports.smtp_opening import NotOpenedError, OpenConnection, opened
+from messaging.delivery.transports.smtp_router import Router
 from messaging.status.order import Kind
 
 __all__ = ["NoServerError", "Outgoing", "Post"]
 
-# No more servers of one domain are tried at one attempt.
-MOST_HOSTS: Final = 4
-# At once to one server, unless told otherwise, and to all of them.
-CONNECTIONS: Final = 4
+# Connections at once, to all servers.
 MOST_OPEN: Final = 50
 # For fewer mails another connection is not worth its opening.
 MAILS_A_CONNECTION: Final = 10
@@ -43,26 +39,6 @@ SLICE_SECONDS: Final = 240
 TICK_SECONDS: Final = 1.0
 # So often in a row "421" to mails that were begun, and the server is left alone.
 MOST_CLOSINGS: Final = 3
-
-
-@dataclass(eq=False)
-class Lane:
-    """The mails for the same servers. `hosts` are those that were not tried in vain yet, most preferred first."""
-
-    hosts: list[str]
-    waiting: deque[Outgoing] = field(default_factory=deque)
-    wires: set[Wire] = field(default_factory=set)
-    openings: int = 0
-    most: int = CONNECTIONS
-    closings: int = 0
-    # The first of them has refused a connection while others were being opened: what they come to is waited for.
-    is_refusing: bool = False
-    # Their servers must show by a valid certificate that they are who the DNS says (mta_sts.py).
-    is_proven: bool = False
-
-    @property
-    def place(self) -> tuple[str, bool]:
-        return self.hosts[0], self.is_proven
 
 
 class Post:
@@ -80,39 +56,31 @@ class Post:
         """`connections` is how many at once to one server; `resolve` gives the names of a domain's servers (or raises
         NoServerError), `policy_of` what a domain demands of them (mta_sts.py)."""
         self.slug = route.slug
-        self._route, self._our_name, self._connections = route, our_name, connections
-        self._resolve = resolve or servers_of
-        self._policy_of = policy_of or _policy_of
+        self._route, self._our_name = route, our_name
         self._is_final = isinstance(route, Direct)
         self._most_mails = MOST_MAILS if self._is_final else MOST_MAILS_TO_RELAY
         self._idle: dict[tuple[str, bool], list[Wire]] = {}
-        self._lanes: dict[tuple[tuple[str, ...], bool], Lane] = {}
         self._lane_of: dict[Wire, Lane] = {}
         self._again: set[int] = set()
         self._answers: list[tuple[Outgoing, MailAnswer]] = []
         self._next_look = 0.0
         self._selector = DefaultSelector()
-        self._workers: ThreadPoolExecutor | None = None
-        self._under_way = 0
-        # What the workers have found out, to be taken up by the thread that talks.
-        self._news: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._bell, self._ear = socketpair()
-        self._bell.setblocking(False)
-        self._ear.setblocking(False)
-        self._selector.register(self._ear, EVENT_READ, None)
+        self._background = Background(MOST_OPEN)
+        self._router = Router(
+            route.host, connections, resolve=resolve or servers_of, policy_of=policy_of or _policy_of,
+            have=self._background.have, refuse=self._refuse,
+        )  # fmt: skip
+        self._selector.register(self._background.ear, EVENT_READ, None)
 
     def __enter__(self) -> "Post":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._workers is not None:
-            self._workers.shutdown(wait=False, cancel_futures=True)
         for wire in self._lane_of:
             wire.sock.close()
         closed_politely([wire for wires in self._idle.values() for wire in wires])
         self._selector.close()
-        self._bell.close()
-        self._ear.close()
+        self._background.close()
 
     def send(self, mail: Outgoing) -> MailAnswer:
         (answer,) = (answer for _mail, answer in self.send_all([mail]))
@@ -121,11 +89,11 @@ class Post:
     def send_all(self, mails: Sequence[Outgoing]) -> Iterator[tuple[Outgoing, MailAnswer]]:
         """An answer for each mail, in the order in which they come."""
         self._again.clear()
-        self._lanes.clear()
+        self._router.clear()
         until, left = monotonic() + SLICE_SECONDS, len(mails)
-        self._sort(mails)
+        self._router.sort(mails)
         while left:
-            for lane in list(self._lanes.values()):
+            for lane in self._router.lanes():
                 self._staff(lane)
             if not self._answers:
                 self._listen()
@@ -134,42 +102,10 @@ class Post:
             left -= len(answers)
             yield from answers
 
-    # Which way each mail goes.
+    def _refuse(self, mails: Sequence[Outgoing], answer: MailAnswer) -> None:
+        self._answers += ((mail, answer) for mail in mails)
 
-    def _sort(self, mails: Sequence[Outgoing]) -> None:
-        host = self._route.host
-        if host:
-            self._lane((host,)).waiting.extend(mails)
-            return
-        by_domain: dict[str, list[Outgoing]] = {}
-        for mail in mails:
-            by_domain.setdefault(mail.domain, []).append(mail)
-        for domain, theirs in by_domain.items():
-            self._have(partial(self._looked_up, domain, theirs))
-
-    def _lane(self, hosts: tuple[str, ...], *, is_proven: bool = False) -> Lane:
-        key = hosts, is_proven
-        if key not in self._lanes:
-            self._lanes[key] = Lane(list(hosts), most=self._connections, is_proven=is_proven)
-        return self._lanes[key]
-
-    def _looked_up(self, domain: str, mails: list[Outgoing]) -> Callable[[], None]:
-        try:
-            hosts = tuple(self._resolve(domain)[:MOST_HOSTS])
-        except NoServerError as error:
-            answer = MailAnswer(error.reply, str(error), is_final=True, cause=AwayCause.UNRESOLVED)
-            return lambda: self._answers.extend((mail, answer) for mail in mails)
-        policy = self._policy_of(domain)
-        allowed = heeding(policy, hosts, domain)
-        if not allowed:
-            answer = MailAnswer(
-                0, f"TLS required: the MTA-STS policy of {domain} allows none of its servers", is_final=True
-            )
-            return lambda: self._answers.extend((mail, answer) for mail in mails)
-        is_proven = policy is not None and policy.is_enforced
-        return lambda: self._lane(allowed, is_proven=is_proven).waiting.extend(mails)
-
-    # Connections for it.
+    # Connections for the mails of a lane.
 
     def _staff(self, lane: Lane) -> None:
         """As many connections as its mails are worth, those first that are open already."""
@@ -188,10 +124,10 @@ class Post:
         if lane.is_refusing:
             return
         worth = min(-(-len(lane.waiting) // MAILS_A_CONNECTION), lane.most) - len(lane.wires) - lane.openings
-        for _ in range(min(worth, MOST_OPEN - len(self._lane_of) - self._under_way)):
+        for _ in range(min(worth, MOST_OPEN - len(self._lane_of) - self._background.under_way)):
             lane.openings += 1
             host = lane.hosts[0]
-            self._have(partial(self._opened, host, lane))
+            self._background.have(partial(self._opened, host, lane))
 
     def _opened(self, host: str, lane: Lane) -> Callable[[], None]:
         if not lane.waiting:
@@ -247,7 +183,7 @@ class Post:
         for key, events in self._selector.select(TICK_SECONDS):
             wire: Wire | None = key.data
             if wire is None:
-                self._take_up_news()
+                self._background.take_up()
             elif wire.sock.fileno() >= 0:
                 self._attend(wire, events)
 
@@ -350,7 +286,7 @@ class Post:
         if until < now:
             text = "connect: the server was too slow for so many mails"
             late = MailAnswer(0, text, is_final=self._is_final, is_untried=not self._is_final)
-            for lane in self._lanes.values():
+            for lane in self._router.lanes():
                 self._answers += ((mail, late) for mail in lane.waiting)
                 lane.waiting.clear()
 
@@ -359,37 +295,7 @@ class Post:
             reply.code, reply.text, host, is_final=self._is_final, is_about_sender=isinstance(reply, AboutSender)
         )  # fmt: skip
 
-    # What blocks.
-
-    def _have(self, done: Callable[[], Callable[[], None]]) -> None:
-        """Have a thread do it; what it returns is called by the thread that talks."""
-        self._workers = self._workers or ThreadPoolExecutor(MOST_OPEN, thread_name_prefix="smtp")
-        self._under_way += 1
-        self._workers.submit(self._do, done)
-
-    def _do(self, done: Callable[[], Callable[[], None]]) -> None:
-        try:
-            self._news.put(done())
-        except BaseException as error:  # noqa: BLE001 -- raised again where somebody hears it
-            self._news.put(partial(_again, error))
-        with suppress(OSError):
-            self._bell.send(b"!")
-
-    def _take_up_news(self) -> None:
-        self._ear.recv(4096)
-        while True:
-            try:
-                news = self._news.get_nowait()
-            except Empty:
-                return
-            self._under_way -= 1
-            news()
-
 
 def _policy_of(domain: str) -> Policy | None:
     """Not before a domain is asked about: to a relay nobody needs what reading all certificates takes."""
     return policies().policy_of(domain)
-
-
-def _again(error: BaseException) -> None:
-    raise error

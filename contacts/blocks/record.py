@@ -63,22 +63,6 @@ class Engagement(NamedTuple):
     message_id: int
 
 
-def follow_up(
-    grounds: Sequence[Evidence], consent_changes: Sequence[ConsentChange], signs: Sequence[Engagement] = ()
-) -> None:
-    """Block the addresses of `grounds`, let `consent_changes` change the consent of whoever has those addresses now,
-    and note `signs` of life at the addresses that are blocked.
-
-    Must run in a transaction.
-    """
-    proven = {evidence.address_id for evidence in grounds}
-    signs = _of_blocked(signs, proven)
-    if grounds or consent_changes or signs:
-        wished = {pk for consent_change in consent_changes for pk in consent_change.address_ids}
-        held = lock(proven | wished | {sign.address_id for sign in signs})
-        settle(grounds, consent_changes, signs=signs, held=held)
-
-
 def settle(
     grounds: Sequence[Evidence],
     consent_changes: Sequence[ConsentChange],
@@ -86,7 +70,10 @@ def settle(
     signs: Sequence[Engagement] = (),
     held: Collection[int] = (),
 ) -> None:
-    """What `follow_up` does, for addresses that are locked already; `held` are the contacts that are, too.
+    """Block the addresses of `grounds`, let `consent_changes` change the consent of whoever has them now, and note
+    `signs` of life at addresses that are blocked.
+
+    Must run in a transaction that has locked the addresses already; `held` are the contacts that are locked, too.
 
     `soft` has what the rule for soft bounces in a row says of some addresses now: the ground for a block, or None,
     which ends one that the rule had made. The earliest proof since the last lift is the one a block keeps, and of
@@ -217,9 +204,3 @@ def _besides_the_first(grounds: Sequence[Evidence], made: Set[int]) -> list[tupl
         for evidence in grounds
         if evidence.address_id not in made or times[evidence.address_id] > 1
     ]
-
-
-def _of_blocked(signs: Sequence[Engagement], about_to_be: Set[int]) -> list[Engagement]:
-    """The signs of blocked addresses: next to none, so one look at the index spares locking all the others."""
-    blocked = about_to_be | causes_of({sign.address_id for sign in signs}).keys()
-    return [sign for sign in signs if sign.address_id in blocked]

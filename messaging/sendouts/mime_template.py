@@ -262,8 +262,3 @@ def date() -> str:
 def lengths(mail: bytes) -> Iterable[int]:
     """Of its lines, without their ends."""
     return map(len, mail.split(CRLF))
-
-
-def used_names(texts: Sequence[Text]) -> frozenset[str]:
-    """The names of all values that these texts ask for: what must be read of each contact."""
-    return frozenset(tag.name for text in texts for tag in text.tags)

@@ -10,7 +10,7 @@ sql.SOFT_RUNS comes to the same in the database; tests/messaging/suppression/tes
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -78,22 +78,6 @@ def rules() -> dict[Channel, SoftRule]:
         Channel(channel): SoftRule(Channel(channel), is_on, bounces, days, frozenset(json.loads(reasons)))
         for channel, is_on, bounces, days, reasons in rows
     }
-
-
-def run_of(rule: SoftRule, told: Iterable[ShownMessage], lifted_at: datetime | None) -> list[ShownMessage]:
-    """The soft bounces in a row of an address whose messages are `told`, the oldest first."""
-    told = list(told)
-    signs = [each.status_at for each in told if each.is_sign_of_life]
-    since = max(filter(None, [*signs, lifted_at]), default=None)
-    run = [
-        each
-        for each in told
-        if each.status == Status.SOFT_BOUNCE
-        and not each.is_opened
-        and each.reason in rule.reasons
-        and (since is None or each.status_at > since)
-    ]
-    return sorted(run, key=lambda each: (each.status_at, each.id))
 
 
 def decisive(rule: SoftRule, run: Sequence[ShownMessage]) -> ShownMessage | None:

@@ -1,22 +1,25 @@
 """The admin has a style sheet of its own, in the colours of the product."""
 
 import re
-from pathlib import Path
 
 from engage.local.bootstrap import BASE_DIR
 
 STYLES = BASE_DIR / "static" / "css"
+TOKENS = re.compile(r":root \{\n\s+color-scheme: \w+;(.*?)\}", re.DOTALL)
 
 
-def tokens(sheet: Path) -> list[dict[str, str]]:
-    """The custom properties of the first block for light and the first for dark."""
-    blocks = re.findall(r":root \{\n\s+color-scheme: \w+;(.*?)\}", sheet.read_text(), re.DOTALL)
-    return [dict(re.findall(r"(--[\w-]+): ([^;]+);", block)) for block in blocks[:2]]
+def names_in(text: str) -> set[str]:
+    return set(re.findall(r"(--[\w-]+):", text))
 
 
 def test_the_admin_has_the_colours_of_the_product() -> None:
-    ours, theirs = tokens(STYLES / "admin.css"), tokens(STYLES / "engage.css")
+    light, dark = (names_in(block) for block in TOKENS.findall((STYLES / "tokens.css").read_text()))
 
-    assert [len(block) > 15 for block in ours] == [True, True]
-    for mine, product in zip(ours, theirs, strict=True):
-        assert {name: value for name, value in mine.items() if product.get(name) != value} == {}
+    assert len(dark) > 15
+    assert dark <= light
+    for sheet, page in [("engage.css", "skeleton.html"), ("admin.css", "admin/base_site.html")]:
+        text = (STYLES / sheet).read_text()
+        linked = (BASE_DIR / "templates" / page).read_text()
+        assert not names_in(text) & dark
+        assert light & set(re.findall(r"var\((--[\w-]+)", text))
+        assert 0 < linked.find("css/tokens.css") < linked.find(f"css/{sheet}")

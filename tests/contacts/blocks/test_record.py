@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from contacts.blocks.record import AlreadyLiftedError, Evidence, follow_up, lift
+from contacts.blocks.record import AlreadyLiftedError, Evidence, lift, lock, settle
 from contacts.history import save_contact
 from contacts.models import Address, Block, Cause, Change, Contact
 from tests.messaging.conftest import make_contact
@@ -25,7 +25,8 @@ def evidence(contact: Contact, at: datetime = AT) -> Evidence:
 
 def blocked(contact: Contact, at: datetime = AT) -> None:
     with transaction.atomic():
-        follow_up([evidence(contact, at)], [])
+        proof = evidence(contact, at)
+        settle([proof], [], held=lock({proof.address_id}))
 
 
 @pytest.mark.django_db

@@ -269,7 +269,7 @@ def test_of_two_administrators_and_a_worker_at_once_each_block_ends_once(small_c
                     )
                     for c in reversed(contacts)
                 ]
-                record.follow_up(proofs, [])
+                record.settle(proofs, [], held=record.lock({proof.address_id for proof in proofs}))
 
     works = [lambda: remove(actors[0]), lambda: remove(actors[1]), report_old_bounces]
     threads = [Thread(target=run, args=[work]) for work in works]

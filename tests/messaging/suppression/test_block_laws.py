@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from contacts.models import Address, Block, Cause, Channel
 from messaging.ledger.record import SourcedEvent
 from messaging.models import BlockRule, Message, OutageRule
-from messaging.status.order import GUESSES, Event, Kind, fold, key_of
+from messaging.status.order import GUESSES, Event, Kind, Status, fold, key_of
 from messaging.suppression.follow import apply
 from messaging.suppression.outages import DEFAULTS
-from messaging.suppression.rules import ShownMessage, SoftRule, decisive, run_of
+from messaging.suppression.rules import ShownMessage, SoftRule, decisive
 from tests.messaging.conftest import make_contact, make_message
 from tests.messaging.status.test_laws import (
     START,
@@ -145,3 +145,19 @@ def test_blocks_follow_from_the_set_of_events(
             now = Blocked(found.cause, found.started_at, found.message_id or 0) if found else None
 
             assert now == blocked(rule, mine, lifted_at, needs_second=needs_second is not False)
+
+
+def run_of(rule: SoftRule, told: Iterable[ShownMessage], lifted_at: datetime | None) -> list[ShownMessage]:
+    """The soft bounces in a row of an address whose messages are `told`, the oldest first."""
+    told = list(told)
+    signs = [each.status_at for each in told if each.is_sign_of_life]
+    since = max(filter(None, [*signs, lifted_at]), default=None)
+    run = [
+        each
+        for each in told
+        if each.status == Status.SOFT_BOUNCE
+        and not each.is_opened
+        and each.reason in rule.reasons
+        and (since is None or each.status_at > since)
+    ]
+    return sorted(run, key=lambda each: (each.status_at, each.id))

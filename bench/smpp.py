@@ -111,7 +111,7 @@ def _handed_over(port: int) -> float:
 
 
 def _window_alone(port: int, number: int) -> float:
-    """The same PDUs over the same session and window, made before, with nothing written down."""
+    """Send PDUs that were made before over a session and a window, with nothing written down."""
     (each,) = connections_of([_url(port)]).values()
     line, stop = open_line(each), threading.Event()
     session = SmppSession(each, line, PduWriter(each.name), stop)

@@ -45,7 +45,7 @@ def find(guid: UUID) -> Contact:
 
 
 def find_with_sharers(guid: UUID) -> Contact:
-    """The same with some of those who share its addresses, as `email_sharers` and `mobile_sharers`: one query, too."""
+    """A contact with some of those who share its addresses, as `email_sharers` and `mobile_sharers`: one query."""
     found = Contact.objects.annotate(
         label_rows=labels.ROWS, email_sharers=_sharers_by("email_address"), mobile_sharers=_sharers_by("mobile_address")
     )

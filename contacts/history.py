@@ -79,7 +79,7 @@ def _changes(
 
 
 def just_added(contact: Contact, actor_id: int) -> Contact | None:
-    """The same contact as this person added it just now: the button was pressed twice. None for a new one.
+    """The contact that this person added just now with the same values, by a button pressed twice; None for a new one.
 
     Called within the transaction that saves: who presses twice at once comes one after the other.
     """

@@ -46,7 +46,7 @@ def named(name: str) -> Label:
 
 
 def labelled(contacts: "QuerySet[Contact]", typed: str) -> tuple["QuerySet[Contact]", Label | None]:
-    """Those of `contacts` with the label whose number stands in the URL; all of them where it names none."""
+    """The `contacts` with the label whose number stands in the URL; all of them where it names none."""
     number = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else 0
     label = Label.objects.filter(pk=number).first() if number else None
     return (contacts.filter(labelled__label=label) if label else contacts), label

@@ -30,7 +30,7 @@ def array(values: Iterable[object]) -> str:
 
 
 def numbers(values: Iterable[int | None]) -> str:
-    """The same for numbers, which need no quotes."""
+    """An array literal of numbers, which need no quotes."""
     return "{" + str(list(values))[1:-1].replace("None", "NULL") + "}"
 
 

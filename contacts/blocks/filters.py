@@ -75,7 +75,7 @@ class BlockFilter:
         return found.filter(**exact)
 
     def liftable(self) -> "QuerySet[Block, Any]":
-        """Those that may be removed together."""
+        """The blocks that may be removed together."""
         return self.blocks().exclude(reason__in=OPT_OUTS)
 
     def _address(self) -> Q:

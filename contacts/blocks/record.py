@@ -188,7 +188,7 @@ def doubt_life(message_ids: Collection[int], address_ids: Collection[int]) -> No
 
 
 def causes_of(address_ids: Collection[int]) -> dict[int, str]:
-    """Those of the addresses that have a block without an end, held ones too, with its cause: one look at an index."""
+    """The addresses that have a block without an end, a held one too, each with its cause: one look at an index."""
     if not address_ids:
         return {}
     with prepared() as cursor:

@@ -92,7 +92,7 @@ def said_by_running_instance(var: Path) -> list[str]:
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """The same way as gunicorn will bind it, so that a port in TIME_WAIT counts as free."""
+    """Bind the port as gunicorn will, so that one in TIME_WAIT counts as free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

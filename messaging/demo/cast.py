@@ -66,7 +66,7 @@ def enter(people: Iterable[CastMember], days_ago: int) -> None:
 
 
 def enter_tryout() -> None:
-    """Those to try out sending with: contacts before everybody else."""
+    """Enter whom to try out sending with: contacts before everybody else."""
     longest = max(person.joined_days_ago for person in story().cast.values())
     tryout.make(joined_at=timezone.now() - timedelta(days=longest + 2))
 

@@ -42,7 +42,7 @@ class CastMember:
 
     @property
     def guid(self) -> UUID:
-        """The same on every installation: by it the demo knows its own people again."""
+        """By this the demo knows its own people again: it is the same on every installation."""
         return uuid5(NAMESPACE_URL, f"https://engage.example.org/demo/{self.name}")
 
     def has(self, channel: Channel) -> bool:

@@ -46,7 +46,7 @@ def guids() -> list[UUID]:
 
 
 def make(joined_at: datetime) -> None:
-    """Those who are not there yet."""
+    """Make the contacts to try out sending with, as far as they are not there yet."""
     label, _ = Label.objects.get_or_create(name=LABEL)
     there = set(Contact.objects.filter(guid__in=guids()).values_list("guid", flat=True))
     of_email = {which: {"first_name": name, "email": f"{which}@{DOMAIN}"} for which, name in PEOPLE.items()}

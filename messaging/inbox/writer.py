@@ -13,7 +13,7 @@ log: Final = logging.getLogger(__name__)
 
 
 class ReportWriter:
-    """That of one sender, whose `name` the log tells."""
+    """Writes the reports of one sender, whose `name` the log tells."""
 
     def __init__(self, name: str) -> None:
         self._name = name

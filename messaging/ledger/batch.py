@@ -106,7 +106,7 @@ class EventBatch:
             self._shape_numbers.append(number)
 
     def arrays(self) -> list[str]:
-        """Those of the statement: of the shapes, then of the events. There must be at least one."""
+        """The statement's arrays: of the shapes, then of the events. There must be at least one event."""
         return [
             *columns(map(_row, self._shapes)),
             "{" + ",".join(self.keys) + "}", numbers(self.message_ids), numbers(self._report_ids),

@@ -10,7 +10,7 @@ from messaging.status.order import Event, Kind, of_message
 
 
 class Named(NamedTuple):
-    """Whom an id names, and whether that was guessed."""
+    """The message that an id names, and whether that was guessed."""
 
     message_id: int
     is_guessed: bool

@@ -53,7 +53,7 @@ def checks() -> list[Check]:
 
 
 def carriers() -> list[Check]:
-    """Those that bring bounce mail in, where they are set up. Without them nothing is lost, so /readyz is not about
+    """Checks of what brings bounce mail in, where it is set up. Without them nothing is lost, so /readyz is not about
     them: mail servers and mailboxes keep what they have."""
     wanted = {"bounce_server": settings.BOUNCE_LISTENERS, "bounce_mailbox": settings.IMAP_MAILBOXES}
     return [_safely(name, _heartbeat(CARRIERS[name])) for name, where in wanted.items() if where]

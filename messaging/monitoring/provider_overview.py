@@ -74,7 +74,7 @@ class ProviderOverview:
 
     @property
     def busy_hours(self) -> list[Tally]:
-        """Those in which anything came, the newest first."""
+        """The hours in which anything came, the newest first."""
         return [hour for hour in reversed(self.hours) if hour.pk]
 
     @property
@@ -96,7 +96,7 @@ class ProviderOverview:
 
 
 def standings(now: datetime | None = None) -> tuple[list[ProviderOverview], list[ProviderOverview]]:
-    """Those that are set up, and those that are not, each by name."""
+    """The providers that are set up, and those that are not, each by name."""
     now = now or timezone.now()
     hours = _hours(now)
     last = dict(Tally.objects.values_list("provider").annotate(Max("last_at")))

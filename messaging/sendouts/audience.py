@@ -145,7 +145,7 @@ class Members(Protocol):
 
 
 class Audience(Members, Protocol):
-    """Whom it is meant for."""
+    """The people that a send-out is meant for."""
 
     kind: ClassVar[str]
 
@@ -165,7 +165,7 @@ class Everybody:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Those of whom all conditions hold; at least one."""
+    """The contacts of whom all conditions hold; there is at least one."""
 
     kind: ClassVar[str] = "segment"
     conditions: tuple[Condition, ...]
@@ -179,7 +179,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class IsOnList:
-    """Those who have an address that stands on the list, whichever channel it is of."""
+    """The contacts with an address that stands on the list, whichever channel it is of."""
 
     kind: ClassVar[str] = "list"
     list: int
@@ -196,7 +196,7 @@ class IsOnList:
 
 @dataclass(frozen=True, slots=True)
 class Having:
-    """Those whom a list would mean that names these addresses, by their numbers: to count it before it is kept."""
+    """The contacts that a list of these addresses, by their numbers, would mean: to count it before it is kept."""
 
     addresses: Sequence[int]
 

@@ -94,7 +94,7 @@ def _of_links(links: list[Link]) -> Iterator[str]:
 
 
 def _further_pictures_in(html: str) -> Iterator[Link]:
-    """Those of style sheets, of style attributes and of srcset, as if each were in an img of its own."""
+    """Pictures of style sheets, of style attributes and of srcset, as if each were in an img of its own."""
     for piece in pieces(html):
         conditional = piece.kind is TokenKind.COMMENT and piece.is_condition
         for each in within(html, piece) if conditional else (piece,):

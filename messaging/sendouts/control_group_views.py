@@ -23,7 +23,7 @@ COMPARED: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class ComparedGroup:
-    """Those who were sent to, or those who were held back; and how many of them have unsubscribed since the start."""
+    """The people who were sent to, or who were held back, and how many of them have unsubscribed since the start."""
 
     people: int = 0
     left: int = 0

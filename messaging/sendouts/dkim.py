@@ -125,7 +125,7 @@ def write_new(path: Path, *, is_ed25519: bool) -> None:
 
 
 def keys_of(value: str) -> list[Key]:
-    """Those that DKIM_KEYS names: selector@domain=/path/to/private.pem, by comma. Raises ImproperlyConfigured."""
+    """The keys that DKIM_KEYS names: selector@domain=/path/to/private.pem, by comma. Raises ImproperlyConfigured."""
     return [_key(each.strip()) for each in value.split(",") if each.strip()]
 
 
@@ -148,7 +148,7 @@ def _key(said: str) -> Key:
 
 
 def keys_for(sender: str, keys: Iterable[Key]) -> tuple[Key, ...]:
-    """Those that sign mail from this address: of its domain, or else of the nearest domain above (RFC 7489 3.1.1)."""
+    """The keys that sign mail from this address: of its domain, else of the nearest domain above (RFC 7489 3.1.1)."""
     domain = in_ascii(sender).rpartition("@")[2].lower()
     above = [key for key in keys if domain == key.domain or domain.endswith(f".{key.domain}")]
     nearest = max((len(key.domain) for key in above), default=0)

@@ -76,7 +76,7 @@ def resume(send_out_id: int, actor_id: int | None) -> None:
 
 
 def resume_restored(send_out_id: int, actor_id: int, detail: str) -> None:
-    """The same as an administrator's decision after a restore."""
+    """Resume the send-out by an administrator's decision after a restore."""
     _go_on(send_out_id, actor_id, only=sql.ONLY_STARTED, detail=detail)
 
 

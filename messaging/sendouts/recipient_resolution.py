@@ -59,7 +59,7 @@ class Counts:
 
 
 def rules_of(send_out: SendOut, master: Master | None = None) -> ResolutionRules:
-    """Those of the send-out, with the master control group of its start, or as it is set now.
+    """The rules of the send-out, with the master control group of its start, or as it is set now.
 
     Who must be told (a receipt, a changed password) is in no control group. Raises AudienceError.
     """

@@ -188,7 +188,7 @@ def advance() -> int | None:
 
 
 def hold_by_hand() -> bool:
-    """The same as somebody says who knows it."""
+    """Hold what a restore may have undone, since somebody says so who knows it."""
     return hold(RestoreTrace.SAID, installation.look(), installation.kept())
 
 

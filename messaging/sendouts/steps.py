@@ -89,7 +89,10 @@ def _has_just_left(request: HtmxRequest, pk: int) -> bool:
 @for_draft
 @transaction.atomic
 def audience(request: HtmxRequest, pk: int) -> HttpResponse:
-    """Whom it goes to. A list that is pasted or uploaded is kept once it is saved, and what was found in it is told."""
+    """Show or save whom the draft goes to.
+
+    A list that is pasted or uploaded is kept once it is saved, and what was found in it is told.
+    """
     send_out = draft_of(pk, locks=request.method == "POST")
     saved, seen = read(send_out.audience), version_of(send_out, "audience")
     if request.method != "POST":
@@ -127,7 +130,7 @@ def count(request: HtmxRequest, pk: int) -> HttpResponse:
 @for_draft
 @transaction.atomic
 def content(request: HtmxRequest, pk: int) -> HttpResponse:
-    """What it says."""
+    """Show or save what the draft says."""
     send_out = draft_of(pk, locks=request.method == "POST")
     made_of = EmailContentForm if send_out.channel == Channel.EMAIL else SmsContentForm
     said = {name: getattr(send_out.content, name) for name in drafts.SAID} if send_out.content else {}

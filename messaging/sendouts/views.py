@@ -184,7 +184,7 @@ def send_again(request: HtmxRequest, pk: int) -> HttpResponse:
 
 @page("messaging.view_sendout", "messaging.make_sendout", methods=("POST",))
 def send_test(request: HtmxRequest, pk: int) -> HttpResponse:
-    """What it says, to oneself, or by SMS to a contact."""
+    """Send a test of the send-out: to oneself, or by SMS to a contact."""
     found = get_object_or_404(SendOut.objects.select_related("content"), pk=pk)
     try:
         sent = single.send_test(found, request.user, request.POST.get("mobile", ""))

@@ -68,7 +68,7 @@ class Connection:
         return self._id(said, self.ids)
 
     def receipted_id(self, in_text: str, in_tlv: str) -> str:
-        """The same, for the id in a receipt's text and in its receipted_message_id; "" where it has neither.
+        """The id of a message by a receipt's text and its receipted_message_id; "" where it has neither.
 
         That TLV repeats the id of submit_sm_resp (5.3.2.12), but some SMSCs write there what they write in the text.
         """

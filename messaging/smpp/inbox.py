@@ -9,7 +9,7 @@ from messaging.smpp.pdus import CONTENT_TYPE
 
 
 class PduWriter(writer.ReportWriter):
-    """That of one connection."""
+    """Writes down the PDUs of one connection."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"SMPP {name}")

@@ -70,7 +70,7 @@ def count_of(text: str, long: str) -> int:
 
 
 def pdus_of(bodies: Sequence[tuple[int, bytes]]) -> bytes:
-    """Those submit_sm, each with its sequence number, as they go over the line."""
+    """The submit_sm of these bodies, each with its sequence number, as they go over the line."""
     return b"".join(HEADER.pack(HEADER.size + len(body), SUBMIT_SM, 0, number) + body for number, body in bodies)
 
 

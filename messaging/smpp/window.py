@@ -50,7 +50,7 @@ class Answered(NamedTuple):
 
 
 class Window:
-    """That of one session."""
+    """The window of one session: how many submit_sm wait for an answer."""
 
     def __init__(self, connection: Connection, send: Callable[[bytes], None], next_sequence: Callable[[], int]) -> None:
         self._most = connection.window

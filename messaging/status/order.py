@@ -241,7 +241,7 @@ def hex_key_of(event: Event) -> str:
 
 
 def hex_key(prefix: str, idempotency_key: str) -> str:
-    """The same from what `key_prefix` gives: the first half of a SHA-256, which PostgreSQL can work out as well
+    """An event's key from what `key_prefix` gives: the first half of a SHA-256, which PostgreSQL can work out as well
     (sql.GIVE_UP)."""
     return sha256((prefix + idempotency_key).encode("utf-8", "replace")).hexdigest()[:32]
 

@@ -80,7 +80,7 @@ DEFAULTS: Final = Thresholds()
 
 
 def thresholds() -> Thresholds:
-    """Those in force: what administrators have set, else the defaults. One query."""
+    """The thresholds in force: what administrators have set, else the defaults. One query."""
     with prepared() as cursor:
         cursor.execute(sql.OUTAGE_RULE)
         row = cursor.fetchone()
@@ -178,7 +178,7 @@ def hard_bounces(addresses: Collection[int], messages: Collection[int]) -> list[
 
 
 def undecided() -> list[Outage]:
-    """Those that wait for a decision, with `held`: how many blocks that concerns."""
+    """The outages that wait for a decision, with `held`: how many blocks that concerns."""
     held = Count("blocks", filter=Q(blocks__held_at__isnull=False, blocks__ended_at=None))
     return list(Outage.objects.filter(decided_at=None).annotate(held=held).order_by("pk"))
 

@@ -45,7 +45,7 @@ class Asked:
 
 
 def asked(news: Collection[StatusChange]) -> list[Asked]:
-    """Whom the rules have to judge anew after this."""
+    """The addresses that the rules have to judge anew after these changes, by channel."""
     if not news:
         return []
     wanted = {channel: Asked(rule) for channel, rule in rules().items()}
@@ -68,7 +68,7 @@ def verdicts(wanted: Iterable[Asked]) -> dict[int, Evidence | None]:
 
 
 def grounds(rule: SoftRule, addresses: Collection[int], messages: Collection[int] = ()) -> Mapping[int, Evidence]:
-    """Those of the addresses that the rule blocks, with the soft bounce that decides."""
+    """The addresses that the rule blocks, each with the soft bounce that decides."""
     if not rule.is_on or not addresses:
         return {}
     with prepared() as cursor:

@@ -100,7 +100,7 @@ class Command(BaseCommand):
 
 
 def cards(people: Container[str]) -> list[Card]:
-    """Those whose people are still there."""
+    """The demo's cards whose people are still there."""
     return [card for card in story().cards.values() if card.who in people]
 
 

@@ -40,7 +40,8 @@ from contacts.admin_panels import (
 from contacts.history import just_added, save_contact
 from contacts.models import Address, Block, Change, Contact
 from contacts.templatetags.looks import clock
-from engage.large_tables import LargeTableAdmin, Panel, RecordAdmin, Tool, link_to, list_of, or_dash, shortened
+from engage.admin_cells import link_to, list_of, or_dash, shortened
+from engage.large_tables import LargeTableAdmin, Panel, RecordAdmin, Tool
 
 
 @admin.register(Contact)

@@ -18,17 +18,9 @@ from contacts.addresses import display_mobile, normalise_email, normalise_mobile
 from contacts.blocks.record import open_blocks
 from contacts.models import Address, Block, Change, Channel, Consent, Contact
 from contacts.templatetags.looks import clock, icon
+from engage.admin_cells import MOST_RELATED, head, link_to, more_than, or_dash, shortened
 from engage.keyset import newest_matching
-from engage.large_tables import (
-    MOST_RELATED,
-    Panel,
-    head,
-    link_to,
-    more_than,
-    number_of,
-    or_dash,
-    shortened,
-)
+from engage.large_tables import Panel, number_of
 
 # Messages belong to another app, which is known here by its addresses only.
 MESSAGE: Final = "messaging.message"

@@ -19,24 +19,17 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import capfirst
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.text import Truncator
-from django.utils.translation import gettext as _
 
+from engage.admin_cells import NOTHING, url_name
 from engage.keyset import newest_matching, newest_number
 
 Row = TypeVar("Row", bound=Model)
 
 # How many numbers a filter without an index looks through for one page.
 WINDOW: Final = 100_000
-# Rows of what belongs to something else, on its page.
-MOST_RELATED: Final = 100
 # Beyond this, how many there are is not looked at.
 MOST_COUNTED: Final = 1_000
 LARGEST_NUMBER: Final = 2**63 - 1
-# What stands where a value is missing.
-NOTHING: Final = "–"
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin
@@ -86,7 +79,7 @@ class KeysetList(ChangeList):
         return list(self.model_admin.get_ordering(request)) or ["-pk"]
 
     def url_for_result(self, result: Model) -> str:
-        return reverse(f"admin:{_url_name(self.model)}_change", args=[self.model_admin.place_of(result)])
+        return reverse(f"admin:{url_name(self.model)}_change", args=[self.model_admin.place_of(result)])
 
     def get_results(self, request: HttpRequest) -> None:
         self.start = number_of(request.GET.get(PAGE_VAR, ""))
@@ -276,41 +269,3 @@ class RecordAdmin(LargeTableAdmin[Row]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return False
-
-
-def link_to(model: type[Model] | str, pk: object, text: object = "") -> SafeString:
-    """A link to the page of a row; its number where no text is given. Nothing where there is no such row.
-
-    A model can be named as "app.model" by an app that does not import it.
-    """
-    if pk is None:
-        return SafeString("")
-    url = reverse(f"admin:{_url_name(model)}_change", args=[pk])
-    return format_html('<a href="{}">{}</a>', url, text or f"#{pk}")
-
-
-def list_of(model: type[Model] | str, query: object) -> str:
-    """The address of a model's list, with something looked up."""
-    return reverse(f"admin:{_url_name(model)}_changelist", query={"q": query})
-
-
-def _url_name(model: type[Model] | str) -> str:
-    return (model if isinstance(model, str) else model._meta.label_lower).replace(".", "_")
-
-
-def or_dash(value: object) -> object:
-    """Django's pages write an empty value of a method as "None"."""
-    return NOTHING if value in (None, "") else value
-
-
-def shortened(text: str, length: int = 120) -> str:
-    return Truncator(text).chars(length)
-
-
-def more_than(most: int = MOST_RELATED) -> str:
-    return _("Only the first %(most)d are shown.") % {"most": most}
-
-
-def head(model: type[Model], field: str) -> str:
-    """What a field is called, to stand above a column."""
-    return str(capfirst(getattr(model._meta.get_field(field), "verbose_name", field)))

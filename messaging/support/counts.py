@@ -8,7 +8,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from contacts.templatetags.looks import clock, pill
-from engage.large_tables import RecordAdmin, link_to, or_dash
+from engage.admin_cells import link_to, or_dash
+from engage.large_tables import RecordAdmin
 from messaging.models import Alarm, Report, Tally, UnlistedCode
 from messaging.providers.registry import label_of
 from messaging.status.order import Look

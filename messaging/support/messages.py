@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 
 from contacts.models import Address, Channel, Contact
 from contacts.templatetags.looks import clock, icon, pill
-from engage.large_tables import MOST_RELATED, Panel, RecordAdmin, Tool, head, link_to, more_than, or_dash, shortened
+from engage.admin_cells import MOST_RELATED, head, link_to, more_than, or_dash, shortened
+from engage.large_tables import Panel, RecordAdmin, Tool
 from messaging.card import explanations
 from messaging.models import Alarm, DeliveryEvent, Message, Report, SendOut, Tally, UnlistedCode
 from messaging.providers.registry import label_of

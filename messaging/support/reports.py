@@ -23,20 +23,8 @@ from django.views.decorators.http import require_POST
 
 from contacts.models import Channel
 from contacts.templatetags.looks import clock, pill
-from engage.large_tables import (
-    MOST_COUNTED,
-    MOST_RELATED,
-    NOTHING,
-    Panel,
-    RecordAdmin,
-    Tool,
-    head,
-    link_to,
-    number_of,
-    or_dash,
-    shortened,
-    up_to,
-)
+from engage.admin_cells import MOST_RELATED, NOTHING, head, link_to, or_dash, shortened
+from engage.large_tables import MOST_COUNTED, Panel, RecordAdmin, Tool, number_of, up_to
 from messaging.inbox.reparse import MOST as MOST_READ
 from messaging.inbox.reparse import Contents, ReparsedEvent, contents_of
 from messaging.inbox.reports import replay

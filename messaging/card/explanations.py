@@ -90,8 +90,8 @@ def _says(message: Message) -> str:
         return f"{on_hold} {reason_of(message.reason).says(message.channel, address)}" if message.reason else on_hold
     if status in REASONED or is_outcome_unknown(message):
         return reason_of(message.reason).says(message.channel, address)
-    said = str(SAYS[status]) % {"address": address, "provider": provider_name(message)}
-    return f"{said} {automatic()}" if message.is_probably_automatic else said
+    sentence = str(SAYS[status]) % {"address": address, "provider": provider_name(message)}
+    return f"{sentence} {automatic()}" if message.is_probably_automatic else sentence
 
 
 def automatic() -> str:

@@ -75,15 +75,15 @@ def _by_name(events: Sequence[Event], settles: bool) -> dict[outcome_unknown.Nam
 
 def _by_other_id(nobodys: Sequence[Event]) -> dict[outcome_unknown.Name, int]:
     """By what the ids are if an SMSC writes them in another way. No query where none may be written otherwise."""
-    asked = {
-        (each.provider, each.provider_message_id, said.other_id, said.number)
+    queries = {
+        (each.provider, each.provider_message_id, submitted.other_id, submitted.number)
         for each in nobodys
-        if each.submitted is not None and (said := each.submitted()) is not None and said.other_id
+        if each.submitted is not None and (submitted := each.submitted()) is not None and submitted.other_id
     }
-    if not asked:
+    if not queries:
         return {}
     with prepared() as cursor:
-        cursor.execute(sql.MESSAGES_BY_OTHER_ID, columns(asked))
+        cursor.execute(sql.MESSAGES_BY_OTHER_ID, columns(queries))
         return {(provider, name): pk for provider, name, pk in cursor.fetchall()}
 
 

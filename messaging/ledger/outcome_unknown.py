@@ -29,15 +29,15 @@ class UnknownOutcome(NamedTuple):
 def settle(events: Iterable[Event]) -> dict[Name, int]:
     """Which message each of these ids, which are nobody's, is taken to name from now on; nothing where that is not
     certain. No query where no event says when its SMS was submitted. Call it in a transaction."""
-    asked = [
-        ((each.provider, each.provider_message_id), said)
+    candidates = [
+        ((each.provider, each.provider_message_id), submitted)
         for each in events
-        if each.provider_message_id and each.submitted is not None and (said := each.submitted()) is not None
+        if each.provider_message_id and each.submitted is not None and (submitted := each.submitted()) is not None
     ]
-    if not asked or not _found(asked) or not _is_ours_to_settle():
+    if not candidates or not _found(candidates) or not _is_ours_to_settle():
         return {}
     # Once more, as somebody else may have settled one just now.
-    settled = _sure(_found(asked))
+    settled = _sure(_found(candidates))
     if not settled:
         return {}
     with connection.cursor() as cursor:
@@ -45,16 +45,16 @@ def settle(events: Iterable[Event]) -> dict[Name, int]:
         return {(provider, name): pk for provider, name, pk in cursor.fetchall()}
 
 
-def _found(asked: Sequence[tuple[Name, Submitted]]) -> dict[Name, set[UnknownOutcome]]:
+def _found(candidates: Sequence[tuple[Name, Submitted]]) -> dict[Name, set[UnknownOutcome]]:
     rows = [
-        (place, provider, said.number, said.sender, said.reference, said.since, said.until)
-        for place, ((provider, _name), said) in enumerate(asked)
+        (place, provider, submitted.number, submitted.sender, submitted.reference, submitted.since, submitted.until)
+        for place, ((provider, _name), submitted) in enumerate(candidates)
     ]
     found = defaultdict[Name, set[UnknownOutcome]](set)
     with connection.cursor() as cursor:
         cursor.execute(sql.UNKNOWN_OUTCOME_SMS, columns(rows))
         for place, message_id, places in cursor.fetchall():
-            found[asked[place][0]].add(UnknownOutcome(message_id, places))
+            found[candidates[place][0]].add(UnknownOutcome(message_id, places))
     return found
 
 

@@ -28,17 +28,17 @@ def guess(events: Sequence[Event]) -> dict[int, int]:
     """For events that name an address alone, by their place, the newest email to it in the five days before; nothing
     where two contacts share the address and both got one, or where settings.BOUNCE_GUESS is off. Of a number the newest
     SMS. One query for each channel."""
-    asked = [
+    queries = [
         (place, event.recipient, event.occurred_at)
         for place, event in enumerate(events)
         if event.recipient and event.message_id is None and not event.provider_message_id
     ]
-    return answered(asked) | _guess_by_email([each for each in asked if not _is_number(each[1])])
+    return answered(queries) | _guess_by_email([each for each in queries if not _is_number(each[1])])
 
 
-def answered(asked: Sequence[Asked]) -> dict[int, int]:
+def answered(queries: Sequence[Asked]) -> dict[int, int]:
     """For who answers by SMS, the newest SMS to the number: what they want is about the number, whoever shares it."""
-    of_numbers = [each for each in asked if _is_number(each[1])]
+    of_numbers = [each for each in queries if _is_number(each[1])]
     if not of_numbers:
         return {}
     with connection.cursor() as cursor:
@@ -46,11 +46,11 @@ def answered(asked: Sequence[Asked]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def _guess_by_email(asked: Sequence[Asked]) -> dict[int, int]:
-    if not asked or not settings.BOUNCE_GUESS:
+def _guess_by_email(queries: Sequence[Asked]) -> dict[int, int]:
+    if not queries or not settings.BOUNCE_GUESS:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(sql.MESSAGES_BY_ADDRESS, [*columns(asked), GUESSED_WITHIN_DAYS])
+        cursor.execute(sql.MESSAGES_BY_ADDRESS, [*columns(queries), GUESSED_WITHIN_DAYS])
         return dict(cursor.fetchall())
 
 

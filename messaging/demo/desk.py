@@ -32,7 +32,8 @@ def actors() -> dict[str, int]:
 def write(plan: Plan, invited: Sequence[Contact], control: Draw, actor_id: int) -> SendOut:
     """A draft, filled in step by step."""
     made = drafts.create(actor_id, name=plan.name, channel=plan.channel)
-    kept = lists.keep(plan.audience, _lines(plan.channel, invited), actor_id, plan.channel)
+    # Of a story of which only a part is played, nobody may be left to invite.
+    kept = lists.keep(plan.audience, _lines(plan.channel, invited), actor_id, plan.channel, may_be_empty=True)
     drafts.save_audience(made, IsOnList(kept.pk), actor_id)
     is_email = plan.channel == Channel.EMAIL
     drafts.save(made, actor_id, "sender", sender_name=NAME if is_email else "", sender=SENDER if is_email else NAME)

@@ -30,7 +30,14 @@ class TooLongError(ValueError):
     """The list has more lines than MOST_LINES, or than can be looked at while somebody waits."""
 
 
-def keep(name: str, source: Iterable[bytes], actor_id: int, channel: str = Channel.EMAIL) -> AddressList:
+def keep(
+    name: str,
+    source: Iterable[bytes],
+    actor_id: int,
+    channel: str = Channel.EMAIL,
+    *,
+    may_be_empty: bool = False,
+) -> AddressList:
     """Keep the list that `source` is, in pieces: addresses, or a CSV file, for a send-out by `channel`.
 
     Of a line with several addresses each counts as a line. Raises UnreadableListError and TooLongError, and then keeps
@@ -38,7 +45,7 @@ def keep(name: str, source: Iterable[bytes], actor_id: int, channel: str = Chann
     """
     with transaction.atomic(), connection.cursor() as cursor:
         made = AddressList.objects.create(name=name[:200], created_by_id=actor_id)
-        for addresses in _read(source, channel, made, MOST_LINES):
+        for addresses in _read(source, channel, made, MOST_LINES, may_be_empty=may_be_empty):
             cursor.execute(sql.KEEP_LISTED, [*columns(addresses), made.pk])
             known, kept = cursor.fetchone()
             made.known += kept
@@ -72,7 +79,9 @@ def _not_too_much(source: Iterable[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _read(source: Iterable[bytes], channel: str, found: AddressList, most: int) -> Iterator[Sequence[tuple[str, str]]]:
+def _read(
+    source: Iterable[bytes], channel: str, found: AddressList, most: int, *, may_be_empty: bool = False
+) -> Iterator[Sequence[tuple[str, str]]]:
     """The addresses of a batch of lines at a time, each once; what else there is to say goes into `found`."""
     listing, was_western = Listing(source, channel), False
     addresses, read = set[tuple[str, str]](), 0
@@ -96,7 +105,7 @@ def _read(source: Iterable[bytes], channel: str, found: AddressList, most: int) 
             if addresses:
                 yield sorted(addresses)
             addresses, read = set(), 0
-    if not found.lines:
+    if not found.lines and not may_be_empty:
         raise UnreadableListError(_("This list is empty: nothing stands in it, or nothing but headings."))
     if addresses:
         yield sorted(addresses)

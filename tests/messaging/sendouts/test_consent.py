@@ -295,6 +295,8 @@ def step(heard: list[Heard], what: str, *of: Any) -> None:
         made(Channel.EMAIL, f"a{of[0]}@corp.example")
     elif what == "send" and contacts:
         sent(Channel.EMAIL)
+        # Before anything is said: what happened before its message left counts as of that moment.
+        Message.objects.update(sent_at=START)
     elif what == "move" and contacts:
         moved(contacts[of[0] % len(contacts)], Channel.EMAIL, f"a{of[1]}@corp.example")
     elif what == "delete" and contacts:

@@ -1,4 +1,4 @@
-"""What follows from recorded events for addresses and consent: blocks, their ends, engagement, wishes, outages.
+"""What follows from recorded events for addresses and consent: blocks, their ends, engagement, consent, outages.
 
 Rows are locked in one order by every worker: after the messages and events of messaging.ledger.record addresses by id,
 then contacts by id.

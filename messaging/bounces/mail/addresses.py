@@ -42,7 +42,7 @@ def address_of(value: str) -> str:
 
 
 def original_address(value: str) -> str:
-    """The same for Original-Recipient, which some servers leave in xtext (RFC 3461 section 4)."""
+    """The address in an Original-Recipient field, which some servers leave in xtext (RFC 3461 section 4)."""
     return XTEXT.sub(lambda match: chr(int(match[1], 16)), address_of(value))
 
 

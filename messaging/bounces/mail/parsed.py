@@ -134,11 +134,11 @@ class MailPart:
         return self._text(LONGEST_TEXT)
 
     def long_text(self, charset: str = "") -> str:
-        """The same of a part that may list thousands of recipients; `charset` is for one that names none."""
+        """The text of a part that may list thousands of recipients; `charset` is for one that names none."""
         return self._text(LONGEST_LIST, charset)
 
     def own_text(self, charset: str = "") -> str:
-        """The same without the returned mail that is printed within: its words are those of who wrote it."""
+        """The text of a part up to the returned mail that is printed within: its words are those of who wrote it."""
         text = self.long_text(charset)
         copy = _inline_mail(text)
         return text if copy < 0 else text[:copy]
@@ -201,7 +201,7 @@ class ParsedMail:
 
     @cached_property
     def sender(self) -> str:
-        """Whom the From field names, in lower case: the address, or the words where it holds none."""
+        """The address of the From field, in lower case, or its words where it holds none."""
         return (self.headers.address("from") or self.headers.get("from")).lower()
 
     @cached_property
@@ -247,7 +247,7 @@ def parsed(raw: bytes) -> ParsedMail:
 
 
 def with_lf(raw: bytes) -> bytes:
-    """The same lines with LF at the end of each."""
+    """The mail with LF at the end of each line, whether it came with CR, CRLF or a mixture."""
     if b"\r" not in raw:
         return raw
     if b"\n" not in raw:

@@ -204,7 +204,7 @@ def _is_likely(verdict: Verdict) -> bool:
 
 
 def _with_codes(report: RecipientReport, verdict: Verdict, told: str) -> Verdict:
-    """The same with the status code that stands elsewhere in the text, where it is of the same class."""
+    """The verdict by the status code, too, that stands elsewhere in the text, where it is of the same class."""
     reply, status = codes_in(told)
     if not status or verdict.reply_code[:1] not in {"", status[0]}:
         return verdict

@@ -38,7 +38,7 @@ def read(mail: ParsedMail) -> list[RecipientReport]:
 
 
 def read_certain(mail: ParsedMail) -> list[RecipientReport]:
-    """The same, without what bounces have in common with automatic replies."""
+    """An automatic reply that has nothing in common with bounces; empty where the mail is no such reply."""
     return [_report(mail)] if says_so(mail) and not is_daemon(mail) else []
 
 

@@ -119,7 +119,7 @@ def _reports(story: BounceText, dialogue: Transcript, recipients: list[Recipient
 
 
 def _recipients(story: BounceText, dialogue: Transcript) -> list[Recipient]:
-    """Those whom the mail names most surely."""
+    """The recipients whom the mail names most surely."""
     mentions = list(mentions_in(story.lines))
     if failed := story.failed:
         known = _gathered([m for m in mentions if m.strength >= Strength.ALONE], story.lines)
